@@ -1,0 +1,96 @@
+/*
+ * The decision: request + client + snapshot -> an answer, or the question "is this blob there?".
+ *
+ *   enum decide_next next = decide_begin(&snapshot, &request, &client, &decision);
+ *   while (next == DECIDE_ASK)
+ *       next = decide_resume(&decision, look_up(decision.ask_store, &decision.digest));
+ *   send(&decision.answer);
+ *
+ * Nothing is allocated, nothing blocks, no clock is read: the same inputs give the same answer, on
+ * every door. Steps are numbered as in docs/request-handling.md. A decision may be suspended for as
+ * long as its snapshot, request and buffer live, and copied, but not resumed twice from one state.
+ */
+#ifndef ARCHEIO_DECIDE_H
+#define ARCHEIO_DECIDE_H
+
+#include <archeio/digest.h>
+#include <archeio/snapshot.h>
+
+enum decide_method { DECIDE_GET, DECIDE_HEAD, DECIDE_OTHER };
+
+enum decide_step {
+    DECIDE_R1 = 1, /* method */
+    DECIDE_R2,     /* info page */
+    DECIDE_R3,     /* privacy page */
+    DECIDE_R4,     /* not a registry path */
+    DECIDE_R5,     /* /v2/ */
+    DECIDE_R6,     /* catalog */
+    DECIDE_R7,     /* unsafe path or query */
+    DECIDE_R8,     /* signature */
+    DECIDE_R9,     /* not a blob: upstream */
+    DECIDE_R10,    /* digest malformed, or of an unknown algorithm */
+    DECIDE_R11,    /* the network's blobs stay at the upstream */
+    DECIDE_R12,    /* a store has it */
+    DECIDE_R13,    /* no store has it, or nobody knows: upstream */
+};
+#define DECIDE_STEPS 14 /* for arrays indexed by step; 0 is unused */
+
+/* What the caller found out about the question. */
+enum decide_existence { DECIDE_PRESENT, DECIDE_ABSENT, DECIDE_UNKNOWN };
+
+enum decide_next { DECIDE_ANSWER, DECIDE_ASK };
+
+#define DECIDE_NO_STORE UINT32_MAX
+
+/* The request target's longest form that is decided on; longer is the transport's 414. */
+#define DECIDE_TARGET_MAX 8192
+
+/* What a buffer must hold for a target of n bytes, whatever the decision. */
+#define DECIDE_BUFFER_SIZE(snapshot, n) ((size_t)(snapshot)->prefix_max + 2 * (size_t)(n) + 160)
+
+struct decide_request {
+    enum decide_method method;
+    struct str target; /* as received: origin-form or absolute-form (RFC 9112 section 3.2) */
+    char *buffer;      /* the Location is written here, from its first byte */
+    size_t size;       /* at least DECIDE_BUFFER_SIZE(snapshot, target.len) */
+};
+
+struct decide_answer {
+    uint16_t status;     /* 200, 307, 400, 404, 405 */
+    uint8_t step;        /* enum decide_step */
+    struct str location; /* into the request's buffer; empty unless 307 */
+    struct str body;     /* an OCI error, application/json, static; empty otherwise */
+    uint32_t network;    /* of the client; SNAPSHOT_NETWORK_UNKNOWN where R11 was not reached */
+    uint32_t store;      /* that the client was sent to; DECIDE_NO_STORE otherwise */
+};
+
+/* For an answer of step R1 the caller sends "Allow: GET, HEAD"; for one of R5,
+ * "Docker-Distribution-Api-Version: registry/2.0". Every answer has a Content-Length. */
+struct decision {
+    struct decide_answer answer; /* valid after DECIDE_ANSWER */
+    uint32_t ask_store;          /* valid after DECIDE_ASK: index of a store ... */
+    struct digest digest;        /* ... that may hold this */
+    struct str digest_text;      /* "sha256:<hex>", into the target or the buffer */
+
+    /* Private to decide.c. */
+    const struct snapshot *snapshot;
+    struct str path;  /* below "/v2/", normalised */
+    struct str query; /* with its '?'; empty if there is none */
+    char *buffer;
+    const uint16_t *candidate;
+    const uint16_t *candidates_end;
+    bool asking;
+};
+
+/* The request's memory must outlive the decision. client may be of family ADDR_NONE. */
+enum decide_next decide_begin(const struct snapshot *snapshot, const struct decide_request *request,
+                              const struct addr *client, struct decision *decision);
+
+/* Only after DECIDE_ASK. */
+enum decide_next decide_resume(struct decision *decision, enum decide_existence existence);
+
+/* "R9" and what the step is in a few words: "not a blob". Static; step is 1 to 13. */
+const char *decide_step_name(enum decide_step step);
+const char *decide_step_text(enum decide_step step);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * The effective configuration: built-in default or preset, then the file, then the environment.
+ *
+ * Which settings there are, with type, range, default, reload behaviour and help, stands in one
+ * table ("config/schema.h"), from which the reader, `archeio config`, the manual pages, the sample
+ * file and the README's table are made.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "sys/diag.h"
+#include <archeio/client.h>
+#include <archeio/prefix.h>
+#include <stdint.h>
+
+enum config_source { CONFIG_DEFAULT, CONFIG_PRESET, CONFIG_FILE, CONFIG_ENVIRONMENT };
+
+struct config_origin {
+    enum config_source source;
+    const char *name; /* the file, or the variable; static or owned by the configuration */
+    unsigned line;    /* in the file; 0 otherwise */
+    unsigned column;
+};
+
+struct config_listen {
+    char *address; /* as written: "[::]:8080" */
+    struct config_origin origin;
+};
+
+struct config_place {
+    char *cloud;  /* "" and "": default */
+    char *region; /* "": the whole cloud */
+    struct config_origin origin;
+};
+
+struct config_store {
+    char *name;
+    char *url; /* without a trailing slash */
+    struct config_place *serves;
+    size_t n_serves;
+    struct config_origin origin;
+};
+
+struct config_server {
+    struct config_listen *listen;
+    size_t n_listen;
+    char *admin;           /* "": off */
+    bool admin_is_default; /* if the address is taken: a warning, not an error */
+    uint32_t workers;      /* 0: auto */
+    enum client_mode client_address;
+    struct prefix *trusted_proxies;
+    size_t n_trusted_proxies;
+    int64_t header_timeout; /* nanoseconds, as all durations here */
+    int64_t idle_timeout;
+    int64_t write_timeout;
+    int64_t shutdown_delay;
+    int64_t drain_timeout;
+    uint64_t max_connections; /* 0: what the descriptor limit allows */
+};
+
+struct config_log {
+    char *access; /* "off", "stdout", or a file */
+    int level;    /* enum log_level */
+};
+
+struct config_upstream {
+    char *endpoint;
+    char *path; /* without slashes around it */
+    struct config_place *blobs_for;
+    size_t n_blobs_for;
+};
+
+struct config_ranges {
+    char *directory;
+    int64_t refresh;     /* 0: never */
+    unsigned max_shrink; /* percent */
+};
+
+struct config_existence {
+    int64_t present_ttl;
+    int64_t absent_ttl;
+    int64_t error_ttl;
+    int64_t wait;
+    uint64_t memory; /* bytes */
+};
+
+struct config {
+    struct config_server server;
+    struct config_log log;
+    char *info_page;
+    char *privacy_page;
+    struct config_upstream upstream;
+    char *signature_endpoint; /* "": none */
+    struct config_ranges ranges;
+    struct config_store *stores;
+    size_t n_stores;
+    struct config_existence existence;
+    struct config_origin *origins; /* one per row of the schema, in its order */
+};
+
+/* Reads file (NULL: none, the preset applies) and the environment (NULL-terminated "NAME=value"
+ * strings, as environ). Every error found goes to d; returns NULL if there was one. Warnings go
+ * there, too. */
+struct config *config_load(const char *file, char *const *environment, struct diag *d);
+
+/* As config_load(), from memory; name stands in messages. */
+struct config *config_parse(const char *name, const char *text, size_t len,
+                            char *const *environment, struct diag *d);
+
+void config_free(struct config *c);
+
+#endif

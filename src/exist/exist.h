@@ -1,0 +1,112 @@
+/*
+ * Existence: is this blob in that store? A cache that every worker reads without locks or shared
+ * writes, and behind it one thread (the prober) that asks stores with HEAD requests.
+ *
+ * Keys are exact: (store, algorithm, digest bytes). Present, absent and error entries have their
+ * own lifetimes; absent and error entries take at most a quarter of the memory. One HEAD is in
+ * flight per key however many wait. A store with three errors in a row is down: its entries are
+ * ignored and its questions answered UNKNOWN at once, until a trial (one a second) succeeds. While
+ * a store is being redirected to, a HEAD of a recently redirected digest every 5 s watches it.
+ *
+ * Threads: exist_new(), exist_configure(), exist_stats() and exist_free() are the control thread's;
+ * everything that takes a worker number is that worker's alone; the prober is inside.
+ */
+#ifndef EXIST_EXIST_H
+#define EXIST_EXIST_H
+
+#include <archeio/digest.h>
+#include <archeio/snapshot.h>
+#include <stdint.h>
+
+struct exist;
+
+struct exist_options {
+    unsigned workers;
+    int64_t present_ttl; /* nanoseconds, as all durations */
+    int64_t absent_ttl;
+    int64_t error_ttl;
+    uint64_t memory;         /* bytes for the cache, reserved, touched only as it fills */
+    int64_t head_timeout;    /* of one HEAD: 5 s unless a test says otherwise */
+    unsigned store_requests; /* HEADs at once per store: 64 */
+    unsigned queue;          /* questions at once that wait for one: 8192 */
+};
+
+enum exist_state {
+    EXIST_PRESENT,
+    EXIST_ABSENT,
+    EXIST_ERROR, /* asked lately, no usable answer */
+    EXIST_DOWN,  /* the store is down */
+    EXIST_MISS,  /* nobody knows: ask */
+};
+#define EXIST_STATES 5
+
+/* NULL and *why (static) if memory or a thread cannot be had. The prober starts idle and opens
+ * libcurl on its first question. */
+struct exist *exist_new(const struct exist_options *options, const char **why);
+
+/* Ends the prober and releases everything. Waiters are forgotten: workers must have ended. */
+void exist_free(struct exist *e);
+
+/* New durations after a reload (memory, workers and queue stay as they were). */
+void exist_configure(struct exist *e, const struct exist_options *options);
+
+/* The number under which a store's entries are kept, the same for the same URL ("objects" of the
+ * snapshot) ever after, so that a reload keeps what is known. UINT32_MAX: too many URLs. */
+uint32_t exist_store(struct exist *e, struct str objects_url);
+
+/* The cache's answer. now: clock_coarse(). */
+enum exist_state exist_lookup(struct exist *e, unsigned worker, uint32_t store,
+                              const struct digest *d, int64_t now);
+
+/* A client that waits for an answer: embedded in whatever waits; belongs to one worker. */
+struct exist_waiter {
+    struct exist_waiter *next;  /* private */
+    struct exist_waiter **link; /* private; NULL while it does not wait */
+    enum exist_state state;     /* the answer, after exist_collect() */
+};
+
+/* Asks. False: the queue is full, and the client should not wait. Otherwise w waits until
+ * exist_collect() hands it out or exist_cancel() takes it back; the HEAD goes on in any case. */
+bool exist_ask(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
+               struct exist_waiter *w);
+void exist_cancel(struct exist_waiter *w);
+
+/* Readable when answers have come for this worker; stays the same for its life. */
+int exist_fd(struct exist *e, unsigned worker);
+
+/* The next waiter whose answer has come (its state is PRESENT, ABSENT, ERROR or DOWN); NULL when
+ * there is none, and the descriptor is then quiet. */
+struct exist_waiter *exist_collect(struct exist *e, unsigned worker);
+
+/* A client was sent to this store for this digest. */
+void exist_redirected(struct exist *e, unsigned worker, uint32_t store, const struct digest *d);
+
+/* Upper bounds in seconds of the HEAD latency histogram; the last bucket is open. */
+#define EXIST_BUCKETS 10
+extern const double exist_bucket_bound[EXIST_BUCKETS - 1];
+
+struct exist_store_stats {
+    struct str url; /* owned by e */
+    bool down;
+    uint64_t heads[4];               /* PRESENT, ABSENT, ERROR, and refused by the cap or queue */
+    uint64_t latency[EXIST_BUCKETS]; /* HEADs per bucket, not cumulative */
+    double latency_sum;              /* seconds */
+};
+
+struct exist_stats {
+    uint64_t entries_present; /* in the cache now */
+    uint64_t entries_absent;  /* with errors */
+    uint64_t evictions;
+    uint64_t rechecks;
+    uint64_t memory_bytes; /* reserved */
+    uint32_t n_stores;
+};
+
+void exist_stats(struct exist *e, struct exist_stats *out);
+/* i below n_stores, as numbered by exist_store(). */
+void exist_stats_store(struct exist *e, uint32_t i, struct exist_store_stats *out);
+
+/* One HEAD, here and now, under the prober's rules: for `archeio explain`. Blocks. */
+enum exist_state exist_head(const char *url, int64_t timeout, char error[256]);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * Published address ranges: which networks belong to which cloud and region.
+ *
+ * A directory holds files: "*.json" in one of the three providers' published formats (told apart by
+ * content; a name that begins with "aws", "gcp" or "azure" must hold that one's), and "*.txt",
+ * the operator's own: "PREFIX CLOUD [REGION]" a line, '#' begins a comment. Other names are
+ * ignored. A file that is malformed, truncated, empty or of the wrong kind is refused whole, with
+ * its name and position; the others still load.
+ *
+ * Where one prefix is given twice with different answers, one with a region wins over one without,
+ * then the operator's own over a provider's, then the first in order of file names; counted.
+ * Prefixes with host bits set are loaded with them cleared, and counted.
+ */
+#ifndef RANGES_RANGES_H
+#define RANGES_RANGES_H
+
+#include "policy/policy.h"
+#include "sys/diag.h"
+
+struct ranges_file {
+    char *name;       /* without the directory */
+    char *cloud;      /* "aws", "gcp", "azure"; "own" for a .txt */
+    int64_t modified; /* when the data was published (from the file's content, else its mtime) */
+    uint32_t prefixes;
+    uint32_t duplicates; /* said twice with the same answer */
+    uint32_t conflicts;  /* said twice with different answers */
+    uint32_t host_bits;
+};
+
+/* All that a directory's files say. */
+struct ranges {
+    struct policy_range *range; /* each prefix once, sorted by prefix_compare() */
+    size_t n_ranges;
+    struct policy_place *place; /* text owned by this structure */
+    size_t n_places;
+    struct ranges_file *file; /* those that loaded */
+    size_t n_files;
+    size_t n_refused;
+    char *text; /* the places' text */
+};
+
+/* Never NULL: a directory that is missing or holds nothing gives an empty set, with a warning in
+ * d. Refused files are errors in d. Out of memory ends the program. */
+struct ranges *ranges_load(const char *directory, struct diag *d);
+void ranges_free(struct ranges *r);
+
+/* One file's worth, from memory: for updates and fuzzing. NULL if it is refused. */
+struct ranges *ranges_parse(const char *name, const char *data, size_t len, struct diag *d);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * The redirect server: workers, listeners, lifecycle, admin listener, access log.
+ *
+ * The calling thread becomes the control thread: signals, reloads, the admin listener.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "config/config.h"
+#include "ranges/compile.h"
+
+/* What a reload or a ranges update brings. The server takes ownership of both; image.data may be
+ * NULL on a reload that keeps the snapshot, config NULL on one that keeps the configuration. */
+struct server_update {
+    struct config *config;
+    struct compile_image image;
+};
+
+struct server_ranges_status {
+    uint64_t updates;     /* since start */
+    uint64_t failures;    /* since start */
+    int64_t last_success; /* Unix seconds; 0: never */
+    bool failing;         /* the last try failed */
+};
+
+struct server_hooks {
+    void *context;
+    /* SIGHUP: reads everything anew. False: refused; it has logged why, and what runs stays. */
+    bool (*reload)(void *context, struct server_update *out);
+    /* Readable when the background ranges update has something new for take(); -1: there is none.*/
+    int updates_fd;
+    bool (*take)(void *context, struct server_update *out);
+    /* For metrics. */
+    void (*ranges_status)(void *context, struct server_ranges_status *out);
+    /* Once, when every listener listens: prints the banner. admin is the address that the admin
+     * listener really has, NULL if it is off or was taken. */
+    void (*started)(void *context, const char *admin);
+};
+
+/* Runs until SIGTERM or SIGINT and the drain that follows. Takes ownership of start's members.
+ * Returns the exit code: 0, or 1 after one clear line (an address that is busy, privileged, bad).
+ */
+int server_run(struct server_update *start, const struct server_hooks *hooks);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * The program's own messages: one line each to standard error, "archeio: warning: ...". Never used
+ * on the request path. Safe from any thread; a line is one write.
+ */
+#ifndef SYS_LOG_H
+#define SYS_LOG_H
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* Once, at start: the program's name (static) and the least urgent level that is shown. */
+void log_init(const char *program, enum log_level level);
+void log_set_level(enum log_level level);
+
+/* Bytes below 0x20 and 0x7f in the message come out as \xNN: no text from outside forges a line. */
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
