@@ -27,6 +27,10 @@ enum prefix_result prefix_parse(struct str text, struct prefix *out);
 /* Writes "ADDRESS/LENGTH", terminated; returns its length. */
 size_t prefix_format(const struct prefix *p, char out[PREFIX_TEXT_MAX]);
 
+/* Clears the bits past p->bits, which must not exceed the family's; true if any was set. */
+bool prefix_clear_host(struct prefix *p);
+
+/* False where the families differ or a is of none. */
 bool prefix_holds(const struct prefix *p, const struct addr *a);
 
 /* Orders by family, then address, then length: a prefix stands before those inside it. */
