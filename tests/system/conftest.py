@@ -1,0 +1,59 @@
+"""Fixtures for tests with real programs on loopback. Whatever a test starts, its fixture ends."""
+
+import pytest
+
+from lib.archeio import Archeio, binary
+from lib.program import Program
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def program_under_test():
+    """The binary's path; the whole run fails at once, and says so, where there is none."""
+    return binary()
+
+
+def _stop_all(started):
+    problems = []
+    for program in reversed(started):
+        try:
+            program.stop()
+        except AssertionError as e:
+            problems.append(str(e))
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def archeio(tmp_path):
+    """archeio(config, ...) starts one as lib.archeio.Archeio says, and returns it. At the end of
+    the test each that the test has not stopped itself is, and must exit 0 without a sanitizer
+    report; so must one that ended by itself."""
+    started = []
+
+    def start(config=None, **options):
+        directory = options.pop("directory", tmp_path / f"archeio-{len(started)}")
+        server = Archeio(directory, config, **options)
+        started.append(server)
+        return server
+
+    yield start
+    _stop_all([s for s in started if not s.stopped])
+
+
+@pytest.fixture
+def program(tmp_path):
+    """program(argv, ...) starts any other program, and stops it at the end of the test."""
+    started = []
+
+    def start(argv, **options):
+        options.setdefault("log", tmp_path / f"program-{len(started)}.log")
+        one = Program(argv, **options)
+        started.append(one)
+        return one
+
+    yield start
+    for one in reversed(started):
+        one.stop()

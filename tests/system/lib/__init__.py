@@ -1,0 +1,12 @@
+"""What the whole-system tests share: real programs started on loopback, and ways to talk to them.
+
+ports.py     free ports, waiting for one
+program.py   one program that a test started: its log, its end, no sanitizer report
+archeio.py   archeio: configuration, start, readiness, metrics, access log, stop
+http.py      one request and its answer, without following redirects; raw bytes
+nginx.py     nginx as a bucket, and in front of archeio
+registry.py  docker-registry, the upstream
+image.py     container images made from random bytes
+clients.py   skopeo, podman, containerd
+site.py      all of it put together: registry, two buckets, archeio, a front port per client
+"""

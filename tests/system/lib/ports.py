@@ -1,0 +1,47 @@
+"""Ports on loopback."""
+
+import random
+import socket
+import time
+
+# Below the range from which the kernel takes the ports of outgoing connections: a port found free
+# here stays free until its program listens, whatever connects in the meantime.
+LOWEST, HIGHEST = 11000, 32000
+_given = set()
+
+
+def free_port(host="127.0.0.1"):
+    """A port nobody listens on; never the same twice in one run."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(1000):
+        port = random.randint(LOWEST, HIGHEST)
+        if port in _given:
+            continue
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+        _given.add(port)
+        return port
+    raise RuntimeError(f"no free port on {host} between {LOWEST} and {HIGHEST}")
+
+
+def listens(port, host="127.0.0.1"):
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def wait_until(condition, timeout=10.0, what="the condition", interval=0.02):
+    """The first true value of condition(); fails after timeout seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout} s")
+        time.sleep(interval)

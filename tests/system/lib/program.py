@@ -1,0 +1,88 @@
+"""One program that a test started."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+from .ports import listens, wait_until
+
+SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer)[^\n]*")
+
+PACKAGES = {
+    "docker-registry": "docker-registry",
+    "nginx": "nginx-light",
+    "skopeo": "skopeo",
+    "podman": "podman",
+    "containerd": "containerd",
+    "ctr": "containerd",
+}
+
+
+def find(name):
+    """Where a program is; one that is missing fails the test and names its package."""
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    assert path, f"{name} is not installed: apt-get install {PACKAGES.get(name, name)}"
+    return path
+
+
+class Program:
+    """Started at once, in a process group of its own, output to a file.
+
+    Not a shell: argv[0] is a path. stop() is harmless on one that has ended.
+    """
+
+    def __init__(self, argv, log, env=None, cwd=None):
+        self.argv = [str(a) for a in argv]
+        self.log = log
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                env=env, cwd=cwd, start_new_session=True)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def output(self):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def wait_for_port(self, port, host="127.0.0.1", timeout=20.0):
+        def up():
+            assert self.alive(), f"{self.argv[0]} ended:\n{self.output()}"
+            return listens(port, host)
+        wait_until(up, timeout, f"{self.argv[0]} listening on {host}:{port}")
+
+    def signal(self, number):
+        """To the whole group: a frozen nginx is one whose workers are frozen, too."""
+        if self.alive():
+            os.killpg(self.pid, number)
+
+    def stop(self, number=signal.SIGTERM, timeout=20.0):
+        """Ends it and returns its exit code. One that does not end is killed and fails the test."""
+        if self.alive():
+            os.kill(self.pid, number)
+            os.killpg(self.pid, signal.SIGCONT)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"{self.argv[0]} did not end within {timeout} s of signal {number}:\n"
+                f"{self.output()}") from None
+
+    def kill(self):
+        if self.alive():
+            os.killpg(self.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def sanitizer_report(self):
+        """The text from the first report on; empty if there is none."""
+        text = self.output()
+        found = SANITIZER.search(text)
+        return text[found.start():] if found else ""
