@@ -60,7 +60,7 @@ struct decide_answer {
     uint8_t step;        /* enum decide_step */
     struct str location; /* into the request's buffer; empty unless 307 */
     struct str body;     /* an OCI error, application/json, static; empty otherwise */
-    uint32_t network;    /* of the client; SNAPSHOT_NETWORK_UNKNOWN where R11 was not reached */
+    uint32_t network;    /* of the client */
     uint32_t store;      /* that the client was sent to; DECIDE_NO_STORE otherwise */
 };
 

@@ -14,8 +14,12 @@ struct str {
     size_t len;       /* bytes */
 };
 
-/* A view of a string literal, usable in constant expressions. */
-#define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
+/* A view of a string literal: an expression, and an initialiser for static data. */
+#define STR(literal) ((struct str)STR_INIT(literal))
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
 
 static inline struct str str_make(const char *data, size_t len)
 {

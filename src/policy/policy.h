@@ -48,13 +48,17 @@ struct policy {
     size_t n_sources;
 };
 
-/* Bytes that policy_build() may need for the image, and beside it while it works. SIZE_MAX: too
- * much of something. */
-size_t policy_image_bound(const struct policy *p);
+/* Bytes that policy_build() needs beside the image while it works. SIZE_MAX: too much. */
 size_t policy_scratch_size(const struct policy *p);
 
-/* Writes the image (8-byte aligned memory of the sizes above); returns its length, 0 if something
- * does not fit a limit of snapshot.h; *why then says what. */
-size_t policy_build(const struct policy *p, void *scratch, void *image, const char **why);
+/* How many bytes the image can take at most. Prepares scratch (8-byte aligned memory of
+ * policy_scratch_size() bytes), which is to be handed to policy_build() as it is. 0 if something
+ * does not fit a limit of snapshot.h; *why then says what (static). */
+size_t policy_image_bound(const struct policy *p, void *scratch, const char **why);
+
+/* Writes the image to 8-byte aligned memory of policy_image_bound() bytes; returns how many of them
+ * are used, 0 if a prefix is unfit for the table (host bits, family). The result passes
+ * snapshot_open(). */
+size_t policy_build(const struct policy *p, void *scratch, void *image);
 
 #endif

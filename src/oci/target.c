@@ -1,0 +1,125 @@
+#include "oci/target.h"
+
+#include <stdint.h>
+
+/* What a byte may be, RFC 3986 section 3.3. */
+enum {
+    PCHAR = 1, /* may stand for itself in a segment */
+    SLASH = 2,
+    DOT = 4, /* a pchar that may make a segment "." or ".." */
+};
+
+#define P PCHAR
+#define FIVE(c) [(c)] = P, [(c) + 1] = P, [(c) + 2] = P, [(c) + 3] = P, [(c) + 4] = P
+#define LETTERS(c) FIVE(c), FIVE((c) + 5), FIVE((c) + 10), FIVE((c) + 15), FIVE((c) + 20)
+static const uint8_t class_of[256] = {
+    ['!'] = P, ['$'] = P, ['&'] = P,    ['\''] = P, ['('] = P,       [')'] = P,
+    ['*'] = P, ['+'] = P, [','] = P,    ['-'] = P,  [':'] = P,       [';'] = P,
+    ['='] = P, ['@'] = P, ['_'] = P,    ['~'] = P,  ['.'] = P | DOT, ['/'] = SLASH,
+    FIVE('0'), FIVE('5'), LETTERS('A'), ['Z'] = P,  LETTERS('a'),    ['z'] = P,
+};
+#undef LETTERS
+#undef FIVE
+#undef P
+
+static int hex_digit(unsigned char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte that the escape at the front of s stands for; -1 if it is broken. */
+static int unescape(struct str s)
+{
+    if (s.len < 3)
+        return -1;
+    int high = hex_digit((unsigned char)s.data[1]), low = hex_digit((unsigned char)s.data[2]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* Decodes the escapes of pchars; any other, and a broken one, stays as it is for the judge, to whom
+ * a '%' is no pchar. */
+static struct str decode(struct str path, char *memory)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < path.len; i++) {
+        char c = path.data[i];
+        int value = c == '%' ? unescape(str_skip(path, i)) : -1;
+        if (value >= 0 && (class_of[value] & PCHAR) != 0) {
+            c = (char)value;
+            i += 2;
+        }
+        memory[n++] = c;
+    }
+    return str_make(memory, n);
+}
+
+/* Only pchars and separators, and no segment is empty, "." or "..". The first byte is '/'; a path
+ * that ends in one has an empty last segment. */
+static bool path_is_safe(struct str path)
+{
+    uint8_t all = PCHAR | SLASH; /* what every byte so far was one of */
+    size_t dots = 0, others = 0; /* in this segment */
+    for (size_t i = 1; i < path.len; i++) {
+        uint8_t class = class_of[(unsigned char)path.data[i]];
+        if (class == 0)
+            all = 0;
+        if (class == SLASH) {
+            if (others == 0 && dots <= 2)
+                return false;
+            dots = others = 0;
+        } else if ((class & DOT) != 0) {
+            dots++;
+        } else {
+            others++;
+        }
+    }
+    return all != 0 && (others > 0 || dots > 2);
+}
+
+/* RFC 3986 section 3.4 allows less than this; registries have always been sent more, and what is
+ * refused is what could end or split a header line, or begin a fragment. */
+static bool query_is_safe(struct str query)
+{
+    unsigned char bad = 0;
+    for (size_t i = 0; i < query.len; i++) {
+        unsigned char c = (unsigned char)query.data[i];
+        bad |= (unsigned char)(c < 0x21) | (unsigned char)(c > 0x7e) | (unsigned char)(c == '#');
+    }
+    return bad == 0;
+}
+
+/* RFC 9112 section 3.2.2: moves *target behind the authority. False if it is no http URI. */
+static bool skip_authority(struct str *target)
+{
+    size_t colon = str_find(*target, ':');
+    struct str scheme = str_make(target->data, colon);
+    struct str rest = str_skip(*target, colon);
+    if (!str_eq_nocase(scheme, STR("http")) && !str_eq_nocase(scheme, STR("https")))
+        return false;
+    if (!str_starts(rest, STR("://")))
+        return false;
+    rest = str_skip(rest, 3);
+    size_t authority = 0;
+    while (authority < rest.len && rest.data[authority] != '/' && rest.data[authority] != '?')
+        authority++;
+    *target = str_skip(rest, authority);
+    return true;
+}
+
+void target_normalise(struct str raw, char *memory, struct target *out)
+{
+    *out = (struct target){.path = STR(""), .query = STR("")};
+    if (raw.len == 0 || (raw.data[0] != '/' && !skip_authority(&raw)))
+        return;
+    size_t mark = str_find(raw, '?');
+    out->path = str_make(raw.data, mark);
+    out->query = str_skip(raw, mark);
+    if (out->path.len == 0)
+        out->path = STR("/"); /* RFC 9110 section 4.2.3 */
+    if (str_find(out->path, '%') < out->path.len)
+        out->path = decode(out->path, memory);
+    out->safe = path_is_safe(out->path) && query_is_safe(out->query);
+}

@@ -1,0 +1,142 @@
+#include "check.h"
+
+#include "oci/target.h"
+
+#include <stdlib.h>
+
+static const struct {
+    struct str raw;
+    const char *path;
+    const char *query;
+    bool safe;
+} row[] = {
+    /* As it came. */
+    {STR_INIT("/"), "/", "", false},
+    {STR_INIT("/v2/a/b"), "/v2/a/b", "", true},
+    {STR_INIT("/v2/a?n=1&last=b%2Fc"), "/v2/a", "?n=1&last=b%2Fc", true},
+    {STR_INIT("/v2/a?"), "/v2/a", "?", true},
+    {STR_INIT("/v2/a?x?/../"), "/v2/a", "?x?/../", true},
+    {STR_INIT("/v2/a-._~!$&'()*+,;=:@z"), "/v2/a-._~!$&'()*+,;=:@z", "", true},
+    /* Escapes of pchars are decoded, in either case. */
+    {STR_INIT("/v2/sha256%3Aab"), "/v2/sha256:ab", "", true},
+    {STR_INIT("/v2/sha256%3aab"), "/v2/sha256:ab", "", true},
+    {STR_INIT("/v2/v1%2e0"), "/v2/v1.0", "", true},
+    {STR_INIT("/%76%32/%61"), "/v2/a", "", true},
+    {STR_INIT("/v2/%7E%40%24"), "/v2/~@$", "", true},
+    /* Any other escape stays, and is unsafe. */
+    {STR_INIT("/v2/a%2Fb"), "/v2/a%2Fb", "", false},
+    {STR_INIT("/v2/a%5cb"), "/v2/a%5cb", "", false},
+    {STR_INIT("/v2/a%23"), "/v2/a%23", "", false},
+    {STR_INIT("/v2/a%3f"), "/v2/a%3f", "", false},
+    {STR_INIT("/v2/a%25"), "/v2/a%25", "", false},
+    {STR_INIT("/v2/%252e"), "/v2/%252e", "", false},
+    {STR_INIT("/v2/a%20b"), "/v2/a%20b", "", false},
+    {STR_INIT("/v2/a%00"), "/v2/a%00", "", false},
+    {STR_INIT("/v2/a%0d%0aB"), "/v2/a%0d%0aB", "", false},
+    {STR_INIT("/v2/a%22"), "/v2/a%22", "", false},
+    {STR_INIT("/v2/a%5b"), "/v2/a%5b", "", false},
+    {STR_INIT("/v2/a%7b"), "/v2/a%7b", "", false},
+    {STR_INIT("/v2/a%7f"), "/v2/a%7f", "", false},
+    {STR_INIT("/v2/%c0%ae"), "/v2/%c0%ae", "", false},
+    {STR_INIT("/v2/%ff"), "/v2/%ff", "", false},
+    /* Broken escapes. */
+    {STR_INIT("/v2/a%"), "/v2/a%", "", false},
+    {STR_INIT("/v2/a%4"), "/v2/a%4", "", false},
+    {STR_INIT("/v2/a%4g"), "/v2/a%4g", "", false},
+    {STR_INIT("/v2/a%g4"), "/v2/a%g4", "", false},
+    {STR_INIT("/v2/a%%41"), "/v2/a%A", "", false},
+    /* Raw bytes that are no pchar. */
+    {STR_INIT("/v2/a\"b"), "/v2/a\"b", "", false},
+    {STR_INIT("/v2/a[b]"), "/v2/a[b]", "", false},
+    {STR_INIT("/v2/a{b}"), "/v2/a{b}", "", false},
+    {STR_INIT("/v2/a|b^c`d"), "/v2/a|b^c`d", "", false},
+    {STR_INIT("/v2/a\\b"), "/v2/a\\b", "", false},
+    {STR_INIT("/v2/a<b>"), "/v2/a<b>", "", false},
+    {STR_INIT("/v2/a#b"), "/v2/a#b", "", false},
+    {STR_INIT("/v2/a b"), "/v2/a b", "", false},
+    {STR_INIT("/v2/\xc3\xa4"), "/v2/\xc3\xa4", "", false},
+    {STR_INIT("/v2/a\x7f"), "/v2/a\x7f", "", false},
+    /* Segments. */
+    {STR_INIT("/v2/."), "/v2/.", "", false},
+    {STR_INIT("/v2/.."), "/v2/..", "", false},
+    {STR_INIT("/v2/..."), "/v2/...", "", true},
+    {STR_INIT("/v2/.a/b."), "/v2/.a/b.", "", true},
+    {STR_INIT("/v2/./a"), "/v2/./a", "", false},
+    {STR_INIT("/v2/a/../b"), "/v2/a/../b", "", false},
+    {STR_INIT("/v2/a/%2e%2E/b"), "/v2/a/../b", "", false},
+    {STR_INIT("/v2/a/%2e"), "/v2/a/.", "", false},
+    {STR_INIT("/v2//a"), "/v2//a", "", false},
+    {STR_INIT("/v2/a/"), "/v2/a/", "", false},
+    {STR_INIT("//a"), "//a", "", false},
+    /* The query goes on as it is. */
+    {STR_INIT("/v2/a?a%20b%zz"), "/v2/a", "?a%20b%zz", true},
+    {STR_INIT("/v2/a?a b"), "/v2/a", "?a b", false},
+    {STR_INIT("/v2/a?a#b"), "/v2/a", "?a#b", false},
+    {STR_INIT("/v2/a?\x7f"), "/v2/a", "?\x7f", false},
+    {STR_INIT("/v2/a?\x1f"), "/v2/a", "?\x1f", false},
+    {STR_INIT("/v2/a?\xff"), "/v2/a", "?\xff", false},
+    /* Absolute-form loses its authority. */
+    {STR_INIT("http://h/v2/a?q"), "/v2/a", "?q", true},
+    {STR_INIT("HTTPS://h:1/v2/%61"), "/v2/a", "", true},
+    {STR_INIT("http://h"), "/", "", false},
+    {STR_INIT("http://h?q"), "/", "?q", false},
+    {STR_INIT("http://h//v2/a"), "//v2/a", "", false},
+    {STR_INIT("http://u@h/v2/a"), "/v2/a", "", true},
+    /* Neither form. */
+    {STR_INIT(""), "", "", false},
+    {STR_INIT("*"), "", "", false},
+    {STR_INIT("v2/a"), "", "", false},
+    {STR_INIT("h:80"), "", "", false},
+    {STR_INIT("ftp://h/v2/a"), "", "", false},
+    {STR_INIT("http:/v2/a"), "", "", false},
+    {STR_INIT("http:v2"), "", "", false},
+};
+
+static void test_every_row(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        struct target t;
+        /* Exactly as much memory as the contract asks for, so that one byte more is seen. */
+        char *memory = malloc(row[i].raw.len > 0 ? row[i].raw.len : 1);
+        target_normalise(row[i].raw, memory, &t);
+        if (t.safe != row[i].safe)
+            print_error("row %zu: %s\n", i, row[i].path);
+        assert_int_equal(t.safe, row[i].safe);
+        check_str(t.path, row[i].path);
+        check_str(t.query, row[i].query);
+        free(memory);
+    }
+}
+
+/* RFC 3986 section 3.3, written down a second time. */
+static bool is_pchar(int c)
+{
+    return c > 0 && (strchr("!$&'()*+,-.:;=@_~", c) != NULL || (c >= '0' && c <= '9') ||
+                     (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
+}
+
+static void test_every_byte_raw_and_escaped(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        char raw[] = "/v2/xx_xx", escaped[16], memory[16];
+        struct target t;
+        raw[6] = (char)c;
+        target_normalise(str_make(raw, 9), memory, &t);
+        assert_int_equal(t.safe, is_pchar(c) || c == '/' || c == '?');
+        snprintf(escaped, sizeof(escaped), "/v2/xx%%%02Xxx", (unsigned)c);
+        target_normalise(str_make(escaped, 11), memory, &t);
+        assert_int_equal(t.safe, is_pchar(c));
+        assert_int_equal(t.path.len, is_pchar(c) ? 9 : 11);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_every_byte_raw_and_escaped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
