@@ -100,7 +100,11 @@ class Archeio:
         self.program = Program(argv + list(args), self.directory / "archeio.log",
                                env=environment(env), cwd=self.directory)
         if wait:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.program.kill()
+                raise
 
     def write(self, config):
         """(Re)writes the configuration file; reload() makes the running program read it."""

@@ -58,7 +58,7 @@ class Program:
             return listens(port, host)
         wait_until(up, timeout, f"{self.argv[0]} listening on {host}:{port}")
 
-    def signal(self, number):
+    def send(self, number):
         """To the whole group: a frozen nginx is one whose workers are frozen, too."""
         if self.alive():
             os.killpg(self.pid, number)

@@ -1,0 +1,178 @@
+"""What people pull with. Each pull starts from an empty store of its own, and returns a Pulled."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .image import ARCHITECTURE
+from .program import Program, find
+from .ports import wait_until
+
+POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}'
+REGISTRIES = 'unqualified-search-registries = []\n[[registry]]\nlocation = "{host}"\ninsecure = true\n'
+
+
+@dataclass(frozen=True)
+class Pulled:
+    digest: str  # of the manifest, as the client computed or verified it
+    seconds: float
+
+
+class PullFailed(Exception):
+    pass
+
+
+def _environment(directory, host):
+    """Nothing from the user's own configuration, no proxy, plain HTTP allowed for this host."""
+    (directory / "policy.json").write_text(POLICY)
+    (directory / "registries.conf").write_text(REGISTRIES.format(host=host))
+    (directory / "auth.json").write_text("{}")
+    env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    env.update(HOME=str(directory), XDG_RUNTIME_DIR=str(directory), TMPDIR=str(directory),
+               REGISTRY_AUTH_FILE=str(directory / "auth.json"),
+               CONTAINERS_REGISTRIES_CONF=str(directory / "registries.conf"))
+    return env
+
+
+def _run(argv, env=None, timeout=120):
+    argv = [str(a) for a in argv]
+    begun = time.monotonic()
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=timeout,
+                          stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        raise PullFailed(f"{' '.join(argv)}: exit code {done.returncode}\n"
+                         f"{done.stdout}{done.stderr}")
+    return done.stdout, time.monotonic() - begun
+
+
+def _digest(file):
+    return "sha256:" + hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+class Skopeo:
+    """Copies to a directory: manifest.json and a file per blob, all of which are hashed again."""
+
+    name = "skopeo"
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True)
+        self.count = 0
+
+    def push(self, image, host, repository):
+        env = _environment(self.directory, host)
+        for target in (f":{image.tag}",):
+            _run([find("skopeo"), "--policy", self.directory / "policy.json", "copy", "-q",
+                  "--preserve-digests", "--dest-tls-verify=false",
+                  f"oci:{image.layout}:{image.tag}",
+                  f"docker://{host}/{repository}{target}"], env)
+
+    def pull(self, host, repository, reference):
+        """reference: ":tag" or "@digest"."""
+        self.count += 1
+        target = self.directory / f"pull-{self.count}"
+        env = _environment(self.directory, host)
+        _, seconds = _run([find("skopeo"), "--policy", self.directory / "policy.json", "copy",
+                           "-q", "--preserve-digests", "--src-tls-verify=false",
+                           f"docker://{host}/{repository}{reference}", f"dir:{target}"], env)
+        for blob in target.iterdir():
+            if len(blob.name) == 64:
+                assert _digest(blob) == "sha256:" + blob.name, f"{blob} is not what its name says"
+        digest = _digest(target / "manifest.json")
+        shutil.rmtree(target)
+        return Pulled(digest, seconds)
+
+    def close(self):
+        pass
+
+
+class Podman:
+    """Pulls into a store of its own, with the vfs driver: it works wherever files can be written."""
+
+    name = "podman"
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True)
+        self.count = 0
+
+    def pull(self, host, repository, reference):
+        self.count += 1
+        store = self.directory / f"store-{self.count}"
+        env = _environment(self.directory, host)
+        env["STORAGE_DRIVER"] = "vfs"
+        podman = [find("podman"), "--root", store / "root", "--runroot", store / "run",
+                  "--tmpdir", store / "tmp", "--storage-driver", "vfs", "--events-backend", "none",
+                  "--cgroup-manager", "cgroupfs"]
+        name = f"{host}/{repository}{reference}"
+        _, seconds = _run([*podman, "pull", "-q", "--tls-verify=false",
+                           "--signature-policy", self.directory / "policy.json", name], env)
+        out, _ = _run([*podman, "image", "inspect", name], env)
+        shutil.rmtree(store)
+        return Pulled(json.loads(out)[0]["Digest"], seconds)
+
+    def close(self):
+        pass
+
+
+CONTAINERD = """\
+version = 2
+root = "{directory}/root"
+state = "{directory}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "{directory}/containerd.sock"
+"""
+
+
+class Containerd:
+    """A containerd of our own, and ctr. Pulls, and as root unpacks."""
+
+    name = "containerd"
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True)
+        self.count = 0
+        config = self.directory / "config.toml"
+        config.write_text(CONTAINERD.format(directory=self.directory))
+        self.program = Program([find("containerd"), "--config", config],
+                               self.directory / "containerd.log")
+        self.ctr = [find("ctr"), "--address", self.directory / "containerd.sock"]
+        wait_until(self._answers, 30, "containerd answers")
+
+    def _answers(self):
+        assert self.program.alive(), f"containerd ended:\n{self.program.output()}"
+        try:
+            _run([*self.ctr, "version"])
+            return True
+        except PullFailed:
+            return False
+
+    def pull(self, host, repository, reference):
+        """In a namespace of its own: content is shared within one, not between them."""
+        self.count += 1
+        ctr = [*self.ctr, "--namespace", f"pull-{self.count}"]
+        name = f"{host}/{repository}{reference}"
+        _, seconds = _run([*ctr, "images", "pull", "--plain-http", "--snapshotter", "native",
+                           "--platform", f"linux/{ARCHITECTURE}", name])
+        out, _ = _run([*ctr, "images", "list", f"name=={name}"])
+        self._forget(ctr, name)
+        return Pulled(out.splitlines()[1].split()[2], seconds)
+
+    def _forget(self, ctr, name):
+        """Or the next pull finds the blobs in the store that namespaces share."""
+        _run([*ctr, "images", "remove", "--sync", name])
+        blobs = self.directory / "root/io.containerd.content.v1.content/blobs/sha256"
+        wait_until(lambda: not list(blobs.iterdir()), 20, "containerd's content is gone")
+
+    def close(self):
+        self.program.stop()
+
+
+ALL = (Skopeo, Podman, Containerd)

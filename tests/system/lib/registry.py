@@ -1,0 +1,71 @@
+"""docker-registry: the upstream, the source of truth."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .ports import free_port
+from .program import Program, find
+
+CONFIG = """\
+version: 0.1
+log:
+  level: warn
+  accesslog:
+    disabled: false
+storage:
+  filesystem:
+    rootdirectory: {root}
+http:
+  addr: 127.0.0.1:{port}
+  secret: not-one
+"""
+
+# Apache's combined log format, between lines of the registry's own log.
+ACCESS = re.compile(r'^\S+ \S+ \S+ \[[^]]*\] "(\S+) (\S+) HTTP/[\d.]+" (\d+) (\d+)', re.M)
+
+
+@dataclass(frozen=True)
+class Access:
+    method: str
+    path: str
+    status: int
+    size: int
+
+
+class Registry:
+    """Listens when the constructor returns."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True)
+        self.port = free_port()
+        config = self.directory / "config.yml"
+        config.write_text(CONFIG.format(root=self.directory / "data", port=self.port))
+        self.program = Program([find("docker-registry"), "serve", config],
+                               self.directory / "registry.log")
+        self.program.wait_for_port(self.port)
+
+    @property
+    def host(self):
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self):
+        return f"http://{self.host}"
+
+    def blobs(self):
+        """{digest: file} of all that was ever pushed, manifests included."""
+        found = {}
+        base = self.directory / "data/docker/registry/v2/blobs"
+        for data in base.glob("*/*/*/data"):
+            found[f"{data.parent.parent.parent.name}:{data.parent.name}"] = data
+        return found
+
+    def accesses(self):
+        """What it was asked so far, in order."""
+        return [Access(m, p, int(s), int(n))
+                for m, p, s, n in ACCESS.findall(self.program.output())]
+
+    def stop(self):
+        self.program.stop()
