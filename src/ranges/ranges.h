@@ -17,13 +17,15 @@
 #include "policy/policy.h"
 #include "sys/diag.h"
 
+#define RANGES_FILE_MAX (64UL << 20) /* bytes; a larger file is refused */
+
 struct ranges_file {
-    char *name;       /* without the directory */
-    char *cloud;      /* "aws", "gcp", "azure"; "own" for a .txt */
-    int64_t modified; /* when the data was published (from the file's content, else its mtime) */
-    uint32_t prefixes;
-    uint32_t duplicates; /* said twice with the same answer */
-    uint32_t conflicts;  /* said twice with different answers */
+    char *name;          /* without the directory */
+    char *cloud;         /* "aws", "gcp", "azure"; "own" for a .txt */
+    int64_t modified;    /* when the data was published (from the file's content, else its mtime) */
+    uint32_t prefixes;   /* that it brought to the table: of all files together, each once */
+    uint32_t duplicates; /* that it said, but it or another file had said the same */
+    uint32_t conflicts;  /* that it said, but another answer counts */
     uint32_t host_bits;
 };
 
@@ -43,6 +45,17 @@ struct ranges {
  * d. Refused files are errors in d. Out of memory ends the program. */
 struct ranges *ranges_load(const char *directory, struct diag *d);
 void ranges_free(struct ranges *r);
+
+/* What one file says, held in memory: it counts in the place of the directory's file of that
+ * name (if there is one). */
+struct ranges_held {
+    const char *name;
+    const struct ranges *ranges; /* from ranges_parse() */
+};
+
+/* As ranges_load(), with files that could not be written there. */
+struct ranges *ranges_load_with(const char *directory, const struct ranges_held *held,
+                                size_t n_held, struct diag *d);
 
 /* One file's worth, from memory: for updates and fuzzing. NULL if it is refused. */
 struct ranges *ranges_parse(const char *name, const char *data, size_t len, struct diag *d);
