@@ -14,19 +14,23 @@
 
 #define LPM_NONE UINT32_MAX      /* no prefix holds the address */
 #define LPM_VALUE_MAX 0xfffeU    /* the largest value that may be stored */
-#define LPM_PREFIXES_MAX 4000000 /* the most prefixes that a table takes */
+#define LPM_PREFIXES_MAX 1000000 /* the most prefixes that a table takes */
 
 struct lpm_entry {
     struct prefix prefix; /* without host bits */
     uint32_t value;       /* at most LPM_VALUE_MAX */
 };
 
-/* A table that was checked. Private to lpm.c but for its size; valid while the image is. */
+/* A table that was checked: views into its image, valid while that is. Private to lpm.c but for
+ * its size. */
 struct lpm {
     const unsigned char *image;
     size_t size; /* bytes of the image */
-    const void *part[12];
-    uint32_t number[12];
+    const uint32_t *entries;
+    uint32_t root[ADDR_V6 + 1]; /* by family */
+    uint32_t n_prefixes[2];     /* IPv4's, IPv6's; so are the next */
+    const unsigned char *addresses[2];
+    const unsigned char *lengths[2];
 };
 
 /* How much memory an image of n entries can take at most, and how much lpm_build() needs besides
@@ -34,10 +38,11 @@ struct lpm {
 size_t lpm_image_bound(const struct lpm_entry *entries, size_t n);
 size_t lpm_scratch_size(size_t n);
 
-/* Writes the table of n entries to image (8-byte aligned, lpm_image_bound() bytes) and returns how
- * many bytes of it are used; 0 if an entry is unfit (host bits, family, value) or memory is short.
- * Of entries with the same prefix the first counts. The entries may be in any order; they are not
- * changed. No entries make an empty table, which is valid. */
+/* Writes the table of n entries to image (8-byte aligned, lpm_image_bound() bytes: a bound far
+ * above what tables take, and memory that is not used is not touched) and returns how many bytes of
+ * it are used; scratch is 8-byte aligned, too. 0 if an entry is unfit (host bits, family, value) or
+ * memory is short. Of entries with the same prefix the first counts. The entries may be in any
+ * order; they are not changed. No entries make an empty table, which is valid. */
 size_t lpm_build(const struct lpm_entry *entries, size_t n, void *scratch, size_t scratch_size,
                  void *image);
 
