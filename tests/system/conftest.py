@@ -3,7 +3,9 @@
 import pytest
 
 from lib.archeio import Archeio, binary
+from lib.clients import ALL
 from lib.program import Program
+from lib.site import Site, Upstream
 
 
 def pytest_configure(config):
@@ -57,3 +59,36 @@ def program(tmp_path):
     yield start
     for one in reversed(started):
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def upstream(tmp_path_factory):
+    """A docker-registry with images in it: .image (v1, four layers) and .other (v2, three)."""
+    one = Upstream(tmp_path_factory.mktemp("upstream"))
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def site(tmp_path, upstream):
+    """site(config) starts a whole site as lib.site.Site says: registry, buckets, archeio, front.
+    At the end of the test all of it is stopped, and archeio must exit 0."""
+    started = []
+
+    def start(config=None, **options):
+        one = Site(tmp_path / f"site-{len(started)}", upstream, config, **options)
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def clients():
+    """{name: client} of all that images are pulled with."""
+    made = {kind.name: kind() for kind in ALL}
+    yield made
+    for client in made.values():
+        client.close()

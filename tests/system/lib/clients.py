@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,18 @@ class Pulled:
 
 class PullFailed(Exception):
     pass
+
+
+class Client:
+    """Has a directory of its own, with a short name: podman takes no runroot of more than 50
+    characters, and a socket's path has at most 107."""
+
+    def __init__(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="pull-"))
+        self.count = 0
+
+    def close(self):
+        shutil.rmtree(self.directory)
 
 
 def _environment(directory, host):
@@ -54,28 +67,22 @@ def _digest(file):
     return "sha256:" + hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-class Skopeo:
+class Skopeo(Client):
     """Copies to a directory: manifest.json and a file per blob, all of which are hashed again."""
 
     name = "skopeo"
 
-    def __init__(self, directory):
-        self.directory = Path(directory)
-        self.directory.mkdir(parents=True)
-        self.count = 0
-
-    def push(self, image, host, repository):
+    def push(self, image, host, repository, tag=None):
         env = _environment(self.directory, host)
-        for target in (f":{image.tag}",):
-            _run([find("skopeo"), "--policy", self.directory / "policy.json", "copy", "-q",
-                  "--preserve-digests", "--dest-tls-verify=false",
-                  f"oci:{image.layout}:{image.tag}",
-                  f"docker://{host}/{repository}{target}"], env)
+        _run([find("skopeo"), "--policy", self.directory / "policy.json", "copy", "-q",
+              "--preserve-digests", "--dest-tls-verify=false",
+              f"oci:{image.layout}:{image.tag}",
+              f"docker://{host}/{repository}:{tag or image.tag}"], env)
 
     def pull(self, host, repository, reference):
         """reference: ":tag" or "@digest"."""
         self.count += 1
-        target = self.directory / f"pull-{self.count}"
+        target = self.directory / f"blobs-{self.count}"
         env = _environment(self.directory, host)
         _, seconds = _run([find("skopeo"), "--policy", self.directory / "policy.json", "copy",
                            "-q", "--preserve-digests", "--src-tls-verify=false",
@@ -87,19 +94,11 @@ class Skopeo:
         shutil.rmtree(target)
         return Pulled(digest, seconds)
 
-    def close(self):
-        pass
 
-
-class Podman:
+class Podman(Client):
     """Pulls into a store of its own, with the vfs driver: it works wherever files can be written."""
 
     name = "podman"
-
-    def __init__(self, directory):
-        self.directory = Path(directory)
-        self.directory.mkdir(parents=True)
-        self.count = 0
 
     def pull(self, host, repository, reference):
         self.count += 1
@@ -116,9 +115,6 @@ class Podman:
         shutil.rmtree(store)
         return Pulled(json.loads(out)[0]["Digest"], seconds)
 
-    def close(self):
-        pass
-
 
 CONTAINERD = """\
 version = 2
@@ -130,15 +126,13 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 """
 
 
-class Containerd:
+class Containerd(Client):
     """A containerd of our own, and ctr. Pulls, and as root unpacks."""
 
     name = "containerd"
 
-    def __init__(self, directory):
-        self.directory = Path(directory)
-        self.directory.mkdir(parents=True)
-        self.count = 0
+    def __init__(self):
+        super().__init__()
         config = self.directory / "config.toml"
         config.write_text(CONTAINERD.format(directory=self.directory))
         self.program = Program([find("containerd"), "--config", config],
@@ -173,6 +167,7 @@ class Containerd:
 
     def close(self):
         self.program.stop()
+        super().close()
 
 
 ALL = (Skopeo, Podman, Containerd)

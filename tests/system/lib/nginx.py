@@ -131,6 +131,9 @@ class Bucket(Nginx):
             shutil.copyfile(file, target)
         target.chmod(0o644)
 
+    def remove(self, digest):
+        (self.root / "containers" / "images" / digest).unlink()
+
     def behave(self, behaviour):
         """GOOD, EMPTY, FAILING or RESETTING from now on."""
         self.reload(self._server(self.directory, behaviour))
