@@ -10,6 +10,7 @@
 #ifndef CLIENT_FETCH_H
 #define CLIENT_FETCH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,10 +24,11 @@ struct fetch_request {
     bool https_only; /* refuse http from the beginning */
     long timeout_ms; /* for everything */
     long connect_timeout_ms;
-    unsigned redirects;     /* followed at most; 0: none */
-    size_t max_bytes;       /* of the body; more is an error */
-    const char *etag;       /* If-None-Match; NULL: unconditional */
-    int64_t modified_since; /* If-Modified-Since, Unix seconds; 0: none */
+    unsigned redirects;      /* followed at most; 0: none */
+    size_t max_bytes;        /* of the body; more is an error */
+    const char *etag;        /* If-None-Match; NULL: unconditional */
+    int64_t modified_since;  /* If-Modified-Since, Unix seconds; 0: none */
+    const atomic_bool *stop; /* NULL, or: once true, it fails within a second or so */
 };
 
 struct fetch_response {

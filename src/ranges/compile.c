@@ -1,0 +1,167 @@
+#include "ranges/compile.h"
+
+#include "ranges/mem.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include <stdlib.h>
+
+enum { FILE_MODE = 0644 };
+
+#define IMAGE_MAX ((size_t)1 << 30)
+
+/* The configuration in the builder's terms: views of it, in arrays of our own. */
+struct input {
+    struct policy policy;
+    struct policy_store *store;
+    struct policy_place *served; /* of all stores, one after the other */
+    struct policy_place *blobs_for;
+    struct snapshot_source *source;
+};
+
+static struct policy_place place_of(const struct config_place *p)
+{
+    return (struct policy_place){str_from(p->cloud), str_from(p->region)};
+}
+
+static void take_stores(struct input *in, const struct config *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_stores; i++)
+        n += c->stores[i].n_serves;
+    in->served = mem_new(n, sizeof(*in->served));
+    in->store = mem_new(c->n_stores, sizeof(*in->store));
+    struct policy_place *next = in->served;
+    for (size_t i = 0; i < c->n_stores; i++) {
+        const struct config_store *store = &c->stores[i];
+        in->store[i] = (struct policy_store){
+            .name = str_from(store->name),
+            .url = str_from(store->url),
+            .serves = next,
+            .n_serves = store->n_serves,
+        };
+        for (size_t j = 0; j < store->n_serves; j++)
+            *next++ = place_of(&store->serves[j]);
+    }
+    in->policy.stores = in->store;
+    in->policy.n_stores = c->n_stores;
+}
+
+static void take_upstream(struct input *in, const struct config *c)
+{
+    const struct config_upstream *u = &c->upstream;
+    in->blobs_for = mem_new(u->n_blobs_for, sizeof(*in->blobs_for));
+    for (size_t i = 0; i < u->n_blobs_for; i++)
+        in->blobs_for[i] = place_of(&u->blobs_for[i]);
+    in->policy.blobs_for = in->blobs_for;
+    in->policy.n_blobs_for = u->n_blobs_for;
+    in->policy.upstream_endpoint = str_from(u->endpoint);
+    in->policy.upstream_path = str_from(u->path);
+    in->policy.signature_endpoint = str_from(c->signature_endpoint);
+    in->policy.info_page = str_from(c->info_page);
+    in->policy.privacy_page = str_from(c->privacy_page);
+}
+
+static void take_ranges(struct input *in, const struct ranges *r)
+{
+    in->source = mem_new(r->n_files, sizeof(*in->source));
+    for (size_t i = 0; i < r->n_files; i++) {
+        const struct ranges_file *file = &r->file[i];
+        in->source[i] = (struct snapshot_source){
+            .name = str_from(file->name),
+            .cloud = str_from(file->cloud),
+            .modified = (uint64_t)file->modified,
+            .prefixes = file->prefixes,
+        };
+    }
+    in->policy.sources = in->source;
+    in->policy.n_sources = r->n_files;
+    in->policy.places = r->place;
+    in->policy.n_places = r->n_places;
+    in->policy.ranges = r->range;
+    in->policy.n_ranges = r->n_ranges;
+}
+
+static bool refuse(struct diag *d, const char *file, const char *why)
+{
+    diag_error(d, (struct diag_at){file, 0, 0}, "snapshot: %s", why);
+    return false;
+}
+
+/* Builds into memory of the largest size, then gives back what was not needed. */
+static bool build(const struct policy *p, void *scratch, struct compile_image *out, struct diag *d)
+{
+    const char *why;
+    size_t bound = policy_image_bound(p, scratch, &why);
+    if (bound == 0)
+        return refuse(d, "", why);
+    void *image = mem_new(bound, 1);
+    size_t size = policy_build(p, scratch, image);
+    if (size == 0) {
+        free(image);
+        return refuse(d, "", "a prefix is unfit for the table");
+    }
+    void *shrunk = realloc(image, size);
+    *out = (struct compile_image){.data = shrunk != NULL ? shrunk : image, .size = size};
+    why = snapshot_open(&out->snapshot, out->data, size);
+    if (why == NULL)
+        return true;
+    compile_release(out);
+    return refuse(d, "", why);
+}
+
+bool compile_snapshot(const struct config *c, const struct ranges *r, struct compile_image *out,
+                      struct diag *d)
+{
+    struct input in = {.policy = {.built = (uint64_t)clock_wall()}};
+    bool built = false;
+    take_stores(&in, c);
+    take_upstream(&in, c);
+    take_ranges(&in, r);
+    *out = (struct compile_image){.data = NULL};
+    size_t size = policy_scratch_size(&in.policy);
+    if (size == SIZE_MAX) {
+        refuse(d, "", "there are too many prefixes");
+    } else {
+        void *scratch = mem_new(size, 1);
+        built = build(&in.policy, scratch, out, d);
+        free(scratch);
+    }
+    free(in.store);
+    free(in.served);
+    free(in.blobs_for);
+    free(in.source);
+    return built;
+}
+
+bool compile_write(const struct compile_image *image, const char *path, struct diag *d)
+{
+    int error = file_replace(path, image->data, image->size, FILE_MODE, 0);
+    if (error != 0)
+        diag_error(d, (struct diag_at){path, 0, 0}, "cannot be written: %s", strerror(error));
+    return error == 0;
+}
+
+bool compile_read(const char *path, struct compile_image *out, struct diag *d)
+{
+    struct stat st;
+    char *data;
+    size_t len;
+    *out = (struct compile_image){.data = NULL};
+    int error = file_read(path, IMAGE_MAX, &data, &len, &st);
+    if (error != 0) {
+        diag_error(d, (struct diag_at){path, 0, 0}, "cannot be read: %s", strerror(error));
+        return false;
+    }
+    *out = (struct compile_image){.data = data, .size = len};
+    const char *why = snapshot_open(&out->snapshot, data, len);
+    if (why == NULL)
+        return true;
+    compile_release(out);
+    return refuse(d, path, why);
+}
+
+void compile_release(struct compile_image *image)
+{
+    free(image->data);
+    *image = (struct compile_image){.data = NULL};
+}

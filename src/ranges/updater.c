@@ -1,0 +1,346 @@
+#include "ranges/updater.h"
+
+#include "ranges/diff.h"
+#include "ranges/mem.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RETRY_FIRST (30 * CLOCK_S)
+#define RETRY_MAX (3600 * CLOCK_S)
+#define NEVER INT64_MAX
+
+/* One official file. */
+struct task {
+    int64_t due;   /* clock_now() */
+    int64_t retry; /* how long the next failure waits; 0: none has failed */
+    struct ranges *held;
+    bool failed; /* the last try */
+};
+
+struct updater {
+    pthread_t thread;
+    int fd; /* an eventfd */
+    atomic_bool stop;
+    pthread_mutex_t lock; /* everything below */
+    pthread_cond_t wake;
+    struct updater_options options; /* directory is owned */
+    bool configured;                /* the options are new ... */
+    bool moved;                     /* ... and the directory is another */
+    struct task task[SOURCE_COUNT];
+    struct ranges *offered;
+    struct updater_status status;
+};
+
+/* interval, give or take a tenth. */
+static int64_t jitter(int64_t interval)
+{
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+        return interval;
+    return interval - interval / 10 + (int64_t)((double)interval / 5 * (random / 4294967296.0));
+}
+
+static char *copy_text(const char *text)
+{
+    return mem_text(str_from(text));
+}
+
+/* When a file was last known to be current: Unix seconds, 0 if it is missing. */
+static int64_t last_checked(const char *directory, size_t source, const struct state *state)
+{
+    struct stat st;
+    size_t size = strlen(directory) + strlen(source_table[source].file) + 2;
+    char *path = mem_new(size, 1);
+    snprintf(path, size, "%s/%s", directory, source_table[source].file);
+    bool there = stat(path, &st) == 0;
+    free(path);
+    if (!there)
+        return 0;
+    return state->entry[source].checked > 0 ? state->entry[source].checked : st.st_mtime;
+}
+
+/* From the options: when each file is due. Locked. */
+static void schedule(struct updater *u)
+{
+    struct state state;
+    int64_t now = clock_now(), wall = clock_wall();
+    state_read(&state, u->options.directory);
+    for (size_t i = 0; i < SOURCE_COUNT; i++) {
+        if (u->moved) {
+            ranges_free(u->task[i].held);
+            u->task[i].held = NULL;
+        }
+        int64_t age = wall - last_checked(u->options.directory, i, &state);
+        int64_t refresh = u->options.refresh;
+        u->task[i].due = NEVER;
+        u->task[i].retry = 0;
+        if (refresh > 0)
+            u->task[i].due =
+                age < 0 || age >= refresh / CLOCK_S ? now : now + refresh - age * CLOCK_S;
+    }
+    u->configured = false;
+    u->moved = false;
+}
+
+static const char *changes(const struct ranges *before, const struct ranges *after, char out[64])
+{
+    struct diff d = diff_ranges(before, after);
+    snprintf(out, 64, "+%u -%u prefixes", d.added, d.removed);
+    diff_release(&d);
+    return out;
+}
+
+/* Locked. Takes what it keeps out of the result. */
+static void settle_good(struct updater *u, size_t source, struct update_result *result)
+{
+    struct task *t = &u->task[source];
+    const char *file = source_table[source].file;
+    char text[64];
+    t->due = clock_now() + jitter(u->options.refresh);
+    t->retry = 0;
+    t->failed = false;
+    u->status.updates++;
+    u->status.last_success = clock_wall();
+    if (result->outcome != UPDATE_CHANGED) {
+        log_debug("ranges: %s is current", file);
+        return;
+    }
+    log_info("ranges: %s updated, %s", file,
+             changes(t->held != NULL ? t->held : result->before, result->after, text));
+    if (result->unwritten)
+        log_warning("ranges: kept in memory only: %s", result->error);
+    ranges_free(t->held);
+    t->held = result->unwritten ? result->after : NULL;
+    if (result->unwritten)
+        result->after = NULL;
+}
+
+/* Locked. */
+static void settle_bad(struct updater *u, size_t source, const struct update_result *result)
+{
+    struct task *t = &u->task[source];
+    int64_t first = u->options.retry > 0 ? u->options.retry : RETRY_FIRST;
+    int64_t max = u->options.refresh < RETRY_MAX ? u->options.refresh : RETRY_MAX;
+    t->retry = t->retry == 0 ? first : 2 * t->retry;
+    if (t->retry > max)
+        t->retry = max;
+    t->due = clock_now() + jitter(t->retry);
+    t->failed = true;
+    u->status.failures++;
+    log_warning("ranges: %s not updated, the old data stays: %s", source_table[source].file,
+                result->error);
+}
+
+/* Locked; unlocked while it downloads. True if there is something new. */
+static bool update_one(struct updater *u, size_t source)
+{
+    struct update_options options = {
+        .directory = copy_text(u->options.directory),
+        .max_shrink = u->options.max_shrink,
+        .keep_in_memory = true,
+        .get = u->options.get,
+        .stop = &u->stop,
+    };
+    struct ranges *held = u->task[source].held; /* only this thread frees it while not configured */
+    struct update_result result;
+    struct state state;
+    pthread_mutex_unlock(&u->lock);
+    state_read(&state, options.directory);
+    update_source(source, &options, held, &state.entry[source], &result);
+    if (result.outcome != UPDATE_FAILED && !result.unwritten)
+        state_write(&state, options.directory);
+    pthread_mutex_lock(&u->lock);
+    bool stale = u->configured || atomic_load(&u->stop);
+    bool changed = result.outcome == UPDATE_CHANGED && !stale;
+    if (!stale && result.outcome == UPDATE_FAILED)
+        settle_bad(u, source, &result);
+    else if (!stale)
+        settle_good(u, source, &result);
+    update_release(&result);
+    free((char *)(uintptr_t)options.directory);
+    return changed;
+}
+
+/* Locked. */
+static struct ranges *load(struct updater *u, struct diag *d)
+{
+    struct ranges_held held[SOURCE_COUNT];
+    size_t n = 0;
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        if (u->task[i].held != NULL && !u->moved)
+            held[n++] = (struct ranges_held){source_table[i].file, u->task[i].held};
+    return ranges_load_with(u->options.directory, held, n, d);
+}
+
+/* Locked. */
+static void offer(struct updater *u)
+{
+    struct diag d = {0};
+    uint64_t one = 1;
+    ranges_free(u->offered);
+    u->offered = load(u, &d);
+    diag_log(&d);
+    diag_clear(&d);
+    if (write(u->fd, &one, sizeof(one)) < 0)
+        log_debug("ranges: the control thread has not taken the last update yet");
+}
+
+/* Locked. */
+static void update_due(struct updater *u)
+{
+    bool changed = false;
+    for (size_t i = 0; i < SOURCE_COUNT && !u->configured && !atomic_load(&u->stop); i++)
+        if (u->task[i].due <= clock_now())
+            changed = update_one(u, i) || changed;
+    u->status.failing = false;
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        u->status.failing = u->status.failing || u->task[i].failed;
+    if (changed)
+        offer(u);
+}
+
+/* Locked. Waits until a file is due, or somebody wakes the thread. */
+static void wait_due(struct updater *u)
+{
+    int64_t due = NEVER;
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        if (u->task[i].due < due)
+            due = u->task[i].due;
+    if (due == NEVER) {
+        pthread_cond_wait(&u->wake, &u->lock);
+        return;
+    }
+    struct timespec until = {.tv_sec = due / CLOCK_S, .tv_nsec = due % CLOCK_S};
+    pthread_cond_timedwait(&u->wake, &u->lock, &until);
+}
+
+static void *run(void *argument)
+{
+    struct updater *u = argument;
+    pthread_mutex_lock(&u->lock);
+    while (!atomic_load(&u->stop)) {
+        if (u->configured)
+            schedule(u);
+        update_due(u);
+        if (!u->configured && !atomic_load(&u->stop))
+            wait_due(u);
+    }
+    pthread_mutex_unlock(&u->lock);
+    return NULL;
+}
+
+static void release(struct updater *u)
+{
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        ranges_free(u->task[i].held);
+    ranges_free(u->offered);
+    pthread_cond_destroy(&u->wake);
+    pthread_mutex_destroy(&u->lock);
+    if (u->fd >= 0)
+        close(u->fd);
+    free((char *)(uintptr_t)u->options.directory);
+    free(u);
+}
+
+/* The thread takes no signals: they are the control thread's. */
+static int start_thread(struct updater *u)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int error = pthread_create(&u->thread, NULL, run, u);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return error;
+}
+
+struct updater *updater_start(const struct updater_options *options, const char **why)
+{
+    struct updater *u = mem_new(1, sizeof(*u));
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&u->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&u->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    u->options = *options;
+    u->options.directory = copy_text(options->directory);
+    u->configured = true;
+    u->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (u->fd < 0 || start_thread(u) != 0) {
+        *why = u->fd < 0 ? "no descriptor is left" : "there can be no more threads";
+        release(u);
+        return NULL;
+    }
+    return u;
+}
+
+void updater_configure(struct updater *u, const struct updater_options *options)
+{
+    pthread_mutex_lock(&u->lock);
+    bool moved = strcmp(u->options.directory, options->directory) != 0;
+    char *old = (char *)(uintptr_t)u->options.directory;
+    bool same = !moved && u->options.refresh == options->refresh;
+    u->options = *options;
+    u->options.directory = copy_text(options->directory);
+    u->moved = u->moved || moved;
+    if (!same) {
+        u->configured = true;
+        pthread_cond_signal(&u->wake);
+    }
+    free(old);
+    pthread_mutex_unlock(&u->lock);
+}
+
+int updater_fd(const struct updater *u)
+{
+    return u->fd;
+}
+
+struct ranges *updater_take(struct updater *u)
+{
+    uint64_t count;
+    pthread_mutex_lock(&u->lock);
+    if (read(u->fd, &count, sizeof(count)) < 0)
+        count = 0;
+    struct ranges *r = u->offered;
+    u->offered = NULL;
+    pthread_mutex_unlock(&u->lock);
+    return r;
+}
+
+struct ranges *updater_load(struct updater *u, struct diag *d)
+{
+    pthread_mutex_lock(&u->lock);
+    struct ranges *r = load(u, d);
+    pthread_mutex_unlock(&u->lock);
+    return r;
+}
+
+void updater_status(struct updater *u, struct updater_status *out)
+{
+    pthread_mutex_lock(&u->lock);
+    *out = u->status;
+    pthread_mutex_unlock(&u->lock);
+}
+
+void updater_stop(struct updater *u)
+{
+    if (u == NULL)
+        return;
+    pthread_mutex_lock(&u->lock);
+    atomic_store(&u->stop, true);
+    pthread_cond_signal(&u->wake);
+    pthread_mutex_unlock(&u->lock);
+    pthread_join(u->thread, NULL);
+    release(u);
+}

@@ -1,0 +1,56 @@
+/*
+ * The background update: a thread that keeps the official files current while the server runs.
+ *
+ * At start it fetches what is missing or was last checked longer than `refresh` ago, later each
+ * file again every `refresh`, give or take a tenth, so that a fleet does not ask at once. What
+ * fails is tried again after half a minute, then after twice as long each time, at most an hour;
+ * the old data stays. Each change is logged, and offered as the whole directory loaded anew; where
+ * the directory cannot be written, what was fetched is held in memory in its files' places.
+ *
+ * All functions but updater_status() are the control thread's.
+ */
+#ifndef RANGES_UPDATER_H
+#define RANGES_UPDATER_H
+
+#include "ranges/update.h"
+
+struct updater;
+
+struct updater_options {
+    const char *directory; /* copied */
+    int64_t refresh;       /* nanoseconds; 0: never */
+    unsigned max_shrink;
+    int64_t retry;   /* nanoseconds before the first retry; 0: half a minute */
+    update_get *get; /* NULL: fetch_get() */
+};
+
+struct updater_status {
+    uint64_t updates;     /* files found current or replaced, since start */
+    uint64_t failures;    /* since start */
+    int64_t last_success; /* Unix seconds; 0: none since start */
+    bool failing;         /* of some file the last try failed */
+};
+
+/* NULL and *why (static) if there can be no thread. Log before it whatever must come first. */
+struct updater *updater_start(const struct updater_options *options, const char **why);
+
+/* New settings after a reload. A new directory, or a refresh that is shorter, counts at once. What
+ * is held in memory for another directory is forgotten. */
+void updater_configure(struct updater *u, const struct updater_options *options);
+
+/* Readable when updater_take() has something; the same for its life. */
+int updater_fd(const struct updater *u);
+
+/* The newest ranges, once: the caller's to free. NULL if nothing has changed since. */
+struct ranges *updater_take(struct updater *u);
+
+/* ranges_load() of the directory, with what is held in memory: for reloads. */
+struct ranges *updater_load(struct updater *u, struct diag *d);
+
+/* From any thread. */
+void updater_status(struct updater *u, struct updater_status *out);
+
+/* Ends the thread (a download on its way is given up within a second or so) and releases all. */
+void updater_stop(struct updater *u);
+
+#endif
