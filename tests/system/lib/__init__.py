@@ -8,5 +8,6 @@ nginx.py     nginx as a bucket, and in front of archeio
 registry.py  docker-registry, the upstream
 image.py     container images made from random bytes
 clients.py   skopeo, podman, containerd
+loader.py    many connections at once
 site.py      all of it put together: registry, two buckets, archeio, a front port per client
 """
