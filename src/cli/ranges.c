@@ -1,0 +1,136 @@
+#include "cli/commands.h"
+#include "cli/ranges_commands.h"
+#include "config/config.h"
+#include "ranges/mem.h"
+#include <getopt.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: archeio ranges update [--config FILE] [--directory DIR]\n"
+    "       archeio ranges lookup [--config FILE] [--directory DIR | --snapshot FILE] ADDRESS...\n"
+    "       archeio ranges show   [--config FILE] [--directory DIR]\n"
+    "\n"
+    "update  downloads the published ranges of AWS, GCP and Azure and prints what changed\n"
+    "lookup  prints ADDRESS, CLOUD, REGION and PREFIX, separated by tabs; \"-\" for what is\n"
+    "        unknown; an ADDRESS of \"-\" reads addresses from standard input, one a line\n"
+    "show    prints what the directory holds\n"
+    "\n"
+    "  -c, --config FILE     the configuration (default: the built-in one)\n"
+    "  -d, --directory DIR   the ranges directory, instead of the configuration's\n"
+    "  -s, --snapshot FILE   a file that `archeio compile` wrote, instead of the directory\n"
+    "  -h, --help            this text\n";
+
+char *ranges_commands_directory(const struct ranges_commands_options *o, unsigned *max_shrink)
+{
+    struct diag d = {0};
+    char *directory = NULL;
+    if (o->directory != NULL && max_shrink == NULL)
+        return mem_text(str_from(o->directory));
+    struct config *c = config_load(o->config, environ, &d);
+    diag_print(&d, stderr);
+    diag_clear(&d);
+    if (c != NULL) {
+        directory = mem_text(str_from(o->directory != NULL ? o->directory : c->ranges.directory));
+        if (max_shrink != NULL)
+            *max_shrink = c->ranges.max_shrink;
+    }
+    config_free(c);
+    return directory;
+}
+
+struct ranges *ranges_commands_load(const struct ranges_commands_options *o)
+{
+    struct diag d = {0};
+    char *directory = ranges_commands_directory(o, NULL);
+    if (directory == NULL)
+        return NULL;
+    struct ranges *r = ranges_load(directory, &d);
+    diag_print(&d, stderr);
+    diag_clear(&d);
+    free(directory);
+    return r;
+}
+
+struct command {
+    const char *name;
+    int (*run)(const struct ranges_commands_options *o);
+    bool snapshot; /* takes --snapshot */
+    bool arguments;
+};
+
+static const struct command commands[] = {
+    {"update", ranges_update, false, false},
+    {"lookup", ranges_lookup, true, true},
+    {"show", ranges_show, false, false},
+};
+
+static int wrong_usage(const char *what, const char *which)
+{
+    fprintf(stderr, "archeio ranges: %s%s\n%s", what, which, usage);
+    return 2;
+}
+
+/* 0, or 2 for wrong usage, or -1 where help was asked for. */
+static int read_options(int argc, char **argv, struct ranges_commands_options *o)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"directory", required_argument, NULL, 'd'},
+                                            {"snapshot", required_argument, NULL, 's'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int c;
+    optind = 0;
+    while ((c = getopt_long(argc, argv, "c:d:s:h", options, NULL)) != -1) {
+        if (c == 'c')
+            o->config = optarg;
+        else if (c == 'd')
+            o->directory = optarg;
+        else if (c == 's')
+            o->snapshot = optarg;
+        else if (c == 'h')
+            return -1;
+        else
+            return 2;
+    }
+    o->arguments = argv + optind;
+    o->n_arguments = argc - optind;
+    return 0;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct ranges_commands_options o = {0};
+    int result = read_options(argc, argv, &o);
+    if (result == -1) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    if (result != 0) {
+        fputs(usage, stderr);
+        return result;
+    }
+    if (o.snapshot != NULL && !command->snapshot)
+        return wrong_usage("--snapshot is for lookup, not for ", command->name);
+    if (o.snapshot != NULL && o.directory != NULL)
+        return wrong_usage("either --snapshot or --directory, not both", "");
+    if (command->arguments && o.n_arguments == 0)
+        return wrong_usage("an address is missing", "");
+    if (!command->arguments && o.n_arguments > 0)
+        return wrong_usage("unexpected argument: ", o.arguments[0]);
+    return command->run(&o);
+}
+
+int ranges_main(int argc, char **argv)
+{
+    if (argc < 2)
+        return wrong_usage("a command is missing", "");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return run_command(&commands[i], argc - 1, argv + 1);
+    return wrong_usage("unknown command: ", argv[1]);
+}

@@ -1,0 +1,147 @@
+#include "cli/ranges_commands.h"
+#include "ranges/compile.h"
+#include "ranges/mem.h"
+#include "sys/log.h"
+#include <stdlib.h>
+
+/* The table, from either source. */
+struct table {
+    struct lpm lpm;
+    void *image;           /* of the ranges; NULL with a snapshot */
+    struct ranges *ranges; /* the same */
+    struct compile_image snapshot;
+};
+
+static bool build(struct table *t)
+{
+    const struct ranges *r = t->ranges;
+    struct lpm_entry *entry = mem_new(r->n_ranges, sizeof(*entry));
+    for (size_t i = 0; i < r->n_ranges; i++)
+        entry[i] = (struct lpm_entry){r->range[i].prefix, r->range[i].place};
+    size_t scratch_size = lpm_scratch_size(r->n_ranges);
+    void *scratch = mem_new(scratch_size, 1);
+    t->image = mem_new(lpm_image_bound(entry, r->n_ranges), 1);
+    size_t size = lpm_build(entry, r->n_ranges, scratch, scratch_size, t->image);
+    free(scratch);
+    free(entry);
+    return size > 0 && lpm_open(&t->lpm, t->image, size) == NULL;
+}
+
+static bool open_table(struct table *t, const struct ranges_commands_options *o)
+{
+    *t = (struct table){.image = NULL};
+    if (o->snapshot != NULL) {
+        struct diag d = {0};
+        bool good = compile_read(o->snapshot, &t->snapshot, &d);
+        diag_print(&d, stderr);
+        diag_clear(&d);
+        if (good)
+            t->lpm = t->snapshot.snapshot.table;
+        return good;
+    }
+    t->ranges = ranges_commands_load(o);
+    return t->ranges != NULL && build(t);
+}
+
+static void close_table(struct table *t)
+{
+    free(t->image);
+    ranges_free(t->ranges);
+    compile_release(&t->snapshot);
+}
+
+static struct policy_place place_of(const struct table *t, uint32_t value)
+{
+    if (t->ranges != NULL)
+        return t->ranges->place[value];
+    struct snapshot_network n = snapshot_network(&t->snapshot.snapshot, value);
+    return (struct policy_place){n.cloud, n.region};
+}
+
+static void put(struct str s)
+{
+    fwrite(s.data, 1, s.len, stdout);
+}
+
+static void print_answer(const struct table *t, struct str text, const struct addr *a)
+{
+    struct prefix prefix;
+    char prefix_text[PREFIX_TEXT_MAX];
+    uint32_t value = lpm_match(&t->lpm, a, &prefix);
+    put(text);
+    if (value == LPM_NONE) {
+        fputs("\t-\t-\t-\n", stdout);
+        return;
+    }
+    struct policy_place place = place_of(t, value);
+    putchar('\t');
+    put(place.cloud);
+    putchar('\t');
+    put(place.region.len > 0 ? place.region : STR("-"));
+    putchar('\t');
+    put(str_make(prefix_text, prefix_format(&prefix, prefix_text)));
+    putchar('\n');
+}
+
+/* Something that is no address still gets its line, so that lines in and out stay side by side;
+ * bytes that a terminal or a later tool could take for something else do not come back. */
+static void print_refused(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        putchar(text.data[i] > ' ' && text.data[i] < 0x7f ? text.data[i] : '?');
+    fputs("\t-\t-\t-\n", stdout);
+}
+
+static bool look_up(const struct table *t, struct str text, const char *where, size_t number)
+{
+    struct addr a;
+    if (addr_parse(text, &a)) {
+        print_answer(t, text, &a);
+        return true;
+    }
+    log_error("%s %zu: is no IP address: %.*s", where, number, (int)(text.len < 64 ? text.len : 64),
+              text.data);
+    print_refused(text);
+    return false;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool look_up_lines(const struct table *t, FILE *from)
+{
+    char *line = NULL;
+    size_t size = 0, number = 0;
+    ssize_t len;
+    bool good = true;
+    while ((len = getline(&line, &size, from)) >= 0) {
+        struct str text = str_make(line, (size_t)len);
+        while (text.len > 0 && is_blank(text.data[text.len - 1]))
+            text.len--;
+        while (text.len > 0 && is_blank(text.data[0]))
+            text = str_skip(text, 1);
+        good = look_up(t, text, "line", ++number) && good;
+    }
+    free(line);
+    if (!ferror(from))
+        return good;
+    log_error("standard input cannot be read");
+    return false;
+}
+
+int ranges_lookup(const struct ranges_commands_options *o)
+{
+    struct table t;
+    bool good = open_table(&t, o);
+    bool opened = good;
+    for (int i = 0; opened && i < o->n_arguments; i++) {
+        bool answered = strcmp(o->arguments[i], "-") == 0
+                            ? look_up_lines(&t, stdin)
+                            : look_up(&t, str_from(o->arguments[i]), "argument", (size_t)i + 1);
+        good = answered && good;
+    }
+    close_table(&t);
+    return fflush(stdout) == 0 && good ? 0 : 1;
+}
