@@ -1,0 +1,125 @@
+#include "http/respond.h"
+
+#include <assert.h>
+#include <time.h>
+
+#define REDIRECT "HTTP/1.1 307 Temporary Redirect\r\nLocation: "
+static_assert(sizeof(REDIRECT) - 1 == RESPOND_LOCATION_AT, "what stands before the Location");
+
+/* Appends a literal: its length is a constant, so the copy is a few moves. */
+#define PUT(out, literal) buf_put(out, literal, sizeof(literal) - 1)
+
+static void put_digits(char *out, int value, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        out[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+void respond_date(int64_t unix_seconds, char out[RESPOND_DATE_SIZE])
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t seconds = (time_t)unix_seconds;
+    struct tm t = {0};
+    gmtime_r(&seconds, &t);
+
+    memcpy(out, "ddd, 00 mmm 0000 00:00:00 GMT", RESPOND_DATE_SIZE);
+    memcpy(out, days + 3 * t.tm_wday, 3);
+    put_digits(out + 5, t.tm_mday, 2);
+    memcpy(out + 8, months + 3 * t.tm_mon, 3);
+    put_digits(out + 12, t.tm_year + 1900, 4);
+    put_digits(out + 17, t.tm_hour, 2);
+    put_digits(out + 20, t.tm_min, 2);
+    put_digits(out + 23, t.tm_sec, 2);
+}
+
+static void put_date(struct buf *out, const char *date)
+{
+    PUT(out, "\r\nDate: ");
+    buf_put(out, date, RESPOND_DATE_SIZE);
+}
+
+static void put_connection(struct buf *out, enum respond_connection connection)
+{
+    if (connection == RESPOND_CLOSE)
+        PUT(out, "\r\nConnection: close");
+    else if (connection == RESPOND_KEEP_HTTP10)
+        PUT(out, "\r\nConnection: keep-alive");
+}
+
+static void put_redirect(struct buf *out, struct str location,
+                         const struct respond_options *options)
+{
+    PUT(out, REDIRECT);
+    if (!out->full && location.data == out->data + out->len && location.len <= out->size - out->len)
+        out->len += location.len;
+    else
+        buf_str(out, location);
+    put_date(out, options->date);
+    put_connection(out, options->connection);
+    PUT(out, "\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void put_status(struct buf *out, uint16_t status)
+{
+    switch (status) {
+    case 200:
+        PUT(out, "HTTP/1.1 200 OK");
+        break;
+    case 404:
+        PUT(out, "HTTP/1.1 404 Not Found");
+        break;
+    case 405:
+        PUT(out, "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD");
+        break;
+    case 408:
+        PUT(out, "HTTP/1.1 408 Request Timeout");
+        break;
+    case 414:
+        PUT(out, "HTTP/1.1 414 URI Too Long");
+        break;
+    case 431:
+        PUT(out, "HTTP/1.1 431 Request Header Fields Too Large");
+        break;
+    case 503:
+        PUT(out, "HTTP/1.1 503 Service Unavailable");
+        break;
+    case 505:
+        PUT(out, "HTTP/1.1 505 HTTP Version Not Supported");
+        break;
+    default:
+        PUT(out, "HTTP/1.1 400 Bad Request");
+        break;
+    }
+}
+
+void respond_answer(struct buf *out, const struct decide_answer *answer,
+                    const struct respond_options *options)
+{
+    if (answer->status == 307) {
+        put_redirect(out, answer->location, options);
+        return;
+    }
+
+    put_status(out, answer->status);
+    put_date(out, options->date);
+    put_connection(out, options->connection);
+    if (answer->step == DECIDE_R5)
+        PUT(out, "\r\nDocker-Distribution-Api-Version: registry/2.0");
+    if (answer->body.len > 0)
+        PUT(out, "\r\nContent-Type: application/json");
+    PUT(out, "\r\nContent-Length: ");
+    buf_u64(out, answer->body.len);
+    PUT(out, "\r\n\r\n");
+    if (!options->head)
+        buf_str(out, answer->body);
+}
+
+void respond_error(struct buf *out, uint16_t status, const char *date)
+{
+    put_status(out, status);
+    put_date(out, date);
+    PUT(out, "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+}
