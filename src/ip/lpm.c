@@ -43,7 +43,7 @@ static bool check_entry(struct check *c, uint32_t entry, unsigned depth, unsigne
     unsigned stride = lpm_image_stride(entry);
     unsigned limit = depth < LPM_IMAGE_HALF && bits > LPM_IMAGE_HALF ? LPM_IMAGE_HALF : bits;
     uint32_t node = lpm_image_offset(entry), size = 1U << stride;
-    if (((entry & LPM_IMAGE_LOW) != 0) != (depth == LPM_IMAGE_HALF) || depth + stride > limit ||
+    if (((entry & LPM_IMAGE_HIGH) == 0) != (depth == LPM_IMAGE_HALF) || depth + stride > limit ||
         node != c->next || size > c->n - node)
         return false;
     c->next += size;
@@ -117,11 +117,12 @@ const char *lpm_open(struct lpm *table, const void *image, size_t size)
 /* Goes down from a node to a leaf, or to a node that looks at the other half. */
 static inline uint32_t walk(const uint32_t *entries, uint32_t entry, uint64_t half)
 {
+    const uint32_t node = LPM_IMAGE_NODE | LPM_IMAGE_HIGH;
     do {
-        unsigned stride = lpm_image_stride(entry);
-        entry = entries[lpm_image_offset(entry) + (half >> (LPM_IMAGE_HALF - stride))];
-        half <<= stride;
-    } while ((entry & (LPM_IMAGE_NODE | LPM_IMAGE_LOW)) == LPM_IMAGE_NODE);
+        unsigned shift = entry >> LPM_IMAGE_SHIFT; /* 64 - stride */
+        entry = entries[lpm_image_offset(entry) + (half >> shift)];
+        half <<= LPM_IMAGE_HALF - shift;
+    } while ((entry & node) == node);
     return entry;
 }
 
@@ -131,7 +132,7 @@ uint32_t lpm_lookup(const struct lpm *table, const struct addr *a)
     if (entry & LPM_IMAGE_NODE)
         entry = walk(table->entries, entry, lpm_image_half(a->bytes));
     if (entry & LPM_IMAGE_NODE)
-        entry = walk(table->entries, entry, lpm_image_half(a->bytes + 8));
+        entry = walk(table->entries, entry | LPM_IMAGE_HIGH, lpm_image_half(a->bytes + 8));
     return entry == LPM_IMAGE_NOTHING ? LPM_NONE : entry;
 }
 

@@ -102,8 +102,8 @@ static uint32_t write_node(struct trie *t, unsigned depth, size_t begin, size_t 
     }
     while (at < size && t->n <= LPM_IMAGE_ENTRIES_MAX)
         t->entry[node + at++] = answer;
-    return LPM_IMAGE_NODE | (depth == LPM_IMAGE_HALF ? LPM_IMAGE_LOW : 0) |
-           (stride - 1) << LPM_IMAGE_STRIDE_SHIFT | node;
+    return LPM_IMAGE_NODE | (depth == LPM_IMAGE_HALF ? 0 : LPM_IMAGE_HIGH) |
+           (LPM_IMAGE_STRIDE_MAX - stride) << LPM_IMAGE_SHIFT | node;
 }
 
 /* Writes a family's trie behind what is there; returns its root entry. */

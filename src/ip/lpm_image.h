@@ -11,10 +11,12 @@
  * stand in the order of a walk from the root (a node, then all that is below its first entry, ...).
  * An entry is a leaf, a value or LPM_IMAGE_NOTHING, or refers to a node:
  *
- *   bit 31       set: a node
- *   bit 30       set: the node looks at the low half of an IPv6 address, its parent at the high one
- *   bits 26..29  stride - 1
+ *   bits 30, 31  both set: a node; only bit 31: a node that looks at the low half of an IPv6
+ *                address, while its parent looks at the high one
+ *   bits 26..29  16 - stride
  *   bits 0..25   where the node begins, counted in entries
+ *
+ * So the upper six bits of most nodes are 64 - stride: what 64 bits have to be shifted by.
  *
  * The prefixes, sorted and without duplicates, are there for lpm_match() only.
  */
@@ -27,10 +29,10 @@
 #define LPM_IMAGE_MAGIC 0x6c706d01U
 
 #define LPM_IMAGE_NODE 0x80000000U
-#define LPM_IMAGE_LOW 0x40000000U
-#define LPM_IMAGE_STRIDE_SHIFT 26
+#define LPM_IMAGE_HIGH 0x40000000U
+#define LPM_IMAGE_SHIFT 26
 #define LPM_IMAGE_STRIDE_MAX 16U
-#define LPM_IMAGE_ENTRIES_MAX (1U << LPM_IMAGE_STRIDE_SHIFT)
+#define LPM_IMAGE_ENTRIES_MAX (1U << LPM_IMAGE_SHIFT)
 #define LPM_IMAGE_NOTHING 0xffffU
 
 /* Of what belongs to a family there are two: IPv4's, IPv6's. */
@@ -46,7 +48,7 @@ struct lpm_image_head {
 
 static inline unsigned lpm_image_stride(uint32_t entry)
 {
-    return (entry >> LPM_IMAGE_STRIDE_SHIFT & (LPM_IMAGE_STRIDE_MAX - 1)) + 1;
+    return LPM_IMAGE_STRIDE_MAX - (entry >> LPM_IMAGE_SHIFT & (LPM_IMAGE_STRIDE_MAX - 1));
 }
 
 static inline uint32_t lpm_image_offset(uint32_t entry)

@@ -4,7 +4,7 @@
 
 enum {
     V6_BITS = 128,
-    ROWS = LPM_IMAGE_STRIDE_MAX / LPM_PLAN_UNIT + 1, /* that a choice looks at, and its own */
+    ROWS = LPM_IMAGE_STRIDE_MAX + 1, /* that a choice looks at, and its own */
     BOUND_STRIDE = 4,
 };
 
@@ -16,8 +16,7 @@ static size_t edges_max(size_t n)
 
 size_t lpm_plan_scratch(size_t n)
 {
-    return edges_max(n) *
-               (sizeof(struct lpm_plan_edge) + ROWS * sizeof(uint32_t) + V6_BITS / LPM_PLAN_UNIT) +
+    return edges_max(n) * (sizeof(struct lpm_plan_edge) + ROWS * sizeof(uint32_t) + V6_BITS) +
            ROWS * sizeof(uint32_t);
 }
 
@@ -135,7 +134,7 @@ size_t lpm_plan_group(const struct lpm_plan *plan, unsigned depth, size_t i)
 /* The costs at a depth, as sums over all nodes whose edges begin before the i-th. */
 static uint32_t *cost_row(const struct lpm_plan *plan, unsigned depth)
 {
-    return plan->cost + depth / LPM_PLAN_UNIT % ROWS * (plan->n + 1);
+    return plan->cost + depth % ROWS * (plan->n + 1);
 }
 
 static uint32_t choose_stride(struct lpm_plan *plan, unsigned depth, size_t begin, size_t end)
@@ -143,13 +142,12 @@ static uint32_t choose_stride(struct lpm_plan *plan, unsigned depth, size_t begi
     unsigned limit =
         depth < LPM_IMAGE_HALF && plan->bits > LPM_IMAGE_HALF ? LPM_IMAGE_HALF : plan->bits;
     uint32_t least = UINT32_MAX;
-    for (unsigned stride = LPM_PLAN_UNIT; stride <= LPM_IMAGE_STRIDE_MAX && depth + stride <= limit;
-         stride += LPM_PLAN_UNIT) {
+    for (unsigned stride = 1; stride <= LPM_IMAGE_STRIDE_MAX && depth + stride <= limit; stride++) {
         const uint32_t *below = cost_row(plan, depth + stride);
         uint32_t cost = (1U << stride) + below[end] - below[begin];
         if (cost < least) {
             least = cost;
-            plan->stride[depth / LPM_PLAN_UNIT * plan->n + begin] = (uint8_t)stride;
+            plan->stride[depth * plan->n + begin] = (uint8_t)stride;
         }
     }
     return least + (uint32_t)(end - begin) * LPM_PLAN_STEP_COST;
@@ -158,8 +156,7 @@ static uint32_t choose_stride(struct lpm_plan *plan, unsigned depth, size_t begi
 void lpm_plan_choose(struct lpm_plan *plan)
 {
     memset(cost_row(plan, plan->bits), 0, (plan->n + 1) * sizeof(uint32_t));
-    for (unsigned depth = plan->bits; depth > 0;) {
-        depth -= LPM_PLAN_UNIT;
+    for (unsigned depth = plan->bits; depth-- > 0;) {
         uint32_t *sum = cost_row(plan, depth);
         sum[0] = 0;
         for (size_t i = 0; i < plan->n;) {
@@ -174,5 +171,5 @@ void lpm_plan_choose(struct lpm_plan *plan)
 
 unsigned lpm_plan_stride(const struct lpm_plan *plan, unsigned depth, size_t first)
 {
-    return plan->stride[depth / LPM_PLAN_UNIT * plan->n + first];
+    return plan->stride[depth * plan->n + first];
 }
