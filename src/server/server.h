@@ -37,6 +37,10 @@ struct server_hooks {
     void (*started)(void *context, const char *admin);
 };
 
+/* Keeps the signals that server_run() waits for from every thread started later. Call it before the
+ * first thread; server_run() does it, too. */
+void server_block_signals(void);
+
 /* Runs until SIGTERM or SIGINT and the drain that follows. Takes ownership of start's members.
  * Returns the exit code: 0, or 1 after one clear line (an address that is busy, privileged, bad).
  */

@@ -1,0 +1,93 @@
+#include "io/loop.h"
+
+#include "io/stream.h"
+#include "sys/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define SOURCE_MAGIC 0x736f7572U
+#define BATCH 256
+
+int loop_open(struct loop *l, void (*expired)(struct wheel_timer *timer))
+{
+    *l = (struct loop){.epoll = -1, .expired = expired, .now = clock_now()};
+    l->tasks_end = &l->tasks;
+    l->input = malloc(STREAM_HEADROOM + STREAM_INPUT);
+    if (l->input == NULL)
+        return ENOMEM;
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (l->epoll < 0) {
+        int error = errno;
+        loop_close(l);
+        return error;
+    }
+    wheel_init(&l->wheel, l->now);
+    return 0;
+}
+
+void loop_close(struct loop *l)
+{
+    if (l->epoll >= 0)
+        close(l->epoll);
+    l->epoll = -1;
+    free(l->input);
+    l->input = NULL;
+}
+
+int loop_watch(struct loop *l, struct loop_source *source, uint32_t events)
+{
+    source->magic = SOURCE_MAGIC;
+    struct epoll_event event = {.events = events, .data.ptr = source};
+    return epoll_ctl(l->epoll, EPOLL_CTL_ADD, source->fd, &event) == 0 ? 0 : errno;
+}
+
+void loop_unwatch(struct loop *l, struct loop_source *source)
+{
+    struct epoll_event event = {0};
+    epoll_ctl(l->epoll, EPOLL_CTL_DEL, source->fd, &event);
+}
+
+void loop_defer(struct loop *l, struct loop_task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    task->next = NULL;
+    *l->tasks_end = task;
+    l->tasks_end = &task->next;
+}
+
+static void run_tasks(struct loop *l)
+{
+    struct loop_task *task = l->tasks;
+    l->tasks = NULL;
+    l->tasks_end = &l->tasks;
+    while (task != NULL) {
+        struct loop_task *next = task->next; /* running it may release it */
+        task->queued = false;
+        task->run(task);
+        task = next;
+    }
+}
+
+void loop_turn(struct loop *l, int wait_ms)
+{
+    struct epoll_event event[BATCH];
+    int n = epoll_wait(l->epoll, event, BATCH, l->tasks != NULL ? 0 : wait_ms);
+    l->now = clock_now();
+    for (int i = 0; i < n; i++) {
+        struct loop_source *source = event[i].data.ptr;
+        assert(source->magic == SOURCE_MAGIC);
+        source->ready(source, event[i].events);
+    }
+    if (l->now / WHEEL_TICK > l->wheel.tick) {
+        struct wheel_timer *timer;
+        while ((timer = wheel_expire(&l->wheel, l->now)) != NULL)
+            l->expired(timer);
+    }
+    run_tasks(l);
+}

@@ -1,0 +1,44 @@
+#include "io/slab.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define LINE 64 /* a cache line: items do not share one */
+
+bool slab_open(struct slab *s, size_t item, size_t count)
+{
+    item = (item + LINE - 1) / LINE * LINE;
+    void *memory = mmap(NULL, item * count, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    *s = (struct slab){.memory = memory, .item = item, .count = count};
+    return true;
+}
+
+void slab_close(struct slab *s)
+{
+    if (s->memory != NULL)
+        munmap(s->memory, s->item * s->count);
+    *s = (struct slab){0};
+}
+
+void *slab_take(struct slab *s)
+{
+    void *item = s->free;
+    if (item != NULL)
+        memcpy(&s->free, item, sizeof(s->free));
+    else if (s->fresh < s->count)
+        item = s->memory + s->item * s->fresh++;
+    else
+        return NULL;
+    s->used++;
+    return item;
+}
+
+void slab_give(struct slab *s, void *item)
+{
+    memcpy(item, &s->free, sizeof(s->free));
+    s->free = item;
+    s->used--;
+}

@@ -1,0 +1,28 @@
+/*
+ * The control thread's own: what server.c, swap.c, drain.c, admin.c and metrics.c share.
+ */
+#ifndef SERVER_CONTROL_H
+#define SERVER_CONTROL_H
+
+#include "server/server.h"
+#include "server/worker.h"
+
+struct control {
+    const struct server_hooks *hooks;
+    struct worker_shared shared;
+    struct worker *worker;
+    unsigned n_workers;
+    struct listener_address *address;
+    struct generation *current;
+    struct generation *retired;  /* the one before it, while a worker may still use it */
+    struct counters_total total; /* of all generations before those */
+    struct loop loop;
+    struct loop_source signals;
+    struct loop_source updates;
+    struct admin *admin;
+    bool draining;
+    int64_t phase_until; /* while draining: when the next phase begins; 0: there is none */
+    int64_t drain_until;
+};
+
+#endif

@@ -1,0 +1,277 @@
+#include "server/metrics.h"
+
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void family(FILE *f, const char *name, const char *type, const char *help)
+{
+    fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* A label's value: backslash, quote and line feed are escaped. */
+static void label(FILE *f, const char *name, struct str value)
+{
+    fprintf(f, "%s=\"", name);
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        if (c == '\n') {
+            fputs("\\n", f);
+            continue;
+        }
+        if (c == '"' || c == '\\')
+            fputc('\\', f);
+        fputc(c, f);
+    }
+    fputc('"', f);
+}
+
+static void single(FILE *f, const char *name, const char *type, const char *help, uint64_t value)
+{
+    family(f, name, type, help);
+    fprintf(f, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* ── Requests ── */
+
+static void add_generation(struct counters_total *sum, const struct control *s,
+                           const struct generation *g)
+{
+    for (unsigned i = 0; g != NULL && i < s->n_workers; i++) {
+        struct counters_answered answered = generation_answered(g, i);
+        counters_total_add(sum, &answered, &g->snapshot);
+    }
+}
+
+static void add_named(struct counters_named *to, const struct counters_named *from)
+{
+    for (size_t i = 0; i < from->n; i++)
+        counters_named_add(to, str_from(from->row[i].name), str_from(from->row[i].part),
+                           from->row[i].n);
+}
+
+static void write_request(FILE *f, unsigned row, struct str store, uint64_t n)
+{
+    fprintf(f, "archeio_requests_total{step=\"%s\",status=\"%u\",",
+            decide_step_name(counters_step(row)), counters_step_status(row));
+    label(f, "store", store);
+    fprintf(f, "} %llu\n", (unsigned long long)n);
+}
+
+static void requests(FILE *f, struct control *s)
+{
+    struct counters_total sum = {0};
+    for (unsigned i = 0; i < COUNTERS_STEPS; i++)
+        sum.step[i] = s->total.step[i];
+    add_named(&sum.stores, &s->total.stores);
+    add_named(&sum.networks, &s->total.networks);
+    add_generation(&sum, s, s->retired);
+    add_generation(&sum, s, s->current);
+
+    family(f, "archeio_requests_total", "counter",
+           "Requests answered, by step of the decision, status and store.");
+    for (unsigned i = 1; i < COUNTERS_STEPS; i++)
+        if (i != DECIDE_R12)
+            write_request(f, i, STR(""), sum.step[i]);
+    for (size_t i = 0; i < sum.stores.n; i++)
+        write_request(f, DECIDE_R12, str_from(sum.stores.row[i].name), sum.stores.row[i].n);
+
+    family(f, "archeio_requests_by_network_total", "counter",
+           "Requests answered, by the client's cloud and region; both empty: unknown.");
+    for (size_t i = 0; i < sum.networks.n; i++) {
+        const struct counters_name *row = &sum.networks.row[i];
+        fputs("archeio_requests_by_network_total{", f);
+        label(f, "cloud", str_from(row->name));
+        fputc(',', f);
+        label(f, "region", str_from(row->part));
+        fprintf(f, "} %llu\n", (unsigned long long)row->n);
+    }
+    counters_total_clear(&sum);
+}
+
+/* ── Workers ── */
+
+/* The sum over all workers of the number that lies at an offset in their counters. */
+static uint64_t sum_at(const struct control *s, size_t offset)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < s->n_workers; i++) {
+        const char *base = (const char *)&s->worker[i].counters;
+        sum += counters_get((const uint64_t *)(const void *)(base + offset));
+    }
+    return sum;
+}
+#define SUM(s, member) sum_at(s, offsetof(struct counters_worker, member))
+#define SUM_AT(s, member, i)                                                                       \
+    sum_at(s, offsetof(struct counters_worker, member) + (i) * sizeof(uint64_t))
+
+static void workers(FILE *f, struct control *s)
+{
+    uint64_t closed = SUM(s, closed); /* first, so that the difference is not negative */
+    uint64_t accepted = SUM(s, accepted);
+    single(f, "archeio_connections", "gauge", "Connections open now.", accepted - closed);
+    single(f, "archeio_connections_accepted_total", "counter", "Connections accepted.", accepted);
+    single(f, "archeio_connections_shed_total", "counter",
+           "Connections refused because descriptors, memory or max_connections were used up.",
+           SUM(s, shed));
+    single(f, "archeio_client_address_failures_total", "counter",
+           "Requests whose X-Forwarded-For could not be used: of unknown region.",
+           SUM(s, client_failures));
+    family(f, "archeio_http_errors_total", "counter",
+           "What was no valid request, by the status of the answer; none: closed without one.");
+    for (size_t i = 0; i < COUNTERS_ERRORS; i++)
+        fprintf(f, "archeio_http_errors_total{status=\"%s\"} %llu\n",
+                counters_error_name((enum counters_error)i),
+                (unsigned long long)SUM_AT(s, errors, i));
+    single(f, "archeio_access_log_dropped_total", "counter",
+           "Lines of the access log that were dropped.",
+           s->shared.log != NULL ? access_dropped(s->shared.log) : 0);
+}
+
+/* ── Existence ── */
+
+static void lookups(FILE *f, struct control *s)
+{
+    static const char *const state[EXIST_STATES] = {
+        [EXIST_PRESENT] = "present", [EXIST_ABSENT] = "absent", [EXIST_ERROR] = "error",
+        [EXIST_DOWN] = "down",       [EXIST_MISS] = "miss",
+    };
+    family(f, "archeio_existence_lookups_total", "counter",
+           "Look-ups in the existence cache, by what it said.");
+    for (size_t i = 0; i < EXIST_STATES; i++)
+        fprintf(f, "archeio_existence_lookups_total{state=\"%s\"} %llu\n", state[i],
+                (unsigned long long)SUM_AT(s, lookups, i));
+    single(f, "archeio_existence_wait_timeouts_total", "counter",
+           "Requests that waited for a store in vain.", SUM(s, gave_up));
+}
+
+static void write_latency(FILE *f, struct str store, const struct exist_store_stats *stats)
+{
+    uint64_t n = 0;
+    for (size_t b = 0; b < EXIST_BUCKETS; b++) {
+        n += stats->latency[b];
+        fputs("archeio_head_duration_seconds_bucket{", f);
+        label(f, "store", store);
+        if (b < EXIST_BUCKETS - 1)
+            fprintf(f, ",le=\"%g\"} %llu\n", exist_bucket_bound[b], (unsigned long long)n);
+        else
+            fprintf(f, ",le=\"+Inf\"} %llu\n", (unsigned long long)n);
+    }
+    fputs("archeio_head_duration_seconds_sum{", f);
+    label(f, "store", store);
+    fprintf(f, "} %.6f\narcheio_head_duration_seconds_count{", stats->latency_sum);
+    label(f, "store", store);
+    fprintf(f, "} %llu\n", (unsigned long long)n);
+}
+
+static void write_heads(FILE *f, struct str store, const struct exist_store_stats *stats)
+{
+    static const char *const result[4] = {"present", "absent", "error", "refused"};
+    for (size_t i = 0; i < 4; i++) {
+        fputs("archeio_heads_total{", f);
+        label(f, "store", store);
+        fprintf(f, ",result=\"%s\"} %llu\n", result[i], (unsigned long long)stats->heads[i]);
+    }
+}
+
+static void write_up(FILE *f, struct str store, const struct exist_store_stats *stats)
+{
+    fputs("archeio_store_up{", f);
+    label(f, "store", store);
+    fprintf(f, "} %d\n", !stats->down);
+}
+
+/* One family over the stores of the current snapshot. */
+static void each_store(FILE *f, struct control *s,
+                       void (*write)(FILE *, struct str, const struct exist_store_stats *))
+{
+    const struct generation *g = s->current;
+    for (uint32_t i = 0; i < g->snapshot.n_stores; i++) {
+        struct exist_store_stats stats = {0};
+        if (g->store_id[i] == UINT32_MAX)
+            continue;
+        exist_stats_store(s->shared.exist, g->store_id[i], &stats);
+        write(f, snapshot_store(&g->snapshot, i).name, &stats);
+    }
+}
+
+static void existence(FILE *f, struct control *s)
+{
+    struct exist_stats stats = {0};
+    exist_stats(s->shared.exist, &stats);
+    lookups(f, s);
+    family(f, "archeio_store_up", "gauge", "Whether a store answers: 1, or 0 while it is down.");
+    each_store(f, s, write_up);
+    family(f, "archeio_heads_total", "counter",
+           "HEAD requests to a store, by result; refused: by its cap or the queue.");
+    each_store(f, s, write_heads);
+    family(f, "archeio_head_duration_seconds", "histogram", "How long HEAD requests took.");
+    each_store(f, s, write_latency);
+    family(f, "archeio_existence_entries", "gauge", "Entries in the existence cache.");
+    fprintf(f,
+            "archeio_existence_entries{state=\"present\"} %llu\n"
+            "archeio_existence_entries{state=\"absent\"} %llu\n",
+            (unsigned long long)stats.entries_present, (unsigned long long)stats.entries_absent);
+    single(f, "archeio_existence_evictions_total", "counter", "Entries evicted for want of room.",
+           stats.evictions);
+    single(f, "archeio_existence_rechecks_total", "counter",
+           "HEAD requests that renewed an entry before it expired.", stats.rechecks);
+    single(f, "archeio_existence_memory_bytes", "gauge", "Memory reserved for the cache.",
+           stats.memory_bytes);
+}
+
+/* ── Ranges ── */
+
+static void ranges(FILE *f, struct control *s)
+{
+    const struct snapshot *snapshot = &s->current->snapshot;
+    int64_t now = clock_wall();
+    family(f, "archeio_ranges_age_seconds", "gauge",
+           "How long ago the data of a ranges file was published.");
+    for (uint32_t i = 0; i < snapshot->n_sources; i++) {
+        struct snapshot_source source = snapshot_source(snapshot, i);
+        fputs("archeio_ranges_age_seconds{", f);
+        label(f, "file", source.name);
+        fprintf(f, "} %lld\n", (long long)(now - (int64_t)source.modified));
+    }
+    family(f, "archeio_ranges_prefixes", "gauge", "Prefixes that a ranges file brought.");
+    for (uint32_t i = 0; i < snapshot->n_sources; i++) {
+        struct snapshot_source source = snapshot_source(snapshot, i);
+        fputs("archeio_ranges_prefixes{", f);
+        label(f, "file", source.name);
+        fprintf(f, "} %u\n", source.prefixes);
+    }
+    struct server_ranges_status status = {0};
+    if (s->hooks->ranges_status != NULL)
+        s->hooks->ranges_status(s->hooks->context, &status);
+    single(f, "archeio_ranges_updates_total", "counter", "Updates of the ranges that worked.",
+           status.updates);
+    single(f, "archeio_ranges_update_failures_total", "counter",
+           "Updates of the ranges that failed; the old data stayed.", status.failures);
+    single(f, "archeio_ranges_update_failing", "gauge", "Whether the last update failed.",
+           status.failing);
+    single(f, "archeio_ranges_last_success_timestamp_seconds", "gauge",
+           "When the last update worked; 0: never since the start.", (uint64_t)status.last_success);
+}
+
+char *metrics_text(struct control *s, size_t *len)
+{
+    char *text = NULL;
+    FILE *f = open_memstream(&text, len);
+    if (f == NULL)
+        return NULL;
+    family(f, "archeio_build_info", "gauge", "1, with the version.");
+    fputs("archeio_build_info{version=\"" ARCHEIO_VERSION "\"} 1\n", f);
+    single(f, "archeio_workers", "gauge", "Worker threads.", s->n_workers);
+    single(f, "archeio_generation", "gauge", "Which configuration and ranges are used, from 1.",
+           s->current->number);
+    requests(f, s);
+    workers(f, s);
+    existence(f, s);
+    ranges(f, s);
+    if (fclose(f) == 0)
+        return text;
+    free(text);
+    return NULL;
+}

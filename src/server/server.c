@@ -1,0 +1,224 @@
+#include "server/server.h"
+
+#include "server/admin.h"
+#include "server/control.h"
+#include "server/drain.h"
+#include "server/limits.h"
+#include "server/swap.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define TURN_MS 1000
+#define BUSY_MS 20 /* while something is under way that nobody announces */
+
+#define OWNER(source, member)                                                                      \
+    ((struct control *)(void *)((char *)(source)-offsetof(struct control, member)))
+
+void server_block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void signalled(struct loop_source *source, uint32_t events)
+{
+    struct control *s = OWNER(source, signals);
+    struct signalfd_siginfo info;
+    (void)events;
+    while (read(source->fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGHUP)
+            swap_reload(s);
+        else if (s->draining)
+            drain_now(s);
+        else
+            drain_begin(s);
+    }
+}
+
+static void update_came(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    swap_take(OWNER(source, updates));
+}
+
+/* ── Listeners ── */
+
+static bool say_no(const char *setting, const char *address, const char *why)
+{
+    log_error("%s: cannot listen on \"%s\": %s", setting, address, why);
+    return false;
+}
+
+static bool open_address(struct control *s, const char *text, size_t i)
+{
+    struct listener_address *address = &s->address[i];
+    if (!listener_parse(text, address))
+        return say_no("server.listen", text, "expected ADDRESS:PORT, like [::]:8080");
+    int error = listener_probe(address);
+    for (unsigned w = 0; error == 0 && w < s->n_workers; w++)
+        error = listener_open(&s->worker[w].listener[i], address);
+    return error == 0 || say_no("server.listen", text, listener_reason(error));
+}
+
+/* Every worker's before any of them starts: the kernel spreads connections over those that listen,
+ * and from the first answer on all do. */
+static bool open_listeners(struct control *s, const struct config_server *config)
+{
+    s->shared.n_listeners = config->n_listen;
+    s->address = calloc(config->n_listen, sizeof(*s->address));
+    if (s->address == NULL)
+        return false;
+    for (unsigned w = 0; w < s->n_workers; w++) {
+        s->worker[w].listener = calloc(config->n_listen, sizeof(*s->worker[w].listener));
+        if (s->worker[w].listener == NULL)
+            return false;
+        for (size_t i = 0; i < config->n_listen; i++)
+            s->worker[w].listener[i].source.fd = s->worker[w].listener[i].spare = -1;
+    }
+    for (size_t i = 0; i < config->n_listen; i++)
+        if (!open_address(s, config->listen[i].address, i))
+            return false;
+    return true;
+}
+
+/* ── Start ── */
+
+static bool open_control(struct control *s)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    s->signals = (struct loop_source){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC),
+                                      .ready = signalled};
+    s->updates = (struct loop_source){.fd = s->hooks->updates_fd, .ready = update_came};
+    if (loop_open(&s->loop, stream_expired) == 0 && s->signals.fd >= 0 &&
+        loop_watch(&s->loop, &s->signals, EPOLLIN) == 0 &&
+        (s->updates.fd < 0 || loop_watch(&s->loop, &s->updates, EPOLLIN) == 0))
+        return true;
+    log_error("cannot start: not enough memory or descriptors");
+    return false;
+}
+
+static bool open_log(struct control *s, const char *target)
+{
+    int error;
+    if (strcmp(target, "off") == 0)
+        return true;
+    s->shared.log = access_open(target, s->n_workers, &error);
+    if (s->shared.log == NULL)
+        log_error("log.access: cannot open \"%s\": %s", target, strerror(error));
+    return s->shared.log != NULL;
+}
+
+static bool open_exist(struct control *s, const struct config *config)
+{
+    const char *why;
+    struct exist_options options = swap_exist_options(config, s->n_workers);
+    s->shared.exist = exist_new(&options, &why);
+    if (s->shared.exist == NULL)
+        log_error("cannot start: %s", why);
+    return s->shared.exist != NULL;
+}
+
+static bool make_workers(struct control *s, const struct config_server *config)
+{
+    uint64_t most = limits_connections();
+    s->shared.max_connections = config->max_connections > 0 && config->max_connections < most
+                                    ? config->max_connections
+                                    : most;
+    s->n_workers = config->workers > 0 ? config->workers : limits_workers();
+    s->worker = aligned_alloc(64, (s->n_workers * sizeof(*s->worker) + 63) / 64 * 64);
+    if (s->worker == NULL)
+        return false;
+    memset(s->worker, 0, s->n_workers * sizeof(*s->worker));
+    for (unsigned i = 0; i < s->n_workers; i++)
+        s->worker[i].wake.fd = s->worker[i].loop.epoll = -1;
+    return true;
+}
+
+static bool start_workers(struct control *s)
+{
+    bool pin = s->n_workers > 1 && s->n_workers == limits_workers();
+    for (unsigned i = 0; i < s->n_workers; i++)
+        if (!worker_open(&s->worker[i], &s->shared, i))
+            return false;
+    for (unsigned i = 0; i < s->n_workers; i++)
+        if (!worker_start(&s->worker[i], pin ? limits_cpu(i) : -1))
+            return false;
+    return true;
+}
+
+static bool start_all(struct control *s, struct server_update *start)
+{
+    const struct config *config = start->config;
+    if (!make_workers(s, &config->server) || !open_control(s) ||
+        !open_listeners(s, &config->server) || !open_log(s, config->log.access) ||
+        !open_exist(s, config) || !swap_first(s, start))
+        return false;
+    if (!admin_open(s, &s->current->config->server))
+        return false;
+    return start_workers(s);
+}
+
+/* ── Run and end ── */
+
+static void run(struct control *s)
+{
+    if (s->hooks->started != NULL)
+        s->hooks->started(s->hooks->context, admin_address(s->admin));
+    while (!drain_over(s)) {
+        loop_turn(&s->loop, s->draining || s->retired != NULL ? BUSY_MS : TURN_MS);
+        swap_collect(s);
+        if (s->draining)
+            drain_advance(s);
+    }
+}
+
+static void close_all(struct control *s)
+{
+    __atomic_store_n(&s->shared.phase, WORKER_END, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < s->n_workers && s->worker != NULL; i++)
+        if (s->worker[i].started)
+            worker_wake(&s->worker[i]);
+    for (unsigned i = 0; i < s->n_workers && s->worker != NULL; i++)
+        worker_close(&s->worker[i]);
+    admin_close(s->admin);
+    access_close(s->shared.log);
+    if (s->shared.exist != NULL)
+        exist_free(s->shared.exist);
+    swap_close(s);
+    if (s->signals.fd >= 0)
+        close(s->signals.fd);
+    loop_close(&s->loop);
+    free(s->worker);
+    free(s->address);
+}
+
+int server_run(struct server_update *start, const struct server_hooks *hooks)
+{
+    struct control s = {.hooks = hooks, .signals = {.fd = -1}, .loop = {.epoll = -1}};
+    server_block_signals();
+    bool started = start_all(&s, start);
+    if (started)
+        run(&s);
+    close_all(&s);
+    if (start->config != NULL)
+        config_free(start->config);
+    if (start->image.data != NULL)
+        compile_release(&start->image);
+    return started ? 0 : 1;
+}

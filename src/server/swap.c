@@ -1,0 +1,172 @@
+#include "server/swap.h"
+
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define HEAD_TIMEOUT (5 * CLOCK_S)
+#define STORE_REQUESTS 64
+#define QUEUE 8192
+
+struct exist_options swap_exist_options(const struct config *c, unsigned workers)
+{
+    return (struct exist_options){
+        .workers = workers,
+        .present_ttl = c->existence.present_ttl,
+        .absent_ttl = c->existence.absent_ttl,
+        .error_ttl = c->existence.error_ttl,
+        .memory = c->existence.memory,
+        .head_timeout = HEAD_TIMEOUT,
+        .store_requests = STORE_REQUESTS,
+        .queue = QUEUE,
+    };
+}
+
+static void count_in(struct control *s, const struct generation *g)
+{
+    for (unsigned i = 0; i < s->n_workers; i++) {
+        struct counters_answered answered = generation_answered(g, i);
+        counters_total_add(&s->total, &answered, &g->snapshot);
+    }
+}
+
+void swap_collect(struct control *s)
+{
+    if (s->retired == NULL)
+        return;
+    for (unsigned i = 0; i < s->n_workers; i++) {
+        struct worker *w = &s->worker[i];
+        if (__atomic_load_n(&w->seen, __ATOMIC_ACQUIRE) <= s->retired->number &&
+            !__atomic_load_n(&w->ended, __ATOMIC_ACQUIRE))
+            return;
+    }
+    count_in(s, s->retired);
+    generation_free(s->retired);
+    s->retired = NULL;
+}
+
+/* Only two generations are ever alive: the next swap waits until the workers have left the first,
+ * which they do at the end of a turn. */
+static void wait_for_retired(struct control *s)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (swap_collect(s); s->retired != NULL; swap_collect(s))
+        nanosleep(&pause, NULL);
+}
+
+bool swap_first(struct control *s, struct server_update *start)
+{
+    s->current = generation_new(1, start->config, &start->image, s->shared.exist, s->n_workers);
+    if (s->current == NULL) {
+        log_error("cannot start: out of memory");
+        return false;
+    }
+    *start = (struct server_update){0};
+    __atomic_store_n(&s->shared.generation, s->current, __ATOMIC_RELEASE);
+    return true;
+}
+
+static bool same_listeners(const struct config_server *a, const struct config_server *b)
+{
+    if (a->n_listen != b->n_listen || strcmp(a->admin, b->admin) != 0)
+        return false;
+    for (size_t i = 0; i < a->n_listen; i++)
+        if (strcmp(a->listen[i].address, b->listen[i].address) != 0)
+            return false;
+    return true;
+}
+
+/* What cannot change while it runs. */
+static void say_what_needs_a_restart(const struct config *old, const struct config *new)
+{
+    if (!same_listeners(&old->server, &new->server))
+        log_warning("server.listen and server.admin have changed; restart to use the new "
+                    "addresses");
+    if (old->server.workers != new->server.workers ||
+        old->server.max_connections != new->server.max_connections)
+        log_warning("server.workers and server.max_connections have changed; restart to use the "
+                    "new values");
+    if (old->existence.memory != new->existence.memory)
+        log_warning("existence.memory has changed; restart to use the new value");
+    if ((strcmp(old->log.access, "off") == 0) != (strcmp(new->log.access, "off") == 0))
+        log_warning("log.access was switched on or off; restart to use the new value");
+}
+
+static void apply_settings(struct control *s, const struct config *old, const struct config *new)
+{
+    say_what_needs_a_restart(old, new);
+    log_set_level((enum log_level) new->log.level);
+    struct exist_options options = swap_exist_options(new, s->n_workers);
+    exist_configure(s->shared.exist, &options);
+    if (s->shared.log == NULL || strcmp(new->log.access, "off") == 0)
+        return;
+    int error = access_reopen(s->shared.log, new->log.access);
+    if (error != 0)
+        log_error("access log %s cannot be opened: %s; going on with the old one", new->log.access,
+                  strerror(error));
+}
+
+static void release_update(struct server_update *update)
+{
+    if (update->config != NULL)
+        config_free(update->config);
+    if (update->image.data != NULL)
+        compile_release(&update->image);
+}
+
+/* What an update leaves out goes over from the old generation to the new. False: refused. */
+static bool go_over(struct control *s, struct server_update *update)
+{
+    wait_for_retired(s);
+    struct generation *old = s->current;
+    struct config *config = update->config != NULL ? update->config : old->config;
+    struct compile_image *image = update->image.data != NULL ? &update->image : &old->image;
+    struct generation *next =
+        generation_new(old->number + 1, config, image, s->shared.exist, s->n_workers);
+    if (next == NULL) {
+        log_error("out of memory: the update is dropped, and what was running goes on");
+        release_update(update);
+        return false;
+    }
+    if (update->config != NULL)
+        apply_settings(s, old->config, config);
+    else
+        old->config = NULL;
+    if (image == &old->image)
+        old->image = (struct compile_image){0};
+    s->current = next;
+    s->retired = old;
+    __atomic_store_n(&s->shared.generation, next, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < s->n_workers; i++)
+        worker_wake(&s->worker[i]);
+    return true;
+}
+
+void swap_reload(struct control *s)
+{
+    struct server_update update = {0};
+    if (s->hooks->reload == NULL || !s->hooks->reload(s->hooks->context, &update)) {
+        log_warning("reload refused: what was running goes on");
+        return;
+    }
+    if (go_over(s, &update))
+        log_info("reloaded");
+}
+
+void swap_take(struct control *s)
+{
+    struct server_update update = {0};
+    if (s->hooks->take(s->hooks->context, &update))
+        go_over(s, &update);
+}
+
+void swap_close(struct control *s)
+{
+    generation_free(s->retired);
+    generation_free(s->current);
+    counters_total_clear(&s->total);
+    s->retired = s->current = NULL;
+}

@@ -1,0 +1,212 @@
+#include "server/worker.h"
+
+#include "server/conn.h"
+#include "sys/log.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define STACK (256 * 1024)
+#define WAIT_MS 100 /* that long a timer may be late */
+#define IDLE_MS 60000
+#define SMALL_MAX 32768 /* buffers: reserved addresses, not memory */
+#define LARGE_MAX 2048
+
+/* ── Memory ── */
+
+char *worker_buffer(struct worker *w, size_t len)
+{
+    return slab_take(len <= WORKER_SMALL ? &w->small : &w->large);
+}
+
+void worker_buffer_free(struct worker *w, char *buffer)
+{
+    bool small =
+        buffer >= w->small.memory && buffer < w->small.memory + w->small.item * w->small.count;
+    slab_give(small ? &w->small : &w->large, buffer);
+}
+
+/* ── What the other threads say ── */
+
+static void use_generation(struct worker *w)
+{
+    struct generation *g = __atomic_load_n(&w->shared->generation, __ATOMIC_ACQUIRE);
+    if (g == w->generation)
+        return;
+    w->generation = g;
+    w->answered = generation_answered(g, w->number);
+    __atomic_store_n(&w->seen, g->number, __ATOMIC_RELEASE);
+}
+
+static void quiet(int fd)
+{
+    uint64_t count;
+    (void)!read(fd, &count, sizeof(count));
+}
+
+static void woken(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    quiet(source->fd);
+}
+
+static void answers_came(struct loop_source *source, uint32_t events)
+{
+    struct worker *w = (struct worker *)(void *)((char *)source - offsetof(struct worker, exist));
+    struct exist_waiter *waiter;
+    (void)events;
+    while ((waiter = exist_collect(w->shared->exist, w->number)) != NULL)
+        conn_answered(waiter);
+}
+
+void worker_wake(struct worker *w)
+{
+    uint64_t one = 1;
+    (void)!write(w->wake.fd, &one, sizeof(one));
+}
+
+/* ── The end ── */
+
+static void stop_listening(struct worker *w)
+{
+    for (size_t i = 0; i < w->shared->n_listeners; i++) {
+        while (listener_accept(&w->listener[i]))
+            ;
+        listener_close(&w->listener[i]);
+    }
+}
+
+static void each_conn(struct worker *w, void (*what)(struct conn *c))
+{
+    for (struct conn *c = w->conn; c != NULL; c = c->next)
+        what(c);
+}
+
+/* Goes as far in ending as the control thread says. */
+static void follow_phase(struct worker *w)
+{
+    int phase = __atomic_load_n(&w->shared->phase, __ATOMIC_ACQUIRE);
+    if (phase == w->phase)
+        return;
+    if (phase >= WORKER_REFUSE && w->phase < WORKER_REFUSE)
+        for (size_t i = 0; i < w->shared->n_listeners; i++)
+            listener_refuse(&w->listener[i]);
+    if (phase >= WORKER_DRAIN && w->phase < WORKER_DRAIN)
+        stop_listening(w);
+    w->phase = phase;
+    each_conn(w, phase == WORKER_END ? conn_close : conn_drain);
+}
+
+/* ── The thread ── */
+
+static int wait_time(const struct worker *w)
+{
+    return w->loop.wheel.queued > 0 ? WAIT_MS : IDLE_MS;
+}
+
+static void *work(void *argument)
+{
+    struct worker *w = argument;
+    while (w->phase < WORKER_DRAIN || w->conn != NULL) {
+        loop_turn(&w->loop, wait_time(w));
+        if (w->ring != NULL)
+            access_publish(w->ring);
+        use_generation(w);
+        follow_phase(w);
+    }
+    __atomic_store_n(&w->ended, 1, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void accepted(struct listener *l, struct listener_socket socket, const struct addr *peer)
+{
+    conn_accept(l->owner, socket, peer);
+}
+
+static void shed(struct listener *l)
+{
+    struct worker *w = l->owner;
+    counters_add(&w->counters.shed, 1);
+}
+
+static bool open_memory(struct worker *w)
+{
+    w->output = malloc(WORKER_OUTPUT);
+    return w->output != NULL &&
+           slab_open(&w->conns, sizeof(struct conn), w->shared->max_connections) &&
+           slab_open(&w->small, WORKER_SMALL, SMALL_MAX) &&
+           slab_open(&w->large, WORKER_LARGE, LARGE_MAX);
+}
+
+static bool open_sources(struct worker *w)
+{
+    if (loop_open(&w->loop, stream_expired) != 0)
+        return false;
+    w->wake = (struct loop_source){.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = woken};
+    w->exist =
+        (struct loop_source){.fd = exist_fd(w->shared->exist, w->number), .ready = answers_came};
+    bool ok = w->wake.fd >= 0 && loop_watch(&w->loop, &w->wake, EPOLLIN) == 0 &&
+              loop_watch(&w->loop, &w->exist, EPOLLIN) == 0;
+    for (size_t i = 0; ok && i < w->shared->n_listeners; i++) {
+        struct listener *l = &w->listener[i];
+        l->loop = &w->loop;
+        l->owner = w;
+        l->accepted = accepted;
+        l->shed = shed;
+        ok = listener_start(l) == 0;
+    }
+    return ok;
+}
+
+bool worker_open(struct worker *w, struct worker_shared *shared, unsigned number)
+{
+    w->number = number;
+    w->shared = shared;
+    w->loop.epoll = w->wake.fd = -1;
+    if (shared->log != NULL)
+        w->ring = access_ring(shared->log, number);
+    if (open_memory(w) && open_sources(w)) {
+        use_generation(w);
+        return true;
+    }
+    log_error("worker %u cannot start: not enough memory or descriptors", number);
+    return false;
+}
+
+bool worker_start(struct worker *w, int cpu)
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK);
+    if (cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((unsigned)cpu, &set);
+        pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+    }
+    w->started = pthread_create(&w->thread, &attr, work, w) == 0;
+    pthread_attr_destroy(&attr);
+    if (!w->started)
+        log_error("worker %u cannot start: no thread to be had", w->number);
+    return w->started;
+}
+
+void worker_close(struct worker *w)
+{
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    for (size_t i = 0; w->listener != NULL && i < w->shared->n_listeners; i++)
+        listener_close(&w->listener[i]);
+    free(w->listener);
+    if (w->wake.fd >= 0)
+        close(w->wake.fd);
+    loop_close(&w->loop);
+    slab_close(&w->conns);
+    slab_close(&w->small);
+    slab_close(&w->large);
+    free(w->output);
+}

@@ -1,0 +1,84 @@
+/*
+ * A worker: one thread with one event loop, its own listeners, connections, buffers and counters.
+ * It shares nothing that is written while requests are answered.
+ */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include "http/http1.h"
+#include "http/respond.h"
+#include "io/listener.h"
+#include "io/slab.h"
+#include "io/stream.h"
+#include "server/access.h"
+#include "server/counters.h"
+#include "server/generation.h"
+
+#include <pthread.h>
+
+#define WORKER_OUTPUT 32768 /* bytes of answers that are sent at once, at most */
+#define WORKER_SMALL 4096   /* buffers for what waits: most requests fit the small */
+#define WORKER_LARGE 32768
+
+enum worker_phase {
+    WORKER_SERVE,
+    WORKER_REFUSE, /* new connections are turned away, those begun are still accepted */
+    WORKER_DRAIN,  /* the listeners are closed; each connection ends after its next answer */
+    WORKER_END,    /* whatever is left is closed */
+};
+
+/* What all workers share. */
+struct worker_shared {
+    struct exist *exist;
+    struct access_log *log;
+    uint64_t max_connections;
+    uint64_t connections;          /* atomic: open now, of all workers */
+    struct generation *generation; /* atomic: the current one */
+    int phase;                     /* atomic: enum worker_phase */
+    size_t n_listeners;            /* of each worker */
+};
+
+struct worker {
+    unsigned number;
+    struct worker_shared *shared;
+    struct generation *generation; /* that this turn uses */
+    struct counters_answered answered;
+    struct counters_worker counters;
+    struct access_ring *ring; /* NULL: no access log */
+    struct loop loop;
+    struct listener *listener;
+    struct loop_source wake;  /* the control thread has changed something */
+    struct loop_source exist; /* answers of the prober have come */
+    struct slab conns;
+    struct slab small;
+    struct slab large;
+    struct conn *conn; /* all that are open, in no order */
+    char *output;
+    int phase; /* enum worker_phase, as far as this worker has gone */
+    int64_t date_second;
+    char date[RESPOND_DATE_SIZE];
+    struct http1_request request; /* the one being answered */
+    uint64_t seen;                /* atomic: the number of the generation that is used */
+    int ended;                    /* atomic: the thread has nothing left to do */
+    pthread_t thread;
+    bool started;
+};
+
+/* Takes the memory and descriptors that it needs; the listeners are opened (listener.h). False and
+ * one logged line: none to be had. */
+bool worker_open(struct worker *w, struct worker_shared *shared, unsigned number);
+
+/* Starts the thread on a CPU; -1: any. False: none to be had. */
+bool worker_start(struct worker *w, int cpu);
+
+/* Makes the worker look at worker_shared. From any thread. */
+void worker_wake(struct worker *w);
+
+/* Joins the thread, if it was started, and releases everything. */
+void worker_close(struct worker *w);
+
+/* A buffer for len bytes (at most WORKER_LARGE); NULL if the worker has as many as it may. */
+char *worker_buffer(struct worker *w, size_t len);
+void worker_buffer_free(struct worker *w, char *buffer);
+
+#endif
