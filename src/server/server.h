@@ -27,9 +27,10 @@ struct server_hooks {
     void *context;
     /* SIGHUP: reads everything anew. False: refused; it has logged why, and what runs stays. */
     bool (*reload)(void *context, struct server_update *out);
-    /* Readable when the background ranges update has something new for take(); -1: there is none.*/
+    /* Readable when the background ranges update has something new for take(), which is given the
+     * configuration that runs; -1: there is none. */
     int updates_fd;
-    bool (*take)(void *context, struct server_update *out);
+    bool (*take)(void *context, const struct config *running, struct server_update *out);
     /* For metrics. */
     void (*ranges_status)(void *context, struct server_ranges_status *out);
     /* Once, when every listener listens: prints the banner. admin is the address that the admin

@@ -159,7 +159,7 @@ void swap_reload(struct control *s)
 void swap_take(struct control *s)
 {
     struct server_update update = {0};
-    if (s->hooks->take(s->hooks->context, &update))
+    if (s->hooks->take(s->hooks->context, s->current->config, &update))
         go_over(s, &update);
 }
 
