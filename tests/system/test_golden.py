@@ -87,8 +87,8 @@ class GoldenSite:
             (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
              f"X-Forwarded-For: {client}, 130.211.0.1\r\nConnection: close\r\n\r\n"
              ).encode("latin-1"))
-        (answer,) = http.parse_answers(data, [method])
-        return answer
+        answers = http.parse_answers(data, [method])
+        return answers[0] if len(answers) == 1 else http.Answer(0, {"location": data[:200]})
 
     def stop(self):
         try:

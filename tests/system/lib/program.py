@@ -1,5 +1,6 @@
 """One program that a test started."""
 
+import atexit
 import os
 import re
 import shutil
@@ -30,7 +31,8 @@ def find(name):
 class Program:
     """Started at once, in a process group of its own, output to a file.
 
-    Not a shell: argv[0] is a path. stop() is harmless on one that has ended.
+    Not a shell: argv[0] is a path. stop() is harmless on one that has ended. Whatever happens,
+    none outlives the run.
     """
 
     def __init__(self, argv, log, env=None, cwd=None):
@@ -40,6 +42,7 @@ class Program:
             self.process = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                 env=env, cwd=cwd, start_new_session=True)
+        atexit.register(self.kill)
 
     @property
     def pid(self):
