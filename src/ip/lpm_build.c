@@ -66,7 +66,7 @@ static size_t unique(const struct lpm_entry *entries, uint32_t *order, size_t n)
 struct trie {
     const struct lpm_plan *plan;
     uint32_t *entry;
-    uint32_t n; /* entries written; more than LPM_IMAGE_ENTRIES_MAX: too many */
+    uint32_t n; /* entries written */
 };
 
 static uint32_t slot(const struct lpm_plan_edge *edge, unsigned depth, unsigned stride)
@@ -83,12 +83,8 @@ static uint32_t write_node(struct trie *t, unsigned depth, size_t begin, size_t 
     unsigned stride = lpm_plan_stride(t->plan, depth, begin);
     uint32_t node = t->n, size = 1U << stride, at = 0;
     uint32_t answer = edge[begin - 1].value;
-    if (node > LPM_IMAGE_ENTRIES_MAX - size) {
-        t->n = LPM_IMAGE_ENTRIES_MAX + 1;
-        return LPM_IMAGE_NOTHING;
-    }
     t->n += size;
-    for (size_t i = begin; i < end && t->n <= LPM_IMAGE_ENTRIES_MAX;) {
+    for (size_t i = begin; i < end;) {
         uint32_t next = slot(&edge[i], depth, stride);
         while (at < next)
             t->entry[node + at++] = answer;
@@ -100,25 +96,28 @@ static uint32_t write_node(struct trie *t, unsigned depth, size_t begin, size_t 
         i = inside_end;
         answer = edge[i - 1].value;
     }
-    while (at < size && t->n <= LPM_IMAGE_ENTRIES_MAX)
+    while (at < size)
         t->entry[node + at++] = answer;
     return LPM_IMAGE_NODE | (depth == LPM_IMAGE_HALF ? 0 : LPM_IMAGE_HIGH) |
            (LPM_IMAGE_STRIDE_MAX - stride) << LPM_IMAGE_SHIFT | node;
 }
 
-/* Writes a family's trie behind what is there; returns its root entry. */
-static uint32_t write_trie(const struct lpm_plan_input *input, void *scratch, uint32_t *entry,
-                           uint32_t *n_entries)
+/* Writes a family's trie behind what is there and sets its root entry; false if there would be too
+ * many entries. */
+static bool write_trie(const struct lpm_plan_input *input, void *scratch,
+                       struct lpm_image_head *head, uint32_t *root)
 {
     struct lpm_plan plan;
     lpm_plan_edges(&plan, input, scratch);
+    *root = plan.edge[0].value;
     if (plan.n == 1)
-        return plan.edge[0].value;
-    lpm_plan_choose(&plan);
-    struct trie t = {.plan = &plan, .entry = entry, .n = *n_entries};
-    uint32_t root = write_node(&t, 0, 1, plan.n);
-    *n_entries = t.n;
-    return root;
+        return true;
+    bool fits = lpm_plan_choose(&plan) <= LPM_IMAGE_ENTRIES_MAX - head->n_entries;
+    struct trie t = {&plan, (uint32_t *)(void *)(head + 1), head->n_entries};
+    if (fits)
+        *root = write_node(&t, 0, 1, plan.n);
+    head->n_entries = t.n;
+    return fits;
 }
 
 /* Writes the sorted prefixes; returns what follows them. */
@@ -154,14 +153,12 @@ size_t lpm_build(const struct lpm_entry *entries, size_t n, void *scratch, size_
         {.entries = entries, .order = order + n_v4, .n = n_all - n_v4, .bits = 128},
     };
     struct lpm_image_head *head = image;
-    uint32_t *entry = (uint32_t *)(void *)(head + 1);
+    bool fits = true;
     *head = (struct lpm_image_head){.magic = LPM_IMAGE_MAGIC};
     for (int f = 0; f < 2; f++) {
         head->n_prefixes[f] = (uint32_t)family[f].n;
-        head->root[f] = write_trie(&family[f], plan_scratch, entry, &head->n_entries);
-        if (head->n_entries > LPM_IMAGE_ENTRIES_MAX)
-            return 0;
+        fits = fits && write_trie(&family[f], plan_scratch, head, &head->root[f]);
     }
-    return (size_t)(write_prefixes(family, (unsigned char *)(entry + head->n_entries)) -
-                    (unsigned char *)image);
+    unsigned char *behind = (unsigned char *)(head + 1) + head->n_entries * sizeof(uint32_t);
+    return fits ? (size_t)(write_prefixes(family, behind) - (unsigned char *)image) : 0;
 }

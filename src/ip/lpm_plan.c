@@ -153,7 +153,7 @@ static uint32_t choose_stride(struct lpm_plan *plan, unsigned depth, size_t begi
     return least + (uint32_t)(end - begin) * LPM_PLAN_STEP_COST;
 }
 
-void lpm_plan_choose(struct lpm_plan *plan)
+uint32_t lpm_plan_choose(struct lpm_plan *plan)
 {
     memset(cost_row(plan, plan->bits), 0, (plan->n + 1) * sizeof(uint32_t));
     for (unsigned depth = plan->bits; depth-- > 0;) {
@@ -167,6 +167,7 @@ void lpm_plan_choose(struct lpm_plan *plan)
                 sum[++i] = after;
         }
     }
+    return cost_row(plan, 0)[plan->n];
 }
 
 unsigned lpm_plan_stride(const struct lpm_plan *plan, unsigned depth, size_t first)

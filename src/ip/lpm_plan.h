@@ -46,8 +46,9 @@ struct lpm_plan_input {
 /* Flattens the prefixes. Memory as above; it must stay while the plan is used. */
 void lpm_plan_edges(struct lpm_plan *plan, const struct lpm_plan_input *input, void *scratch);
 
-/* Chooses the strides. */
-void lpm_plan_choose(struct lpm_plan *plan);
+/* Chooses the strides. Returns the cost of it all: more entries than that the trie does not take.
+ */
+uint32_t lpm_plan_choose(struct lpm_plan *plan);
 
 /* The stride of the node at `depth` whose edges begin at `first`: those that lie inside its part
  * of the address space, but not at its beginning. */
