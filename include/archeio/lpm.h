@@ -40,9 +40,10 @@ size_t lpm_scratch_size(size_t n);
 
 /* Writes the table of n entries to image (8-byte aligned, lpm_image_bound() bytes: a bound far
  * above what tables take, and memory that is not used is not touched) and returns how many bytes of
- * it are used; scratch is 8-byte aligned, too. 0 if an entry is unfit (host bits, family, value) or
- * memory is short. Of entries with the same prefix the first counts. The entries may be in any
- * order; they are not changed. No entries make an empty table, which is valid. */
+ * it are used; scratch is 8-byte aligned, too. 0 if an entry is unfit (host bits, family, value),
+ * memory is short, or the table would be too large. Of entries with the same prefix the first
+ * counts. The entries may be in any order; they are not changed. No entries make an empty table,
+ * which is valid. */
 size_t lpm_build(const struct lpm_entry *entries, size_t n, void *scratch, size_t scratch_size,
                  void *image);
 
