@@ -55,7 +55,8 @@ static void count(const struct ranges *before, const struct ranges *after, struc
 /* Adds up what two sets say of one place, and drops places where nothing changed. */
 static void join(struct diff *d, size_t n)
 {
-    qsort(d->place, n, sizeof(*d->place), compare_places);
+    if (n > 0)
+        qsort(d->place, n, sizeof(*d->place), compare_places);
     for (size_t i = 0; i < n; i++) {
         const struct diff_place *p = &d->place[i];
         if (p->added == 0 && p->removed == 0)

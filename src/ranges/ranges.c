@@ -114,12 +114,14 @@ static size_t load_directory(struct set *s, const char *directory, const struct 
     struct dirent **entry;
     size_t refused = 0;
     int n = scandir(directory, &entry, is_ranges_file, compare_names);
+    if (n < 0 && n_held > 0)
+        return 0;
     if (n < 0) {
         diag_warning(d, (struct diag_at){directory, 0, 0},
                      "%s; fill it with `archeio ranges update`", strerror(errno));
         return 0;
     }
-    if (n == 0)
+    if (n == 0 && n_held == 0)
         diag_warning(d, (struct diag_at){directory, 0, 0},
                      "holds no ranges files; fetch them with `archeio ranges update`");
     for (int i = 0; i < n; i++) {

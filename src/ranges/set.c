@@ -184,7 +184,8 @@ static void take_places(const struct set *s, struct ranges *r)
 struct ranges *set_finish(struct set *s)
 {
     struct ranges *r = mem_new(1, sizeof(*r));
-    qsort(s->entry, s->n_entries, sizeof(*s->entry), compare_entries);
+    if (s->n_entries > 0)
+        qsort(s->entry, s->n_entries, sizeof(*s->entry), compare_entries);
     r->range = mem_new(s->n_entries, sizeof(*r->range));
     take_entries(s, r);
     take_places(s, r);

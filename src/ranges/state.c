@@ -55,7 +55,7 @@ static struct state_entry *entry_of(struct state *s, struct str file)
 static void read_line(struct state *s, struct str line)
 {
     struct str field[FIELDS];
-    struct state_entry e;
+    struct state_entry e = {.checked = 0};
     uint64_t checked, modified;
     for (size_t i = 0; i < FIELDS; i++) {
         size_t end = i + 1 < FIELDS ? str_find(line, '\t') : line.len;
