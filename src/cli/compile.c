@@ -11,7 +11,8 @@ static const char usage[] =
     "Writes a snapshot of the configuration and the ranges, from which `archeio serve --snapshot`\n"
     "starts faster. Nothing is written if anything in them is wrong.\n"
     "\n"
-    "  -c, --config FILE   the configuration (default: the built-in one)\n"
+    "  -c, --config FILE   the configuration (default: what ARCHEIO_CONFIG\n"
+    "                      names; else the built-in one)\n"
     "  -o, --output FILE   the snapshot; one that is there is replaced in one step\n"
     "  -h, --help          this text\n";
 
@@ -50,7 +51,7 @@ int compile_main(int argc, char **argv)
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *file = NULL, *output = NULL;
+    const char *file = getenv("ARCHEIO_CONFIG"), *output = NULL;
     int c;
     optind = 0;
     while ((c = getopt_long(argc, argv, "c:o:h", options, NULL)) != -1) {

@@ -16,7 +16,8 @@ static const char usage[] =
     "        unknown; an ADDRESS of \"-\" reads addresses from standard input, one a line\n"
     "show    prints what the directory holds\n"
     "\n"
-    "  -c, --config FILE     the configuration (default: the built-in one)\n"
+    "  -c, --config FILE     the configuration (default: what ARCHEIO_CONFIG\n"
+    "                        names; else the built-in one)\n"
     "  -d, --directory DIR   the ranges directory, instead of the configuration's\n"
     "  -s, --snapshot FILE   a file that `archeio compile` wrote, instead of the directory\n"
     "  -h, --help            this text\n";
@@ -100,7 +101,7 @@ static int read_options(int argc, char **argv, struct ranges_commands_options *o
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
-    struct ranges_commands_options o = {0};
+    struct ranges_commands_options o = {.config = getenv("ARCHEIO_CONFIG")};
     int result = read_options(argc, argv, &o);
     if (result == -1) {
         fputs(usage, stdout);

@@ -49,8 +49,9 @@ static bool load_image(const struct serve *s, const struct config *c, struct com
 {
     if (s->snapshot != NULL)
         return compile_read(s->snapshot, image, d);
+    const char *directory = c->ranges.directory;
     struct ranges *r =
-        s->updater != NULL ? updater_load(s->updater, d) : ranges_load(c->ranges.directory, d);
+        s->updater != NULL ? updater_load(s->updater, directory, d) : ranges_load(directory, d);
     return compile_ranges(c, r, image, d);
 }
 

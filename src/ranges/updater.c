@@ -318,10 +318,11 @@ struct ranges *updater_take(struct updater *u)
     return r;
 }
 
-struct ranges *updater_load(struct updater *u, struct diag *d)
+struct ranges *updater_load(struct updater *u, const char *directory, struct diag *d)
 {
     pthread_mutex_lock(&u->lock);
-    struct ranges *r = load(u, d);
+    bool same = strcmp(directory, u->options.directory) == 0;
+    struct ranges *r = same ? load(u, d) : ranges_load(directory, d);
     pthread_mutex_unlock(&u->lock);
     return r;
 }

@@ -44,8 +44,8 @@ int updater_fd(const struct updater *u);
 /* The newest ranges, once: the caller's to free. NULL if nothing has changed since. */
 struct ranges *updater_take(struct updater *u);
 
-/* ranges_load() of the directory, with what is held in memory: for reloads. */
-struct ranges *updater_load(struct updater *u, struct diag *d);
+/* ranges_load(), with what is held in memory if it is for that directory: for reloads. */
+struct ranges *updater_load(struct updater *u, const char *directory, struct diag *d);
 
 /* From any thread. */
 void updater_status(struct updater *u, struct updater_status *out);
