@@ -1,6 +1,7 @@
 #include "ranges/provider.h"
 
 #include "base/num.h"
+#include "ranges/arena.h"
 #include "ranges/locate.h"
 #include "ranges/mem.h"
 #include <jansson.h>
@@ -276,14 +277,15 @@ bool provider_read(struct set *s, const char *file, const char *name, struct str
 {
     struct reader r = {.set = s, .file = file, .json = json, .diag = d};
     json_error_t error;
+    arena_begin(json.len);
     json_t *root = json_loadb(json.data, json.len, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
         unsigned line = error.line > 0 ? (unsigned)error.line : 0;
         unsigned column = error.column > 0 ? (unsigned)error.column : 0;
         diag_error(d, (struct diag_at){file, line, column}, "is no JSON: %s", error.text);
-        return false;
     }
-    bool good = read_root(&r, name, root);
+    bool good = root != NULL && read_root(&r, name, root);
     json_decref(root);
+    arena_end();
     return good;
 }
