@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 
 /* Reads all of path (regular files, pipes) into fresh memory with a terminator behind it, which is
- * not counted; free() it. Returns 0, or an errno: EFBIG if it holds more than max bytes. */
+ * not counted; free() it. st (may be NULL) gets what the file is. Returns 0, or an errno: EFBIG if
+ * it holds more than max bytes. */
 int file_read(const char *path, size_t max, char **data, size_t *len, struct stat *st);
 
 /* Writes path through a temporary file beside it, fsync and rename; mode as given. mtime, if not
