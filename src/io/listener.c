@@ -141,7 +141,8 @@ int listener_open(struct listener *l, struct listener_address *address)
 }
 
 /* Where descriptors have run out: gives up the spare one to accept a connection and close it, so
- * that its client knows, and the queue does not stand still. False: nothing to shed. */
+ * that its client knows, and the queue does not stand still. False: nothing was shed; another
+ * thread may have taken the spare one. */
 static bool shed(struct listener *l)
 {
     if (l->spare >= 0)
@@ -163,9 +164,10 @@ bool listener_accept(struct listener *l)
         socklen_t size = sizeof(from);
         int fd = accept4(l->source.fd, &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-            if (!shed(l))
-                return any;
-            continue;
+            if (shed(l))
+                continue;
+            loop_rest(l->loop, &l->source);
+            return any;
         }
         if (fd < 0 && (errno == EAGAIN || errno == EBADF || errno == EINVAL))
             return any;

@@ -11,6 +11,7 @@
 
 #define SOURCE_MAGIC 0x736f7572U
 #define BATCH 256
+#define REST_MS 100
 
 int loop_open(struct loop *l, void (*expired)(struct wheel_timer *timer))
 {
@@ -51,6 +52,29 @@ void loop_unwatch(struct loop *l, struct loop_source *source)
     epoll_ctl(l->epoll, EPOLL_CTL_DEL, source->fd, &event);
 }
 
+void loop_rest(struct loop *l, struct loop_source *source)
+{
+    if (source->resting)
+        return;
+    loop_unwatch(l, source);
+    source->resting = true;
+    source->next = l->resting;
+    l->resting = source;
+    l->rested = l->now + REST_MS * CLOCK_MS;
+}
+
+static void wake_resting(struct loop *l)
+{
+    if (l->resting == NULL || l->now < l->rested)
+        return;
+    for (struct loop_source *s = l->resting; s != NULL; s = s->next) {
+        s->resting = false;
+        if (s->fd >= 0)
+            loop_watch(l, s, EPOLLIN);
+    }
+    l->resting = NULL;
+}
+
 void loop_defer(struct loop *l, struct loop_task *task)
 {
     if (task->queued)
@@ -77,6 +101,8 @@ static void run_tasks(struct loop *l)
 void loop_turn(struct loop *l, int wait_ms)
 {
     struct epoll_event event[BATCH];
+    if (l->resting != NULL && wait_ms > REST_MS)
+        wait_ms = REST_MS;
     int n = epoll_wait(l->epoll, event, BATCH, l->tasks != NULL ? 0 : wait_ms);
     l->now = clock_now();
     for (int i = 0; i < n; i++) {
@@ -89,5 +115,6 @@ void loop_turn(struct loop *l, int wait_ms)
         while ((timer = wheel_expire(&l->wheel, l->now)) != NULL)
             l->expired(timer);
     }
+    wake_resting(l);
     run_tasks(l);
 }

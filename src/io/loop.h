@@ -25,6 +25,8 @@ struct loop_source {
     uint32_t magic; /* private */
     int fd;
     void (*ready)(struct loop_source *source, uint32_t events);
+    struct loop_source *next; /* private: of those that rest */
+    bool resting;
 };
 
 struct loop {
@@ -34,7 +36,9 @@ struct loop {
     void (*expired)(struct wheel_timer *timer);
     struct loop_task *tasks;
     struct loop_task **tasks_end;
-    char *input; /* where bytes are received: "io/stream.h" */
+    struct loop_source *resting;
+    int64_t rested; /* when they are watched again */
+    char *input;    /* where bytes are received: "io/stream.h" */
 };
 
 /* 0 or an errno. expired is called for each timer whose deadline has passed. */
@@ -47,6 +51,11 @@ int loop_watch(struct loop *l, struct loop_source *source, uint32_t events);
 
 /* Ends the watch without closing the descriptor. */
 void loop_unwatch(struct loop *l, struct loop_source *source);
+
+/* Leaves off watching a source for about a tenth of a second: one that stays ready although nothing
+ * can be done about it now would keep the thread busy. It must stay in memory as long as the loop.
+ */
+void loop_rest(struct loop *l, struct loop_source *source);
 
 void loop_defer(struct loop *l, struct loop_task *task);
 
