@@ -19,7 +19,7 @@ struct http1_request {
     enum decide_method method;
     struct str method_text;
     struct str target;
-    struct str host;       /* the Host field's value; empty if there was none (1.0) */
+    struct str host;       /* absolute-form's authority, else Host; empty if none came (1.0) */
     struct str user_agent; /* the first of each; empty if there was none */
     struct str traceparent;
     struct str cloud_trace;                     /* X-Cloud-Trace-Context */
@@ -43,7 +43,7 @@ struct http1_parser {
     size_t scanned; /* bytes known to hold no line end */
     size_t line;    /* where the first unparsed line begins */
     size_t fields;
-    uint16_t status; /* after HTTP1_ERROR: 400, 405, 414, 431, 505 */
+    uint16_t status; /* after HTTP1_ERROR: 400, 414, 431, 505 */
     uint16_t seen;   /* private: which fields came, and what they said */
 };
 
