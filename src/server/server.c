@@ -145,8 +145,10 @@ static bool make_workers(struct control *s, const struct config_server *config)
     if (s->worker == NULL)
         return false;
     memset(s->worker, 0, s->n_workers * sizeof(*s->worker));
-    for (unsigned i = 0; i < s->n_workers; i++)
+    for (unsigned i = 0; i < s->n_workers; i++) {
+        s->worker[i].shared = &s->shared;
         s->worker[i].wake.fd = s->worker[i].loop.epoll = -1;
+    }
     return true;
 }
 
@@ -154,7 +156,7 @@ static bool start_workers(struct control *s)
 {
     bool pin = s->n_workers > 1 && s->n_workers == limits_workers();
     for (unsigned i = 0; i < s->n_workers; i++)
-        if (!worker_open(&s->worker[i], &s->shared, i))
+        if (!worker_open(&s->worker[i], i))
             return false;
     for (unsigned i = 0; i < s->n_workers; i++)
         if (!worker_start(&s->worker[i], pin ? limits_cpu(i) : -1))

@@ -162,13 +162,11 @@ static bool open_sources(struct worker *w)
     return ok;
 }
 
-bool worker_open(struct worker *w, struct worker_shared *shared, unsigned number)
+bool worker_open(struct worker *w, unsigned number)
 {
     w->number = number;
-    w->shared = shared;
-    w->loop.epoll = w->wake.fd = -1;
-    if (shared->log != NULL)
-        w->ring = access_ring(shared->log, number);
+    if (w->shared->log != NULL)
+        w->ring = access_ring(w->shared->log, number);
     if (open_memory(w) && open_sources(w)) {
         use_generation(w);
         return true;

@@ -38,6 +38,7 @@ struct worker_shared {
     size_t n_listeners;            /* of each worker */
 };
 
+/* All zero but for `shared`, and wake.fd and loop.epoll of -1: one that is not open. */
 struct worker {
     unsigned number;
     struct worker_shared *shared;
@@ -66,7 +67,7 @@ struct worker {
 
 /* Takes the memory and descriptors that it needs; the listeners are opened (listener.h). False and
  * one logged line: none to be had. */
-bool worker_open(struct worker *w, struct worker_shared *shared, unsigned number);
+bool worker_open(struct worker *w, unsigned number);
 
 /* Starts the thread on a CPU; -1: any. False: none to be had. */
 bool worker_start(struct worker *w, int cpu);

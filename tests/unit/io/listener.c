@@ -1,0 +1,78 @@
+#include "io/listener.h"
+
+#include "check.h"
+
+#include <errno.h>
+
+static void addresses_are_read_and_written_back(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"127.0.0.1:8080", "127.0.0.1:8080"},
+        {"[::]:8080", "[::]:8080"},
+        {":80", "[::]:80"},
+        {"[::1]:0", "[::1]:0"},
+        {"0.0.0.0:65535", "0.0.0.0:65535"},
+        {"[127.0.0.1]:1", "127.0.0.1:1"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct listener_address address;
+        char text[LISTENER_TEXT_MAX];
+        assert_true(listener_parse(rows[i][0], &address));
+        listener_format(&address, text);
+        assert_string_equal(text, rows[i][1]);
+    }
+}
+
+static void anything_else_is_refused(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "",           "8080",       "127.0.0.1",     "127.0.0.1:",    "127.0.0.1:65536",
+        "::1:80",     "[::1]",      "[::1:80",       "localhost:80",  "127.0.0.1:-1",
+        "127.1:8080", "[::1]:0x50", "127.0.0.1:080", "127.0.0.1:80 ", "[]:80",
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct listener_address address;
+        if (listener_parse(rows[i], &address))
+            fail_msg("\"%s\" was taken", rows[i]);
+    }
+}
+
+static void several_share_a_port_that_a_probe_then_finds_taken(void **state)
+{
+    (void)state;
+    struct listener_address address;
+    struct listener a, b;
+    assert_true(listener_parse("127.0.0.1:0", &address));
+    assert_int_equal(listener_open(&a, &address), 0);
+    assert_int_not_equal(address.port, 0);
+    assert_int_equal(listener_open(&b, &address), 0);
+    assert_int_equal(listener_probe(&address), EADDRINUSE);
+    listener_close(&a);
+    listener_close(&b);
+    listener_close(&b);
+    assert_int_equal(listener_probe(&address), 0);
+}
+
+static void an_address_that_is_not_here_is_an_error_with_a_reason(void **state)
+{
+    (void)state;
+    struct listener_address address;
+    assert_true(listener_parse("192.0.2.1:0", &address));
+    assert_int_equal(listener_probe(&address), EADDRNOTAVAIL);
+    assert_string_equal(listener_reason(EADDRNOTAVAIL), "this machine has no such address");
+    assert_non_null(strstr(listener_reason(EADDRINUSE), "another program"));
+    assert_non_null(strstr(listener_reason(EACCES), "1024"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_are_read_and_written_back),
+        cmocka_unit_test(anything_else_is_refused),
+        cmocka_unit_test(several_share_a_port_that_a_probe_then_finds_taken),
+        cmocka_unit_test(an_address_that_is_not_here_is_an_error_with_a_reason),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
