@@ -96,6 +96,7 @@ struct config {
     size_t n_stores;
     struct config_existence existence;
     struct config_origin *origins; /* one per row of the schema, in its order */
+    char *file;                    /* its name, for the origins; "": there was none */
 };
 
 /* Reads file (NULL: none, the preset applies) and the environment (NULL-terminated "NAME=value"

@@ -1,0 +1,104 @@
+#include "cli/cli.h"
+
+#include "cli/commands.h"
+#include "sys/diag.h"
+#include "sys/log.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct cli_command cli_commands[] = {
+    {"serve", serve_main, "answer pull requests with redirects (also without a subcommand)"},
+    {"check-config", check_config_main, "find everything that is wrong with a configuration"},
+    {"config", config_main, "print the effective configuration, and where each value comes from"},
+    {"ranges", ranges_main, "update, look up and show the clouds' address ranges"},
+    {"compile", compile_main, "write a snapshot, from which serve starts faster"},
+    {NULL, NULL, NULL},
+};
+
+static int help(FILE *to)
+{
+    fputs("usage: archeio [SUBCOMMAND] [OPTION]...\n"
+          "\n"
+          "A redirect server in front of a container registry: clients fetch blobs from the copy\n"
+          "that is nearest to them.\n"
+          "\n",
+          to);
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
+        fprintf(to, "  %-13s %s\n", c->name, c->what);
+    fputs(
+        "  help          print this text, or that of a subcommand\n"
+        "\n"
+        "  -h, --help     this text\n"
+        "  -V, --version  the version\n"
+        "\n"
+        "`archeio SUBCOMMAND --help` says more. Exit codes: 0 fine, 1 the world's fault, 2 wrong\n"
+        "usage.\n",
+        to);
+    return to == stdout ? 0 : 2;
+}
+
+static const struct cli_command *find(const char *name)
+{
+    const struct cli_command *c = cli_commands;
+    while (c->name != NULL && strcmp(c->name, name) != 0)
+        c++;
+    return c->name != NULL ? c : NULL;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[sizeof(cli_commands) / sizeof(cli_commands[0])];
+    size_t n = 0;
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
+        names[n++] = c->name;
+    const char *nearest = diag_nearest(name, names, n);
+    if (nearest != NULL)
+        log_error("there is no subcommand \"%s\"; did you mean \"%s\"?", name, nearest);
+    else
+        log_error("there is no subcommand \"%s\"; `archeio --help` lists them", name);
+    return 2;
+}
+
+static int help_on(const char *name)
+{
+    const struct cli_command *c = find(name);
+    if (c == NULL)
+        return unknown(name);
+    char option[] = "--help", *own_name = strdup(name), *argv[] = {own_name, option, NULL};
+    int code = own_name != NULL ? c->run(2, argv) : 1;
+    free(own_name);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    char serve[] = "serve", *alone[] = {serve, NULL};
+    if (argc < 2)
+        return serve_main(1, alone);
+    const char *first = argv[1];
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0)
+        return help(stdout);
+    if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0)
+        return puts("archeio " ARCHEIO_VERSION) < 0 ? 1 : 0;
+    if (strcmp(first, "help") == 0)
+        return argc > 2 ? help_on(argv[2]) : help(stdout);
+    if (first[0] == '-') {
+        argv[0] = serve; /* `archeio --config FILE` is serve's, too */
+        return serve_main(argc, argv);
+    }
+    const struct cli_command *c = find(first);
+    return c != NULL ? c->run(argc - 1, argv + 1) : unknown(first);
+}
+
+int cli_main(int argc, char **argv)
+{
+    log_init("archeio", LOG_LEVEL_INFO);
+    signal(SIGPIPE, SIG_IGN);
+    int code = run(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    log_error("standard output cannot be written");
+    return code != 0 ? code : 1;
+}

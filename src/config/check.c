@@ -1,0 +1,112 @@
+#include "config/check.h"
+
+#include "config/schema.h"
+#include "sys/clock.h"
+#include <string.h>
+
+#define WAIT_ADVISED (10 * CLOCK_S)
+
+static struct diag_at position(const struct config_origin *o)
+{
+    if (o->source != CONFIG_FILE)
+        return (struct diag_at){0};
+    return (struct diag_at){o->name, o->line, o->column};
+}
+
+static struct diag_at position_of(const struct config *c, const char *setting)
+{
+    return position(&c->origins[schema_find(setting)]);
+}
+
+static bool is_known_cloud(const char *cloud)
+{
+    return cloud[0] == '\0' || strcmp(cloud, "aws") == 0 || strcmp(cloud, "gcp") == 0 ||
+           strcmp(cloud, "azure") == 0;
+}
+
+static void check_clouds(const struct config_place *places, size_t n, struct diag *d)
+{
+    static const char *const known[] = {"aws", "gcp", "azure", "default"};
+    for (size_t i = 0; i < n; i++) {
+        if (is_known_cloud(places[i].cloud))
+            continue;
+        const char *nearest = diag_nearest(places[i].cloud, known, 4);
+        diag_warning(d, position(&places[i].origin),
+                     "no published ranges bring the cloud \"%s\"; %s%s%s", places[i].cloud,
+                     nearest != NULL ? "did you mean \"" : "a file of your own (*.txt) must",
+                     nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+    }
+}
+
+void check_config(const struct config *c, struct diag *d)
+{
+    const struct config_server *s = &c->server;
+    if (s->client_address == CLIENT_TRUSTED_PROXIES && s->n_trusted_proxies == 0)
+        diag_error(d, position_of(c, "server.client_address"),
+                   "server.client_address: trusted-proxies needs server.trusted_proxies; list "
+                   "your proxies' prefixes there, as in [10.0.0.0/8]");
+    if (s->client_address != CLIENT_TRUSTED_PROXIES && s->n_trusted_proxies > 0)
+        diag_warning(d, position_of(c, "server.trusted_proxies"),
+                     "server.trusted_proxies has no effect without client_address: "
+                     "trusted-proxies");
+    check_clouds(c->upstream.blobs_for, c->upstream.n_blobs_for, d);
+    for (size_t i = 0; i < c->n_stores; i++)
+        check_clouds(c->stores[i].serves, c->stores[i].n_serves, d);
+}
+
+/* ── Advice ── */
+
+static bool stays_at_upstream(const struct config_upstream *u, const struct config_place *p)
+{
+    for (size_t i = 0; i < u->n_blobs_for; i++)
+        if (strcmp(u->blobs_for[i].cloud, p->cloud) == 0 &&
+            (u->blobs_for[i].region[0] == '\0' || strcmp(u->blobs_for[i].region, p->region) == 0))
+            return true;
+    return false;
+}
+
+static void advise_store(const struct config *c, const struct config_store *s, struct diag *d)
+{
+    size_t useless = 0;
+    for (size_t i = 0; i < s->n_serves; i++)
+        useless += stays_at_upstream(&c->upstream, &s->serves[i]);
+    if (s->n_serves > 0 && useless == s->n_serves)
+        diag_warning(d, position(&s->origin),
+                     "store %s can never be chosen: upstream.blobs_for keeps the blobs of all "
+                     "whom it serves at the upstream",
+                     s->name);
+    if (strncmp(s->url, "http://", 7) == 0)
+        diag_warning(d, position(&s->origin), "store %s: %s is not encrypted; use https", s->name,
+                     s->url);
+}
+
+static bool has_default_store(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_stores; i++)
+        for (size_t j = 0; j < c->stores[i].n_serves; j++)
+            if (c->stores[i].serves[j].cloud[0] == '\0')
+                return true;
+    return false;
+}
+
+void check_advise(const struct config *c, struct diag *d)
+{
+    if (strncmp(c->upstream.endpoint, "http://", 7) == 0)
+        diag_warning(d, position_of(c, "upstream.endpoint"),
+                     "upstream.endpoint: %s is not encrypted; use https", c->upstream.endpoint);
+    if (c->n_stores == 0)
+        diag_warning(d, position_of(c, "stores"), "no stores: every blob comes from the upstream");
+    else if (!has_default_store(c))
+        diag_warning(d, position_of(c, "stores"),
+                     "no store serves default: clients of unknown networks get blobs from the "
+                     "upstream");
+    for (size_t i = 0; i < c->n_stores; i++)
+        advise_store(c, &c->stores[i], d);
+    if (c->existence.wait > WAIT_ADVISED)
+        diag_warning(d, position_of(c, "existence.wait"),
+                     "existence.wait: clients wait longer than 10s when a store is slow");
+    if (c->existence.wait == 0)
+        diag_warning(d, position_of(c, "existence.wait"),
+                     "existence.wait: nobody waits for a store, so the first pull of a blob goes "
+                     "to the upstream");
+}

@@ -1,0 +1,214 @@
+#include "config/dump.h"
+
+#include "config/preset.h"
+#include "config/schema.h"
+#include "config/stores.h"
+#include "config/value.h"
+#include <string.h>
+
+#define COMMENT_COLUMN 44
+
+/* ── Scalars ── */
+
+/* Is it read back as itself, in a list in brackets, too, and taken for no null or number? */
+static bool is_plain(const char *text)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               "/._-%+~:";
+    size_t len = strlen(text);
+    if (len == 0 || strspn(text, safe) != len || text[len - 1] == ':' || strcmp(text, "null") == 0)
+        return false;
+    return strchr("-.:%~+", text[0]) == NULL && strcasecmp(text, "null") != 0;
+}
+
+static size_t put_quoted(const char *text, FILE *to)
+{
+    size_t columns = 2;
+    fputc('"', to);
+    for (struct str rest = str_from(text); rest.len > 0;) {
+        uint32_t c = 0;
+        size_t n = value_utf8(rest, &c);
+        if (c == '"' || c == '\\')
+            columns += (size_t)fprintf(to, "\\%c", (char)c);
+        else if (c >= 0x20 && c < 0x7f)
+            columns += (size_t)fprintf(to, "%c", (char)c);
+        else
+            columns += (size_t)fprintf(to, c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
+        rest = str_skip(rest, n > 0 ? n : 1);
+    }
+    fputc('"', to);
+    return columns;
+}
+
+/* Returns how many columns it took. */
+static size_t put_text(const char *text, FILE *to)
+{
+    if (!is_plain(text))
+        return put_quoted(text, to);
+    fputs(text, to);
+    return strlen(text);
+}
+
+static size_t put_place(const struct config_place *p, FILE *to)
+{
+    if (p->cloud[0] == '\0')
+        return (size_t)fprintf(to, "default");
+    size_t columns = put_text(p->cloud, to);
+    if (p->region[0] != '\0')
+        columns += (size_t)fprintf(to, "/%s", p->region);
+    return columns;
+}
+
+static size_t put_places(const struct config_place *places, size_t n, FILE *to)
+{
+    size_t columns = 2;
+    fputc('[', to);
+    for (size_t i = 0; i < n; i++) {
+        columns += i > 0 ? (size_t)fprintf(to, ", ") : 0;
+        columns += put_place(&places[i], to);
+    }
+    fputc(']', to);
+    return columns;
+}
+
+/* ── Origins ── */
+
+static void put_origin(const struct config_origin *o, FILE *to)
+{
+    switch (o->source) {
+    case CONFIG_DEFAULT:
+        fputs("# default\n", to);
+        return;
+    case CONFIG_PRESET:
+        fprintf(to, "# preset %s\n", o->name);
+        return;
+    case CONFIG_ENVIRONMENT:
+        fprintf(to, "# environment %s\n", o->name);
+        return;
+    case CONFIG_FILE:
+        break;
+    }
+    fputs("# ", to);
+    for (const char *c = o->name; *c != '\0'; c++)
+        fputc((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f ? '?' : *c, to);
+    fprintf(to, ":%u\n", o->line);
+}
+
+static void end_line(const struct config_origin *o, size_t column, FILE *to)
+{
+    int blanks = column < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - column) : 1;
+    fprintf(to, "%*s", blanks, "");
+    put_origin(o, to);
+}
+
+/* ── Rows ── */
+
+static uint64_t load_number(const struct config *c, const struct schema_row *row)
+{
+    const char *at = (const char *)c + row->offset;
+    uint32_t narrow;
+    uint64_t wide;
+    if (row->size == sizeof(narrow)) {
+        memcpy(&narrow, at, sizeof(narrow));
+        return narrow;
+    }
+    memcpy(&wide, at, sizeof(wide));
+    return wide;
+}
+
+static size_t put_listen(const struct config_server *s, FILE *to)
+{
+    size_t columns = 2;
+    fputc('[', to);
+    for (size_t i = 0; i < s->n_listen; i++) {
+        columns += i > 0 ? (size_t)fprintf(to, ", ") : 0;
+        columns += put_quoted(s->listen[i].address, to);
+    }
+    fputc(']', to);
+    return columns;
+}
+
+static size_t put_prefixes(const struct config_server *s, FILE *to)
+{
+    size_t columns = 2;
+    fputc('[', to);
+    for (size_t i = 0; i < s->n_trusted_proxies; i++) {
+        char text[PREFIX_TEXT_MAX];
+        prefix_format(&s->trusted_proxies[i], text);
+        columns += (size_t)fprintf(to, "%s\"%s\"", i > 0 ? ", " : "", text);
+    }
+    fputc(']', to);
+    return columns;
+}
+
+static size_t put_value(const struct config *c, const struct schema_row *row, FILE *to)
+{
+    char number[SCHEMA_NUMBER_MAX];
+    switch (row->type) {
+    case SCHEMA_LISTEN:
+        return put_listen(&c->server, to);
+    case SCHEMA_PREFIXES:
+        return put_prefixes(&c->server, to);
+    case SCHEMA_PLACES:
+        return put_places(c->upstream.blobs_for, c->upstream.n_blobs_for, to);
+    case SCHEMA_COUNT:
+    case SCHEMA_CHOICE:
+    case SCHEMA_DURATION:
+    case SCHEMA_SIZE:
+    case SCHEMA_PERCENT:
+        return (size_t)fprintf(to, "%s", schema_number_text(row, load_number(c, row), number));
+    default:
+        break;
+    }
+    const char *text;
+    memcpy(&text, (const char *)c + row->offset, sizeof(text));
+    return put_text(text, to);
+}
+
+static void put_stores(const struct config *c, const struct config_origin *o, FILE *to)
+{
+    size_t column = (size_t)fprintf(to, c->n_stores > 0 ? "stores:" : "stores: []");
+    end_line(o, column, to);
+    for (size_t i = 0; i < c->n_stores; i++) {
+        const struct config_store *s = &c->stores[i];
+        fputs("  - name: ", to);
+        end_line(&s->origin, 10 + put_text(s->name, to), to);
+        fputs("    url: ", to);
+        put_text(s->url, to);
+        fputs("\n    serves: ", to);
+        put_places(s->serves, s->n_serves, to);
+        fputc('\n', to);
+    }
+}
+
+static void put_row(const struct config *c, size_t i, FILE *to)
+{
+    const struct schema_row *row = &schema_rows[i];
+    const char *dot = strchr(row->name, '.'), *key = dot != NULL ? dot + 1 : row->name;
+    size_t column = (size_t)fprintf(to, "%s%s: ", dot != NULL ? "  " : "", key);
+    column += put_value(c, row, to);
+    end_line(&c->origins[i], column, to);
+}
+
+void dump_config(const struct config *c, FILE *to)
+{
+    const char *section = "";
+    size_t section_len = 0;
+    for (size_t i = 0; i < schema_count; i++) {
+        const struct schema_row *row = &schema_rows[i];
+        size_t len = strcspn(row->name, ".");
+        if (row->type == SCHEMA_PRESET)
+            continue;
+        if (row->type == SCHEMA_STORES) {
+            put_stores(c, &c->origins[i], to);
+            continue;
+        }
+        if (len != section_len || strncmp(section, row->name, len) != 0) {
+            fwrite(row->name, 1, len, to);
+            fputs(":\n", to);
+        }
+        section = row->name;
+        section_len = len;
+        put_row(c, i, to);
+    }
+}

@@ -1,0 +1,285 @@
+#include "config/manual.h"
+
+#include "config/document.h"
+#include "config/preset.h"
+#include "config/schema.h"
+#include "config/stores.h"
+#include "sys/xalloc.h"
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WIDTH 78
+#define SHOWN_MAX 512
+
+/* ── What a row says ── */
+
+static const struct document_node *member(const struct document_node *map, const char *key,
+                                          size_t len)
+{
+    const struct document_node *n = map != NULL ? map->first : NULL;
+    while (n != NULL && (strlen(n->key) != len || strncmp(n->key, key, len) != 0))
+        n = n->next;
+    return n;
+}
+
+/* The preset's value of a row as YAML (free() it); NULL: it has none. */
+static char *preset_value(const struct schema_row *row)
+{
+    struct diag d = {0};
+    char *text = preset_text(), *value = NULL;
+    struct document_node *top = document_read(PRESET_NAME, text, strlen(text), &d);
+    size_t section = strcspn(row->name, ".");
+    const struct document_node *n = member(top, row->name, section);
+    if (n != NULL && row->name[section] == '.')
+        n = member(n, row->name + section + 1, strlen(row->name) - section - 1);
+    if (n != NULL && n->kind == DOCUMENT_SCALAR)
+        value = xalloc_text(n->text);
+    else if (n != NULL && n->first != NULL && n->first->kind == DOCUMENT_SCALAR)
+        value = xalloc_format("[%s]", n->first->text); /* its lists of words have one */
+    document_free(top);
+    diag_clear(&d);
+    free(text);
+    return value;
+}
+
+/* The default as YAML; free() it. */
+static char *default_value(const struct schema_row *row)
+{
+    char *value = preset_value(row);
+    return value != NULL ? value : xalloc_text(row->fallback != NULL ? row->fallback : "\"\"");
+}
+
+static const char *key_of(const struct schema_row *row)
+{
+    const char *dot = strchr(row->name, '.');
+    return dot != NULL ? dot + 1 : row->name;
+}
+
+static bool begins_section(size_t i, char section[SHOWN_MAX])
+{
+    const char *name = schema_rows[i].name;
+    size_t len = strcspn(name, ".");
+    if (name[len] == '\0' || (i > 0 && strncmp(schema_rows[i - 1].name, name, len + 1) == 0))
+        return false;
+    snprintf(section, SHOWN_MAX, "%.*s", (int)len, name);
+    return true;
+}
+
+/* ── The sample ── */
+
+/* A paragraph in lines of at most WIDTH columns, each after the same beginning. */
+static void wrap(const char *text, const char *beginning, FILE *to)
+{
+    size_t column = 0, indent = strlen(beginning);
+    for (const char *word = text; *word != '\0';) {
+        size_t len = strcspn(word, " ");
+        if (column == 0 || column + 1 + len > WIDTH) {
+            fprintf(to, "%s%s", column > 0 ? "\n" : "", beginning);
+            column = indent;
+        } else {
+            fputc(' ', to);
+            column++;
+        }
+        fprintf(to, "%.*s", (int)len, word);
+        column += len;
+        word += len;
+        word += strspn(word, " ");
+    }
+    fputc('\n', to);
+}
+
+static void sample_stores(FILE *to)
+{
+    fputs("#\n#stores:\n", to);
+    fputs("#  - name: eu-west-3            # ", to);
+    fprintf(to, "%s\n", stores_keys[0].help);
+    fprintf(to, "#    url: https://blobs.eu-west-3.example.com\n");
+    fprintf(to, "#    serves: [aws/eu-west-3]   # %s\n", stores_keys[2].help);
+    fputs("#  - name: cdn\n#    url: https://cdn.example.com\n#    serves: [default]\n", to);
+}
+
+static void sample_row(const struct schema_row *row, FILE *to)
+{
+    bool nested = strchr(row->name, '.') != NULL;
+    char range[SCHEMA_RANGE_MAX];
+    schema_range_text(row, range);
+    char *value = default_value(row);
+    wrap(row->help, nested ? "  # " : "# ", to);
+    if (row->most > 0 || row->words != NULL)
+        fprintf(to, "%s# %s%s%s\n", nested ? "  " : "", schema_type_text(row), ": ", range);
+    if (row->variable != NULL)
+        fprintf(to, "%s# Environment: %s\n", nested ? "  " : "", row->variable);
+    if (row->type == SCHEMA_STORES)
+        sample_stores(to);
+    else
+        fprintf(to, "%s#%s: %s\n", nested ? "  " : "", key_of(row), value);
+    fputc('\n', to);
+    free(value);
+}
+
+void manual_sample(FILE *to)
+{
+    fputs("# Configuration of archeio: every setting with its default. Take away the \"#\" before\n"
+          "# what you change. `archeio check-config FILE` finds mistakes; archeio.yaml(5) and\n"
+          "# `archeio config` say more.\n\n",
+          to);
+    for (size_t i = 0; i < schema_count; i++) {
+        char section[SHOWN_MAX];
+        if (begins_section(i, section))
+            fprintf(to, "# %s.\n%s:\n", schema_section_text(section), section);
+        sample_row(&schema_rows[i], to);
+    }
+}
+
+/* ── The README's table ── */
+
+static void put_cell(const char *text, FILE *to)
+{
+    for (; *text != '\0'; text++)
+        fprintf(to, *text == '|' ? "\\%c" : "%c", *text);
+}
+
+void manual_markdown(FILE *to)
+{
+    fputs("| setting | default | what |\n|---|---|---|\n", to);
+    for (size_t i = 0; i < schema_count; i++) {
+        const struct schema_row *row = &schema_rows[i];
+        char range[SCHEMA_RANGE_MAX];
+        char *value = default_value(row);
+        fprintf(to, "| `%s` | ", row->name);
+        if (row->type == SCHEMA_STORES)
+            fputs("registry.k8s.io's", to);
+        else if (strcmp(value, "\"\"") != 0)
+            fprintf(to, "`%s`", value);
+        fputs(" | ", to);
+        put_cell(row->help, to);
+        if (row->words != NULL && row->type != SCHEMA_COUNT)
+            fprintf(to, " (%s)", schema_range_text(row, range));
+        if (row->variable != NULL)
+            fprintf(to, " Environment: `%s`.", row->variable);
+        fputs(" |\n", to);
+        free(value);
+    }
+}
+
+/* ── archeio.yaml(5) ── */
+
+/* Text for mdoc: no line begins with a dot or quote, sentences begin on lines of their own. */
+static void put_mdoc(const char *text, FILE *to)
+{
+    bool line_start = true;
+    for (const char *c = text; *c != '\0'; c++) {
+        if (line_start && (*c == '.' || *c == '\''))
+            fputs("\\&", to);
+        line_start = false;
+        if (*c == '\\')
+            fputs("\\e", to);
+        else if (*c == '-' && c[1] >= '0' && c[1] <= '9')
+            fputs("\\-", to);
+        else
+            fputc(*c, to);
+        bool sentence = (*c == '.' || *c == ':') && c[1] == ' ' && c > text && *(c - 1) != '.';
+        if (sentence && *c == '.') {
+            fputc('\n', to);
+            line_start = true;
+            c++;
+        }
+    }
+    fputc('\n', to);
+}
+
+static void settings_row(const struct schema_row *row, FILE *to)
+{
+    char range[SCHEMA_RANGE_MAX];
+    schema_range_text(row, range);
+    char *value = default_value(row);
+    fprintf(to, ".It Ic %s\n", row->name);
+    put_mdoc(row->help, to);
+    fprintf(to, ".Pp\nValue: %s", schema_type_text(row));
+    fprintf(to, "%s%s.\n", row->most > 0 || row->words != NULL ? ": " : "",
+            row->most > 0 || row->words != NULL ? range : "");
+    if (row->type == SCHEMA_STORES)
+        fputs("Default: those of registry.k8s.io.\n", to);
+    else if (row->type != SCHEMA_PRESET)
+        fprintf(to, "Default:\n.Li %s .\n", strcmp(value, "\"\"") == 0 ? "\\(dq\\(dq" : value);
+    if (row->variable != NULL)
+        fprintf(to, "Environment:\n.Ev %s .\n", row->variable);
+    fprintf(to, "%s\n", row->live ? "Changed by a reload." : "Changed by a restart only.");
+    free(value);
+}
+
+static void settings_stores(FILE *to)
+{
+    fputs(".Pp\nA store has these keys, all of them required:\n.Bl -tag -width serves\n", to);
+    for (size_t i = 0; i < STORES_KEYS; i++) {
+        fprintf(to, ".It Ic %s\n", stores_keys[i].name);
+        put_mdoc(stores_keys[i].help, to);
+    }
+    fputs(".El\n", to);
+}
+
+static void settings_end(FILE *to)
+{
+    fputs(".Sh EXAMPLES\n"
+          "A registry of one's own, with a bucket for one region and another for everybody else:\n"
+          ".Bd -literal -offset indent\n"
+          "upstream:\n"
+          "  endpoint: https://registry.example.com\n"
+          "  path: mirror/images\n"
+          "stores:\n"
+          "  - name: paris\n"
+          "    url: https://blobs.eu-west-3.example.com\n"
+          "    serves: [aws/eu-west-3]\n"
+          "  - name: cdn\n"
+          "    url: https://cdn.example.com\n"
+          "    serves: [default]\n"
+          ".Ed\n"
+          ".Sh SEE ALSO\n"
+          ".Xr archeio 1\n",
+          to);
+}
+
+void manual_settings(FILE *to)
+{
+    fputs(".Dd $Mdocdate$\n"
+          ".Dt ARCHEIO.YAML 5\n"
+          ".Os\n"
+          ".Sh NAME\n"
+          ".Nm archeio.yaml\n"
+          ".Nd configuration of archeio\n"
+          ".Sh DESCRIPTION\n"
+          "The configuration is one YAML file, named with\n"
+          ".Fl Fl config\n"
+          "or by\n"
+          ".Ev ARCHEIO_CONFIG .\n"
+          "Without one, the built-in preset registry-k8s-io applies.\n"
+          "The environment overrides the file, except that\n"
+          ".Ev PORT\n"
+          "counts only where the file sets no listen.\n"
+          "A list replaces the one that it stands for; lists are never merged.\n"
+          "A file that sets upstream.endpoint starts from no path, no blobs_for and no stores,\n"
+          "unless it asks for the preset.\n"
+          ".Pp\n"
+          "Anchors, aliases, tags and several documents are refused, as are unknown settings.\n",
+          to);
+    bool open = false;
+    for (size_t i = 0; i < schema_count; i++) {
+        char section[SHOWN_MAX];
+        bool nested = begins_section(i, section);
+        if (nested || i == 0 || schema_rows[i].type == SCHEMA_STORES) {
+            if (open)
+                fputs(".El\n", to);
+            fprintf(to, ".Ss %s\n.Bl -tag -width Ds\n",
+                    nested   ? schema_section_text(section)
+                    : i == 0 ? "Where to begin"
+                             : "Where copies of the blobs are");
+            open = true;
+        }
+        settings_row(&schema_rows[i], to);
+        if (schema_rows[i].type == SCHEMA_STORES)
+            settings_stores(to);
+    }
+    fputs(".El\n", to);
+    settings_end(to);
+}

@@ -1,0 +1,201 @@
+#include "config/stores.h"
+
+#include "config/value.h"
+#include "sys/xalloc.h"
+#include <archeio/snapshot.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct stores_key stores_keys[STORES_KEYS] = {
+    {"name", "what metrics, logs and explain call it"},
+    {"url", "a blob lies at URL/containers/images/DIGEST"},
+    {"serves", "CLOUD/REGION, CLOUD or default (whom no other store serves)"},
+};
+
+/* The keys' nodes, in the order of stores_keys; NULL: not given. */
+struct given {
+    const struct document_node *key[STORES_KEYS];
+};
+
+static size_t find_key(const char *name)
+{
+    size_t i = 0;
+    while (i < STORES_KEYS && strcmp(stores_keys[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static void unknown_key(struct reader *r, const struct document_node *node)
+{
+    const char *names[STORES_KEYS];
+    for (size_t i = 0; i < STORES_KEYS; i++)
+        names[i] = stores_keys[i].name;
+    const char *nearest = diag_nearest(node->key, names, STORES_KEYS);
+    struct diag_at at = {r->name, node->key_line, node->key_column};
+    diag_error(r->d, at, "stores: unknown key \"%.64s\"; %s%s%s", node->key,
+               nearest != NULL ? "did you mean \"" : "expected name, url and serves",
+               nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+}
+
+static bool collect(struct reader *r, const struct document_node *map, struct given *given)
+{
+    bool good = true;
+    *given = (struct given){0};
+    for (const struct document_node *n = map->first; n != NULL; n = n->next) {
+        size_t i = find_key(n->key);
+        struct diag_at at = {r->name, n->key_line, n->key_column};
+        if (i == STORES_KEYS) {
+            unknown_key(r, n);
+            good = false;
+        } else if (given->key[i] != NULL) {
+            diag_error(r->d, at, "stores: %s is given twice in one store; first in line %u", n->key,
+                       given->key[i]->key_line);
+            good = false;
+        } else {
+            given->key[i] = n;
+        }
+    }
+    for (size_t i = 0; i < STORES_KEYS; i++) {
+        if (given->key[i] != NULL)
+            continue;
+        reader_error(r, map, "stores", "a store without %s; expected \"%s: ...\" (%s)",
+                     stores_keys[i].name, stores_keys[i].name, stores_keys[i].help);
+        good = false;
+    }
+    return good;
+}
+
+static bool read_name(struct reader *r, const struct document_node *node, struct config_store *s)
+{
+    if (!reader_scalar(r, node, "stores: name", "a word"))
+        return false;
+    const char *expected = value_name(str_from(node->text));
+    if (expected == NULL) {
+        s->name = xalloc_text(node->text);
+        return true;
+    }
+    char shown[DOCUMENT_SHOWN_MAX];
+    reader_error(r, node, "stores: name", "%s is no name; expected %s", document_show(node, shown),
+                 expected);
+    return false;
+}
+
+/* The URL without slashes at its end (free() it), or NULL and an error. */
+static char *read_url(struct reader *r, const struct document_node *node)
+{
+    if (!reader_scalar(r, node, "stores: url", "an absolute http or https URL"))
+        return NULL;
+    struct str url = value_trim_end(str_from(node->text));
+    const char *expected = value_base_url(url);
+    if (expected == NULL)
+        return xalloc_copy(url.data, url.len);
+    char shown[DOCUMENT_SHOWN_MAX];
+    reader_error(r, node, "stores: url", "%s is no URL of a store; expected %s",
+                 document_show(node, shown), expected);
+    return NULL;
+}
+
+static bool read_store(struct reader *r, const struct document_node *node, struct config_store *s)
+{
+    struct given given;
+    if (node->kind != DOCUMENT_MAPPING) {
+        char shown[DOCUMENT_SHOWN_MAX];
+        reader_error(r, node, "stores", "expected a store (name, url and serves), got %s",
+                     document_show(node, shown));
+        return false;
+    }
+    bool good = collect(r, node, &given);
+    s->origin = reader_origin(r, node);
+    if (given.key[0] != NULL)
+        good = read_name(r, given.key[0], s) && good;
+    if (given.key[1] != NULL) {
+        s->url = read_url(r, given.key[1]);
+        good = s->url != NULL && good;
+    }
+    if (given.key[2] != NULL)
+        good = reader_places(r, given.key[2], "stores: serves", &s->serves, &s->n_serves) && good;
+    if (given.key[2] != NULL && given.key[2]->kind == DOCUMENT_LIST && s->n_serves == 0 && good) {
+        struct diag_at at = {r->name, given.key[2]->line, given.key[2]->column};
+        diag_warning(r->d, at,
+                     "stores: store %s serves nobody; list places in serves, or remove it",
+                     s->name);
+    }
+    return good;
+}
+
+static bool name_is_new(struct reader *r, const struct config *c, const struct document_node *node)
+{
+    const struct config_store *last = &c->stores[c->n_stores - 1];
+    for (const struct config_store *s = c->stores; s < last && last->name != NULL; s++) {
+        if (s->name == NULL || strcmp(s->name, last->name) != 0)
+            continue;
+        reader_error(r, node, "stores", "the name \"%s\" is taken by the store in line %u", s->name,
+                     s->origin.line);
+        return false;
+    }
+    return true;
+}
+
+bool stores_read(struct reader *r, const struct document_node *list)
+{
+    struct config *c = r->config;
+    bool good = true;
+    if (list->kind != DOCUMENT_LIST) {
+        char shown[DOCUMENT_SHOWN_MAX];
+        reader_error(r, list, "stores", "expected a list of stores (\"- name: ...\"), got %s",
+                     document_show(list, shown));
+        return false;
+    }
+    stores_free(c->stores, c->n_stores);
+    c->stores = NULL;
+    c->n_stores = 0;
+    for (const struct document_node *n = list->first; n != NULL; n = n->next) {
+        if (c->n_stores == SNAPSHOT_STORES_MAX) {
+            reader_error(r, n, "stores", "more than %d stores", SNAPSHOT_STORES_MAX);
+            return false;
+        }
+        c->stores = xalloc_grow(c->stores, c->n_stores, sizeof(*c->stores));
+        c->stores[c->n_stores++] = (struct config_store){0};
+        good = read_store(r, n, &c->stores[c->n_stores - 1]) && good;
+        good = name_is_new(r, c, n) && good;
+    }
+    return good;
+}
+
+static bool serves_default(const struct config_store *s)
+{
+    for (size_t i = 0; i < s->n_serves; i++)
+        if (s->serves[i].cloud[0] == '\0')
+            return true;
+    return false;
+}
+
+bool stores_replace_default(struct reader *r, const struct document_node *node)
+{
+    struct config *c = r->config;
+    char *url = read_url(r, node);
+    if (url == NULL)
+        return false;
+    for (size_t i = 0; i < c->n_stores; i++) {
+        if (!serves_default(&c->stores[i]))
+            continue;
+        free(c->stores[i].url);
+        c->stores[i].url = url;
+        c->stores[i].origin = reader_origin(r, node);
+        return true;
+    }
+    free(url);
+    diag_warning(r->d, (struct diag_at){0}, "%s has no effect: no store serves \"default\"",
+                 r->name);
+    return true;
+}
+
+void stores_free(struct config_store *stores, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(stores[i].name);
+        free(stores[i].url);
+        reader_free_places(stores[i].serves, stores[i].n_serves);
+    }
+    free(stores);
+}
