@@ -3,30 +3,26 @@
 #include "cli/commands.h"
 #include "sys/diag.h"
 #include "sys/log.h"
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 const struct cli_command cli_commands[] = {
-    {"serve", serve_main, "answer pull requests with redirects (also without a subcommand)"},
     {"check-config", check_config_main, "find everything that is wrong with a configuration"},
     {"config", config_main, "print the effective configuration, and where each value comes from"},
-    {"ranges", ranges_main, "update, look up and show the clouds' address ranges"},
     {"compile", compile_main, "write a snapshot, from which serve starts faster"},
     {NULL, NULL, NULL},
 };
 
-static int help(FILE *to)
+static int help(void)
 {
     fputs("usage: archeio [SUBCOMMAND] [OPTION]...\n"
           "\n"
           "A redirect server in front of a container registry: clients fetch blobs from the copy\n"
           "that is nearest to them.\n"
           "\n",
-          to);
+          stdout);
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
-        fprintf(to, "  %-13s %s\n", c->name, c->what);
+        printf("  %-13s %s\n", c->name, c->what);
     fputs(
         "  help          print this text, or that of a subcommand\n"
         "\n"
@@ -35,8 +31,8 @@ static int help(FILE *to)
         "\n"
         "`archeio SUBCOMMAND --help` says more. Exit codes: 0 fine, 1 the world's fault, 2 wrong\n"
         "usage.\n",
-        to);
-    return to == stdout ? 0 : 2;
+        stdout);
+    return 0;
 }
 
 static const struct cli_command *find(const char *name)
@@ -61,41 +57,32 @@ static int unknown(const char *name)
     return 2;
 }
 
-static int help_on(const char *name)
+/* argv[0] becomes the subcommand's own name. */
+static int run_as(char *name, int argc, char **argv)
 {
     const struct cli_command *c = find(name);
-    if (c == NULL)
-        return unknown(name);
-    char option[] = "--help", *own_name = strdup(name), *argv[] = {own_name, option, NULL};
-    int code = own_name != NULL ? c->run(2, argv) : 1;
-    free(own_name);
-    return code;
+    argv[0] = name;
+    return c != NULL ? c->run(argc, argv) : unknown(name);
 }
 
 static int run(int argc, char **argv)
 {
-    char serve[] = "serve", *alone[] = {serve, NULL};
-    if (argc < 2)
-        return serve_main(1, alone);
-    const char *first = argv[1];
+    char serve[] = "serve", option[] = "--help";
+    char *first = argc > 1 ? argv[1] : serve;
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0)
-        return help(stdout);
+        return help();
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0)
         return puts("archeio " ARCHEIO_VERSION) < 0 ? 1 : 0;
     if (strcmp(first, "help") == 0)
-        return argc > 2 ? help_on(argv[2]) : help(stdout);
-    if (first[0] == '-') {
-        argv[0] = serve; /* `archeio --config FILE` is serve's, too */
-        return serve_main(argc, argv);
-    }
-    const struct cli_command *c = find(first);
-    return c != NULL ? c->run(argc - 1, argv + 1) : unknown(first);
+        return argc > 2 ? run_as(argv[2], 2, (char *[]){NULL, option, NULL}) : help();
+    if (argc < 2 || first[0] == '-') /* `archeio --config FILE` is serve's, too */
+        return run_as(serve, argc > 0 ? argc : 1, argc > 0 ? argv : (char *[]){NULL, NULL});
+    return run_as(first, argc - 1, argv + 1);
 }
 
 int cli_main(int argc, char **argv)
 {
     log_init("archeio", LOG_LEVEL_INFO);
-    signal(SIGPIPE, SIG_IGN);
     int code = run(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;

@@ -241,7 +241,7 @@ static struct config *finish(struct config *c, size_t errors_before, struct diag
 struct config *config_parse(const char *name, const char *text, size_t len,
                             char *const *environment, struct diag *d)
 {
-    size_t errors_before = d->n_errors;
+    size_t errors_before = d->n_errors, messages_before = d->n;
     struct layer file = {document_read(name, text, len, d), NULL};
     if (file.top == NULL)
         return NULL;
@@ -258,7 +258,9 @@ struct config *config_parse(const char *name, const char *text, size_t len,
     read_environment(c, environment, file.given[listen] != NULL, d);
     c->server.admin_is_default = c->origins[schema_find("server.admin")].source == CONFIG_DEFAULT;
     release(&file);
-    return finish(c, errors_before, d);
+    c = finish(c, errors_before, d);
+    diag_sort(d, messages_before);
+    return c;
 }
 
 struct config *config_load(const char *file, char *const *environment, struct diag *d)

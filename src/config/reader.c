@@ -101,7 +101,8 @@ static bool read_number(struct reader *r, const struct schema_row *row,
     const char *expected = parse_number(row, node, &value);
     if (expected != NULL)
         return unfit(r, node, row->name, expected);
-    if (value < row->least || value > row->most) {
+    bool is_word = row->words != NULL && value == 0;
+    if (!is_word && (value < row->least || value > row->most)) {
         char range[SCHEMA_RANGE_MAX];
         reader_error(r, node, row->name, "%s is out of range; expected %s", node->text,
                      schema_range_text(row, range));

@@ -35,8 +35,8 @@ const struct schema_row schema_rows[] = {
     {"server.admin", SCHEMA_ADMIN, .optional = true, AT(server.admin), .fallback = "127.0.0.1:9090",
      .help = "Address of the admin listener: /metrics, /healthz, /readyz. Empty: off. If the "
              "default is taken, a warning says so, and there is none."},
-    {"server.workers", SCHEMA_COUNT, .most = 1024, .words = automatic, AT(server.workers),
-     .fallback = "auto",
+    {"server.workers", SCHEMA_COUNT, .least = 1, .most = 1024, .words = automatic,
+     AT(server.workers), .fallback = "auto",
      .help = "Event loops. auto: one per core that the process may use (affinity, cgroup quota)."},
     {"server.client_address", SCHEMA_CHOICE, .live = true, .words = client_modes,
      AT(server.client_address), .fallback = "google-lb",

@@ -49,6 +49,23 @@ void diag_warning(struct diag *d, struct diag_at at, const char *format, ...)
     va_end(arguments);
 }
 
+static bool stands_before(const struct diag_message *a, const struct diag_message *b)
+{
+    return a->line < b->line || (a->line == b->line && a->column < b->column);
+}
+
+/* Insertion keeps those of one position in their order; there are few. */
+void diag_sort(struct diag *d, size_t first)
+{
+    for (size_t i = first + 1; i < d->n; i++) {
+        struct diag_message moving = d->message[i];
+        size_t j = i;
+        for (; j > first && stands_before(&moving, &d->message[j - 1]); j--)
+            d->message[j] = d->message[j - 1];
+        d->message[j] = moving;
+    }
+}
+
 /* "FILE:LINE:COLUMN: " as far as it is known; free() it. */
 static char *where(const struct diag_message *m)
 {

@@ -37,6 +37,9 @@ void diag_error(struct diag *d, struct diag_at at, const char *format, ...)
 void diag_warning(struct diag *d, struct diag_at at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Puts the messages from index first on into the order of their positions. */
+void diag_sort(struct diag *d, size_t first);
+
 /* Prints every message, one a line. */
 void diag_print(const struct diag *d, FILE *to);
 
