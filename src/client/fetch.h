@@ -1,11 +1,8 @@
 /*
  * Outbound HTTP over libcurl, with the rules that every use of it here shares: time limits, http(s)
- * only, redirects followed at most as often as said and never from https to http, and no redirect
- * to an address that is loopback, private, link-local, multicast or unspecified, unless the URL
- * that was configured has such an address itself.
- *
- * libcurl is opened with dlopen() on first use: linking it costs 9 ms of start and 1.3 MiB, which a
- * server that answers from memory has no use for. Its types are libcurl's own (<curl/curl.h>).
+ * only, redirects followed at most as often as said and never from https to http ("client/hop.h"),
+ * and no redirect to an address that is loopback, private, link-local, multicast or unspecified,
+ * unless the URL that was configured has a loopback or private address itself ("client/guard.h").
  */
 #ifndef CLIENT_FETCH_H
 #define CLIENT_FETCH_H

@@ -1,0 +1,163 @@
+#include "client/hop.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static bool is_https(const char *url)
+{
+    return strlen(url) > 6 && str_eq_nocase(str_make(url, 6), STR("https:"));
+}
+
+/* The variables that libcurl looks at; HTTP_PROXY in capitals is not one of them, because a CGI
+ * program's client can set it. */
+static bool has_proxy(bool secure)
+{
+    static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+    static const char *const https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                        NULL};
+    for (const char *const *name = secure ? https : http; *name != NULL; name++) {
+        const char *value = getenv(*name);
+        if (value != NULL && value[0] != '\0')
+            return true;
+    }
+    return false;
+}
+
+/* The address in a URL, ADDR_NONE if there is a name. libcurl has made the URL: it has a scheme, an
+ * authority, and no odd spelling of an IPv4 address. */
+static struct addr literal(const char *url)
+{
+    struct addr a = {.family = ADDR_NONE};
+    struct str rest = str_from(url);
+    size_t slashes = str_find(rest, '/');
+    if (rest.len - slashes < 2)
+        return a;
+    rest = str_skip(rest, slashes + 2);
+    rest.len = strcspn(rest.data, "/?#");
+    size_t at = str_find_last(rest, '@');
+    if (at < rest.len)
+        rest = str_skip(rest, at + 1);
+    if (rest.len > 0 && rest.data[0] == '[') {
+        rest = str_skip(rest, 1);
+        rest.len = str_find(rest, ']');
+    } else {
+        rest.len = str_find(rest, ':');
+    }
+    addr_parse(rest, &a);
+    return a;
+}
+
+static struct addr from_sockaddr(const struct sockaddr *sa)
+{
+    if (sa->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, sa, sizeof(v4));
+        return addr_from_v4((const uint8_t *)&v4.sin_addr);
+    }
+    if (sa->sa_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, sa, sizeof(v6));
+        return addr_from_v6(v6.sin6_addr.s6_addr);
+    }
+    return (struct addr){.family = ADDR_NONE};
+}
+
+/* Before a connection: nothing is sent to an address that is refused, not even a SYN. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct hop *h = context;
+    struct addr a = from_sockaddr(&to->addr);
+    (void)purpose;
+    if (h->redirect && !h->proxied && !guard_allows(h->origin, &a)) {
+        h->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+/* Before a request: the connection may be an old one, opened for somebody who was allowed to. */
+static int before_request(void *context, char *ip, char *local_ip, int port, int local_port)
+{
+    struct hop *h = context;
+    struct addr a = {.family = ADDR_NONE};
+    (void)local_ip;
+    (void)port;
+    (void)local_port;
+    if (h->proxied)
+        return CURL_PREREQFUNC_OK;
+    addr_parse(str_from(ip), &a);
+    if (!h->redirect) {
+        h->origin = guard_classify(&a);
+        return CURL_PREREQFUNC_OK;
+    }
+    h->refused = !guard_allows(h->origin, &a);
+    return h->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static void aim(struct hop *h, const char *url, bool https_only)
+{
+    h->secure = is_https(url);
+    h->proxied = has_proxy(h->secure);
+    h->curl->easy_setopt(h->easy, CURLOPT_URL, url);
+    h->curl->easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, https_only ? "https" : "http,https");
+}
+
+void hop_begin(struct hop *h, const struct libcurl *curl, CURL *easy,
+               const struct hop_options *options)
+{
+    *h = (struct hop){.curl = curl, .easy = easy, .left = options->redirects};
+    h->origin = GUARD_PUBLIC;
+    aim(h, options->url, options->https_only);
+    curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl->easy_setopt(easy, CURLOPT_USERAGENT, "archeio/" ARCHEIO_VERSION);
+    curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
+    curl->easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+    curl->easy_setopt(easy, CURLOPT_PREREQDATA, h);
+}
+
+/* libcurl copies the URL that it is given, and this one is its own. */
+static enum hop_next follow(struct hop *h, const char *url, const char **why)
+{
+    bool was_secure = h->secure;
+    if (h->left == 0) {
+        *why = "redirected once too often";
+        return HOP_REFUSED;
+    }
+    if (was_secure && !is_https(url)) {
+        *why = "redirected from https to something else";
+        return HOP_REFUSED;
+    }
+    h->left--;
+    h->redirect = true;
+    aim(h, url, was_secure);
+    struct addr a = literal(url);
+    if (h->proxied)
+        h->curl->easy_setopt(h->easy, CURLOPT_NOPROXY, "");
+    if (h->proxied && a.family != ADDR_NONE && !guard_allows(h->origin, &a)) {
+        *why = "redirected to a private address";
+        return HOP_REFUSED;
+    }
+    return HOP_AGAIN;
+}
+
+enum hop_next hop_next(struct hop *h, const char **why)
+{
+    long status = 0;
+    const char *url = NULL;
+    h->curl->easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+    h->curl->easy_getinfo(h->easy, CURLINFO_REDIRECT_URL, &url);
+    bool redirect =
+        status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    return redirect && url != NULL ? follow(h, url, why) : HOP_DONE;
+}
+
+const char *hop_problem(const struct hop *h, CURLcode code, const char *error)
+{
+    if (h->refused)
+        return "redirected to a private address";
+    return error[0] != '\0' ? error : h->curl->easy_strerror(code);
+}
