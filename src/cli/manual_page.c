@@ -82,8 +82,8 @@ void manual_page_write(FILE *to)
           ".Op Ar option ...\n"
           ".Sh DESCRIPTION\n"
           ".Nm\n"
-          "answers pull requests with redirects, so that clients fetch blobs from the copy that\n"
-          "is nearest to them, and everything else from the registry.\n"
+          "answers pull requests with redirects, so that clients fetch blobs from the copy\n"
+          "that is nearest to them, and everything else from the registry.\n"
           "Without a subcommand it serves.\n",
           to);
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {

@@ -134,10 +134,12 @@ void manual_sample(FILE *to)
 
 /* ── The README's table ── */
 
-static void put_cell(const char *text, FILE *to)
+static void put_first_sentence(const char *text, FILE *to)
 {
-    for (; *text != '\0'; text++)
-        fprintf(to, *text == '|' ? "\\%c" : "%c", *text);
+    const char *end = strstr(text, ". ");
+    size_t len = end != NULL ? (size_t)(end - text) + 1 : strlen(text);
+    for (size_t i = 0; i < len; i++)
+        fprintf(to, text[i] == '|' ? "\\%c" : "%c", text[i]);
 }
 
 void manual_markdown(FILE *to)
@@ -153,8 +155,8 @@ void manual_markdown(FILE *to)
         else if (strcmp(value, "\"\"") != 0)
             fprintf(to, "`%s`", value);
         fputs(" | ", to);
-        put_cell(row->help, to);
-        if (row->words != NULL && row->type != SCHEMA_COUNT)
+        put_first_sentence(row->help, to);
+        if (row->type == SCHEMA_CHOICE)
             fprintf(to, " (%s)", schema_range_text(row, range));
         if (row->variable != NULL)
             fprintf(to, " Environment: `%s`.", row->variable);
@@ -165,26 +167,24 @@ void manual_markdown(FILE *to)
 
 /* ── archeio.yaml(5) ── */
 
-/* Text for mdoc: no line begins with a dot or quote, sentences begin on lines of their own. */
+/* Text for mdoc: sentences begin on lines of their own, and no line begins like a macro. */
 static void put_mdoc(const char *text, FILE *to)
 {
-    bool line_start = true;
-    for (const char *c = text; *c != '\0'; c++) {
-        if (line_start && (*c == '.' || *c == '\''))
-            fputs("\\&", to);
-        line_start = false;
-        if (*c == '\\')
-            fputs("\\e", to);
-        else if (*c == '-' && c[1] >= '0' && c[1] <= '9')
-            fputs("\\-", to);
-        else
-            fputc(*c, to);
-        bool sentence = (*c == '.' || *c == ':') && c[1] == ' ' && c > text && *(c - 1) != '.';
-        if (sentence && *c == '.') {
+    size_t column = 0;
+    for (const char *word = text; *word != '\0';) {
+        size_t len = strcspn(word, " ");
+        if (column > 0 && column + 1 + len > WIDTH) {
             fputc('\n', to);
-            line_start = true;
-            c++;
+            column = 0;
         }
+        column += (size_t)fprintf(to, "%s", column > 0 ? " " : "");
+        if (column == 0 && (*word == '.' || *word == '\''))
+            fputs("\\&", to);
+        for (size_t k = 0; k < len; k++)
+            fprintf(to, word[k] == '\\' ? "%ce" : "%c", word[k]);
+        column = word[len - 1] == '.' ? WIDTH : column + len;
+        word += len;
+        word += strspn(word, " ");
     }
     fputc('\n', to);
 }
@@ -193,12 +193,14 @@ static void settings_row(const struct schema_row *row, FILE *to)
 {
     char range[SCHEMA_RANGE_MAX];
     schema_range_text(row, range);
+    bool has_range = row->most > 0 || row->words != NULL;
     char *value = default_value(row);
+    char *type = xalloc_format("Value: %s%s%s.", schema_type_text(row), has_range ? ": " : "",
+                               has_range ? range : "");
     fprintf(to, ".It Ic %s\n", row->name);
     put_mdoc(row->help, to);
-    fprintf(to, ".Pp\nValue: %s", schema_type_text(row));
-    fprintf(to, "%s%s.\n", row->most > 0 || row->words != NULL ? ": " : "",
-            row->most > 0 || row->words != NULL ? range : "");
+    fputs(".Pp\n", to);
+    put_mdoc(type, to);
     if (row->type == SCHEMA_STORES)
         fputs("Default: those of registry.k8s.io.\n", to);
     else if (row->type != SCHEMA_PRESET)
@@ -206,6 +208,7 @@ static void settings_row(const struct schema_row *row, FILE *to)
     if (row->variable != NULL)
         fprintf(to, "Environment:\n.Ev %s .\n", row->variable);
     fprintf(to, "%s\n", row->live ? "Changed by a reload." : "Changed by a restart only.");
+    free(type);
     free(value);
 }
 
@@ -222,7 +225,7 @@ static void settings_stores(FILE *to)
 static void settings_end(FILE *to)
 {
     fputs(".Sh EXAMPLES\n"
-          "A registry of one's own, with a bucket for one region and another for everybody else:\n"
+          "A registry of one's own, with a bucket for one region and one for all others:\n"
           ".Bd -literal -offset indent\n"
           "upstream:\n"
           "  endpoint: https://registry.example.com\n"
@@ -258,10 +261,10 @@ void manual_settings(FILE *to)
           ".Ev PORT\n"
           "counts only where the file sets no listen.\n"
           "A list replaces the one that it stands for; lists are never merged.\n"
-          "A file that sets upstream.endpoint starts from no path, no blobs_for and no stores,\n"
-          "unless it asks for the preset.\n"
+          "A file that sets upstream.endpoint starts from no path, no blobs_for and no\n"
+          "stores, unless it asks for the preset.\n"
           ".Pp\n"
-          "Anchors, aliases, tags and several documents are refused, as are unknown settings.\n",
+          "Unknown settings, anchors, aliases, tags and a second document are refused.\n",
           to);
     bool open = false;
     for (size_t i = 0; i < schema_count; i++) {

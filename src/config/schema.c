@@ -25,7 +25,7 @@ static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 
 const struct schema_row schema_rows[] = {
     {"preset", SCHEMA_PRESET, .live = true, .words = presets, .fallback = "\"\"",
-     .help = "Start from these built-in values of upstream and stores. Needed only beside an "
+     .help = "Start from the built-in upstream and stores. Needed only beside an "
              "upstream.endpoint of your own: without one the preset applies anyway."},
 
     {"server.listen", SCHEMA_LISTEN, AT(server.listen), .fallback = "[\"[::]:8080\"]",

@@ -1,0 +1,161 @@
+"""The commands around the configuration, and the documents that are made from it."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lib.archeio import ROOT, binary, run
+
+FINE = """\
+upstream:
+  endpoint: https://registry.example.com
+  path: mirror/images
+stores:
+  - name: paris
+    url: https://paris.example.com
+    serves: [aws/eu-west-3]
+  - name: cdn
+    url: https://cdn.example.com
+    serves: [default]
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, name="archeio.yaml"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+    return write
+
+
+def without_comments(text):
+    return re.sub(r" +# .*", "", text)
+
+
+def test_a_good_file_is_fine(file, tmp_path):
+    done = run("check-config", file(FINE), env={"ARCHEIO_RANGES": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    assert "is fine: https://registry.example.com, 2 stores for 2 places" in done.stdout
+    assert done.stderr == ""
+
+
+def test_every_error_is_found_with_its_place(file):
+    path = file("server:\n  listn: x\n  idle_timeout: 5\nstores:\n  - {name: a}\n")
+    done = run("check-config", path)
+    assert done.returncode == 1 and done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        f"{path}:2:3", f"{path}:3:17", f"{path}:5:5", f"{path}:5:5"]
+    assert 'did you mean "server.listen"?' in lines[0]
+
+
+def test_a_file_that_is_missing_is_the_worlds_fault(tmp_path):
+    for command in ("check-config", "config"):
+        done = run(command, "--config", tmp_path / "none.yaml")
+        assert done.returncode == 1
+        assert "none.yaml: error: cannot be read: No such file" in done.stderr
+
+
+def test_regions_that_no_range_has_are_warned_of(file, tmp_path):
+    (tmp_path / "own.txt").write_text("192.0.2.0/24 aws eu-west-3\n")
+    path = file(FINE.replace("aws/eu-west-3", "aws/eu-wset-3"))
+    done = run("check-config", path, env={"ARCHEIO_RANGES": str(tmp_path)})
+    assert done.returncode == 0
+    assert 'no loaded range lies in aws/eu-wset-3; did you mean "aws/eu-west-3"?' in done.stderr
+    assert f"{path}:7:14: warning:" in done.stderr
+
+
+def test_what_is_printed_reads_back_to_itself(file):
+    first = run("config", "--config", file(FINE), env={"PORT": "9000"})
+    assert first.returncode == 0, first.stderr
+    assert "archeio.yaml:2" in first.stdout and "# environment PORT" in first.stdout
+    second = run("config", "--config", file(first.stdout, "again.yaml"))
+    assert second.returncode == 0, second.stderr
+    assert without_comments(second.stdout) == without_comments(first.stdout)
+
+
+def test_the_variable_names_the_file(file):
+    done = run("config", env={"ARCHEIO_CONFIG": str(file(FINE))})
+    assert "https://registry.example.com" in done.stdout
+
+
+def test_the_built_in_configuration_is_fine(tmp_path):
+    done = run("check-config", env={"ARCHEIO_RANGES": str(tmp_path)})
+    assert done.returncode == 0 and done.stderr == ""
+    assert "33 stores for 37 places" in done.stdout
+
+
+def test_wrong_usage_is_code_2_and_says_what_is_right():
+    for arguments, said in (
+            (["confg"], 'did you mean "config"?'),
+            (["zzz"], "archeio --help"),
+            (["config", "x"], 'unexpected argument "x"'),
+            (["config", "--what"], "usage: archeio config"),
+            (["config", "--man", "x"], 'no manual page "x"'),
+            (["check-config", "a", "b"], 'unexpected argument "b"'),
+            (["help", "confg"], 'did you mean "config"?')):
+        done = run(*arguments)
+        assert done.returncode == 2, arguments
+        assert said in done.stderr, done.stderr
+        assert done.stdout == ""
+
+
+def test_help_lists_every_subcommand_and_each_has_its_own():
+    done = run("--help")
+    assert done.returncode == 0 and done.stderr == ""
+    names = re.findall(r"^  ([a-z-]+)  +\w", done.stdout, re.M)
+    assert {"config", "check-config", "help"} <= set(names)
+    for name in names:
+        if name == "help":
+            continue
+        own = run(name, "--help")
+        assert own.returncode == 0 and own.stderr == ""
+        assert own.stdout.startswith(f"usage: archeio {name}")
+        assert run("help", name).stdout == own.stdout
+    assert re.fullmatch(r"archeio \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+def test_output_that_cannot_be_written_is_an_error():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([binary(), "config"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "standard output cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("path, arguments", [
+    ("packaging/archeio.yaml", ["--sample"]),
+    ("docs/man/archeio.1", ["--man", "archeio.1"]),
+    ("docs/man/archeio.yaml.5", ["--man", "archeio.yaml.5"])])
+def test_committed_documents_are_what_is_made(path, arguments):
+    made = run("config", *arguments).stdout
+    assert (ROOT / path).read_text(encoding="utf-8") == made, f"{path} is old: run docs/generate"
+
+
+def test_the_readmes_table_is_what_is_made():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.split("<!-- settings -->\n")[1].split("<!-- end of settings -->")[0]
+    assert table == run("config", "--markdown").stdout, "run docs/generate"
+
+
+def test_the_sample_is_fine_and_stays_fine_without_its_comment_signs(file, tmp_path):
+    sample = (ROOT / "packaging/archeio.yaml").read_text(encoding="utf-8")
+    env = {"ARCHEIO_RANGES": str(tmp_path)}
+    assert run("check-config", file(sample), env=env).stderr == ""
+    live = re.sub(r"^( *)#(?! |$)", r"\1", sample, flags=re.M)
+    live = live.replace('preset: ""\n', "").replace("#  - name", "  - name").replace("#    ", "    ")
+    done = run("check-config", file(live), env=env)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+@pytest.mark.parametrize("page", ["archeio.1", "archeio.yaml.5"])
+def test_manual_pages_are_well_formed(page):
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", ROOT / "docs/man" / page],
+                          capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stdout.splitlines() + done.stderr.splitlines()
+                  if "referenced manual not found" not in line]
+    assert complaints == []

@@ -1,0 +1,134 @@
+/* Thousands of damaged configurations: each is read or refused with a reason, none does harm. */
+#include "config/config.h"
+#include "config/dump.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ROUNDS 4000
+
+static uint64_t random_state = 0x9e3779b97f4a7c15;
+
+static uint32_t draw(uint32_t below)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 16) % below;
+}
+
+static const char seed[] = "preset: registry-k8s-io\n"
+                           "server:\n"
+                           "  listen: [\"[::]:8080\", '127.0.0.1:0']\n"
+                           "  admin: 127.0.0.1:9090\n"
+                           "  workers: auto\n"
+                           "  client_address: trusted-proxies\n"
+                           "  trusted_proxies: [10.0.0.0/8, 2001:db8::/32]\n"
+                           "  idle_timeout: 620s\n"
+                           "log: {access: \"\\u00e4\\n\", level: info}\n"
+                           "upstream:\n"
+                           "  endpoint: https://registry.example.com\n"
+                           "  path: mirror/images\n"
+                           "  blobs_for: [gcp]\n"
+                           "stores:\n"
+                           "  - name: a\n"
+                           "    url: https://a.example.com/\n"
+                           "    serves: [aws/eu-west-3, default]\n"
+                           "  - {name: b, url: 'http://b', serves: [azure]}\n"
+                           "existence: {memory: 64MiB, wait: 2s}\n";
+
+static size_t mutate(char *text, size_t len, size_t size)
+{
+    static const char *const pieces[] = {
+        "&a ",     "*a", "!!x ",  "\n---\n", "- ",   "{",   "]",
+        "? ",      "\t", "\xff",  "|\n",     ">-\n", "#",   "\"",
+        "server:", "\0", "%YAML", "<<: ",    "~",    "\\x", "99999999999999999999"};
+    for (uint32_t edits = 1 + draw(6); edits > 0; edits--) {
+        size_t at = draw((uint32_t)len), n = 1 + draw(12);
+        const char *piece = pieces[draw(sizeof(pieces) / sizeof(pieces[0]))];
+        size_t piece_len = piece[0] == '\0' ? 1 : strlen(piece);
+        switch (draw(4)) {
+        case 0:
+            text[at] = (char)draw(256);
+            break;
+        case 1:
+            n = n < len - at ? n : len - at - 1;
+            memmove(text + at, text + at + n, len - at - n);
+            len -= n;
+            break;
+        case 2:
+            if (len + piece_len >= size)
+                break;
+            memmove(text + at + piece_len, text + at, len - at);
+            memcpy(text + at, piece, piece_len);
+            len += piece_len;
+            break;
+        default:
+            n = n < len - at ? n : len - at;
+            memmove(text + draw((uint32_t)(len - n + 1)), text + at, n);
+            break;
+        }
+    }
+    return len;
+}
+
+static void assert_harmless(const char *text, size_t len)
+{
+    static char *no_environment[] = {NULL};
+    struct diag d = {0};
+    char *exact = malloc(len > 0 ? len : 1); /* so that a byte too many is seen */
+    memcpy(exact, text, len);
+    struct config *c = config_parse("f", exact, len, no_environment, &d);
+    free(exact);
+    assert_int_equal(c == NULL, d.n_errors > 0);
+    if (c != NULL) {
+        char *dump = NULL;
+        size_t dump_len = 0;
+        FILE *to = open_memstream(&dump, &dump_len);
+        dump_config(c, to);
+        fclose(to);
+        struct diag again = {0};
+        struct config *same = config_parse("dump", dump, dump_len, no_environment, &again);
+        assert_non_null(same);
+        assert_string_equal(same->log.access, c->log.access);
+        assert_int_equal(same->n_stores, c->n_stores);
+        config_free(same);
+        diag_clear(&again);
+        free(dump);
+    }
+    config_free(c);
+    diag_clear(&d);
+}
+
+static void damaged_files_are_read_or_refused(void **state)
+{
+    (void)state;
+    char text[2 * sizeof(seed)];
+    for (int round = 0; round < ROUNDS; round++) {
+        memcpy(text, seed, sizeof(seed));
+        size_t len = mutate(text, sizeof(seed) - 1, sizeof(text));
+        assert_harmless(text, len);
+    }
+}
+
+static void files_cut_short_are_read_or_refused(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < sizeof(seed); len++)
+        assert_harmless(seed, len);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_cut_short_are_read_or_refused),
+        cmocka_unit_test(damaged_files_are_read_or_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
