@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include "cli/commands.h"
+#include "cli/online.h"
 #include "config/check.h"
 #include "ranges/ranges.h"
 #include "sys/xalloc.h"
@@ -11,13 +12,15 @@
 #define HINT_MAX 160
 
 static const char usage[] =
-    "usage: archeio check-config [FILE | --config FILE]\n"
+    "usage: archeio check-config [--online] [FILE | --config FILE]\n"
     "\n"
     "Prints everything that is wrong with a configuration (FILE, or what ARCHEIO_CONFIG names, or\n"
     "the built-in one) and the environment, and warns of what will hardly work. Exit code 1 if\n"
     "anything is wrong.\n"
     "\n"
-    "  -h, --help   this text\n";
+    "  -o, --online        ask the upstream and every store, too\n"
+    "  -c, --config FILE   the same as FILE\n"
+    "  -h, --help          this text\n";
 
 /* Has any loaded range this cloud and region? */
 static bool is_in_ranges(const struct ranges *r, const struct config_place *p)
@@ -92,7 +95,7 @@ static void say_it_is_fine(const char *name, const struct config *c)
            c->n_stores == 1 ? "" : "s", places, places == 1 ? "" : "s");
 }
 
-static int check(const char *file)
+static int check(const char *file, bool online)
 {
     struct diag d = {0};
     struct config *c = config_load(file, environ, &d);
@@ -100,26 +103,32 @@ static int check(const char *file)
         check_advise(c, &d);
         check_regions(c, &d);
     }
+    if (c != NULL && online)
+        online_check(c, &d);
+    bool fine = d.n_errors == 0;
     diag_print(&d, stderr);
     diag_clear(&d);
-    if (c != NULL)
+    if (fine)
         say_it_is_fine(file != NULL ? file : "the built-in configuration", c);
-    int code = c != NULL ? 0 : 1;
     config_free(c);
-    return code;
+    return fine ? 0 : 1;
 }
 
 int check_config_main(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"online", no_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     const char *file = getenv("ARCHEIO_CONFIG");
+    bool online = false;
     int c;
     optind = 0;
-    while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "c:oh", options, NULL)) != -1) {
         if (c == 'c') {
             file = optarg;
+        } else if (c == 'o') {
+            online = true;
         } else {
             fputs(usage, c == 'h' ? stdout : stderr);
             return c == 'h' ? 0 : 2;
@@ -132,5 +141,5 @@ int check_config_main(int argc, char **argv)
                 usage);
         return 2;
     }
-    return check(file);
+    return check(file, online);
 }

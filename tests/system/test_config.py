@@ -1,12 +1,15 @@
 """The commands around the configuration, and the documents that are made from it."""
 
+import http.server
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 
 from lib.archeio import ROOT, binary, run
+from lib.ports import free_port
 
 FINE = """\
 upstream:
@@ -75,6 +78,53 @@ def test_what_is_printed_reads_back_to_itself(file):
     second = run("config", "--config", file(first.stdout, "again.yaml"))
     assert second.returncode == 0, second.stderr
     assert without_comments(second.stdout) == without_comments(first.stdout)
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers every request with the status that the first segment of its path says."""
+
+    def do_GET(self):
+        self.send_response(int(self.path.split("/")[1]))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def world():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def online(file, world, upstream, store):
+    text = FINE.replace("https://registry.example.com", f"{world}/{upstream}")
+    for name in ("paris", "cdn"):
+        text = text.replace(f"https://{name}.example.com", f"{world}/{store}")
+    return run("check-config", "--online", file(text), env={"ARCHEIO_RANGES": "/nonexistent"})
+
+
+def test_online_asks_the_upstream_and_every_store(file, world):
+    assert online(file, world, 404, 404).returncode == 0
+    assert online(file, world, 307, 403).returncode == 0
+    done = online(file, world, 401, 404)
+    assert done.returncode == 1 and "wants credentials (401" in done.stderr
+    assert "is fine" not in done.stdout
+    done = online(file, world, 500, 503)
+    assert f"{world}/500 answers 500" in done.stderr
+    assert "store paris answers 503" in done.stderr and "store cdn answers 503" in done.stderr
+
+
+def test_online_says_who_does_not_answer(file):
+    done = online(file, f"http://127.0.0.1:{free_port()}", 404, 404)
+    assert done.returncode == 1
+    assert done.stderr.count("does not answer") == 3
 
 
 def test_the_variable_names_the_file(file):
