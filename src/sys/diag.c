@@ -10,8 +10,9 @@
 #define KEPT_MAX 100
 #define WORD_MAX 64 /* longer words have no nearest candidate */
 
-static void add(struct diag *d, enum diag_severity severity, struct diag_at at, const char *format,
-                va_list arguments)
+__attribute__((format(printf, 4, 0))) static void add(struct diag *d, enum diag_severity severity,
+                                                      struct diag_at at, const char *format,
+                                                      va_list arguments)
 {
     if (severity == DIAG_ERROR)
         d->n_errors++;

@@ -57,7 +57,8 @@ static void write_all(const char *line, size_t len)
     }
 }
 
-static void say(enum log_level level, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void say(enum log_level level, const char *format,
+                                                      va_list arguments)
 {
     static const char *const word[] = {"error: ", "warning: ", "", "debug: "};
     if ((int)level > atomic_load_explicit(&shown_level, memory_order_relaxed))
