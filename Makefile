@@ -1,7 +1,44 @@
-# For people: every target sets up what it needs. The build itself is meson's.
+# For people: each target sets up what it needs. The build itself is meson's.
 
-all:
-	@test -f build/build.ninja || meson setup build
-	@ninja -C build
+PORT ?=
+DESTDIR ?=
+PREFIX ?= /usr/local
 
-.PHONY: all
+all: ## build the release binary, build/archeio (the default)
+	@scripts/build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what building needs from Debian's packages
+	@scripts/install-packages build
+
+run: setup ## install what is missing, build, and serve on port 8080 (or PORT)
+	@scripts/build
+	@PORT='$(PORT)' scripts/run
+
+test: ## install what tests need, build with sanitizers, run every test
+	@scripts/install-packages build test
+	@scripts/test
+
+bench: ## measure beside other servers; writes docs/performance.md
+	@scripts/install-packages build bench
+	@scripts/build
+	@bench/run --write docs/performance.md
+
+format: ## put the code into its format
+	@scripts/install-packages lint
+	@scripts/lint --format
+
+lint: ## check format, code, scripts and manual pages
+	@scripts/install-packages build test lint
+	@scripts/lint
+
+install: ## install below PREFIX (/usr/local) and DESTDIR
+	@scripts/build
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install
+
+clean: ## remove everything that was built
+	rm -rf build build-*
+
+.PHONY: all help setup run test bench format lint install clean
