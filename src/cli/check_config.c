@@ -105,7 +105,7 @@ static int check(const char *file, bool online)
     }
     if (c != NULL && online)
         online_check(c, &d);
-    bool fine = d.n_errors == 0;
+    bool fine = c != NULL && d.n_errors == 0;
     diag_print(&d, stderr);
     diag_clear(&d);
     if (fine)

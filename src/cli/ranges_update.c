@@ -31,7 +31,7 @@ static bool print_changes(const struct source *source, const struct update_resul
 
 int ranges_update(const struct ranges_commands_options *o)
 {
-    const char *unchanged[SOURCE_COUNT];
+    const char *unchanged[SOURCE_COUNT] = {0};
     size_t n_unchanged = 0;
     struct state state;
     struct update_options options = {0};

@@ -205,7 +205,7 @@ const char *schema_number_text(const struct schema_row *row, uint64_t value,
         value_format_duration((int64_t)value, out);
     else if (row->type == SCHEMA_SIZE)
         value_format_size(value, out);
-    else if (row->type == SCHEMA_CHOICE || (row->words != NULL && value == 0))
+    else if (row->words != NULL && (row->type == SCHEMA_CHOICE || value == 0))
         return row->words[value];
     else
         snprintf(out, SCHEMA_NUMBER_MAX, "%" PRIu64 "%s", value,

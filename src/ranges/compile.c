@@ -101,7 +101,9 @@ static bool build(const struct policy *p, void *scratch, struct compile_image *o
         return refuse(d, "", "a prefix is unfit for the table");
     }
     void *shrunk = realloc(image, size);
-    *out = (struct compile_image){.data = shrunk != NULL ? shrunk : image, .size = size};
+    if (shrunk != NULL)
+        image = shrunk;
+    *out = (struct compile_image){.data = image, .size = size};
     why = snapshot_open(&out->snapshot, out->data, size);
     if (why == NULL)
         return true;
