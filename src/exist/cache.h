@@ -1,0 +1,34 @@
+/*
+ * The existence cache: two tables for what is present and two for what is absent or gave an error,
+ * so that no number of unknown digests can evict what is known to be there.
+ */
+#ifndef EXIST_CACHE_H
+#define EXIST_CACHE_H
+
+#include "exist/table.h"
+
+/* Tables by digest algorithm. */
+#define CACHE_TABLES 2
+
+struct cache {
+    struct table present[CACHE_TABLES]; /* three quarters of the memory */
+    struct table absent[CACHE_TABLES];
+};
+
+bool cache_open(struct cache *c, unsigned workers, uint64_t memory);
+void cache_close(struct cache *c);
+
+/* For workers. */
+enum exist_state cache_find(const struct cache *c, unsigned worker, const struct key *key,
+                            int64_t now);
+
+/* For the writer. A key is in one table at a time; an error does not displace what is known. */
+enum exist_state cache_peek(const struct cache *c, const struct key *key, int64_t now);
+void cache_put(struct cache *c, const struct key *key, enum exist_state state, int64_t expiry,
+               int64_t now);
+
+uint64_t cache_entries(const struct table tables[CACHE_TABLES]);
+uint64_t cache_evictions(const struct cache *c);
+uint64_t cache_bytes(const struct cache *c);
+
+#endif

@@ -1,0 +1,384 @@
+#include "exist/prober.h"
+
+#include "exist/sweep.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#define STACK (1024 * 1024) /* of addresses; libcurl needs some of it */
+#define IDLE_MAX 64         /* handles kept */
+#define CHECK_TIMEOUT (2 * CLOCK_S)
+#define POLL_MAX_MS 60000
+
+/* ── Handles ── */
+
+static struct head *take_head(struct prober *p)
+{
+    struct head *h = p->idle;
+    if (h == NULL)
+        h = head_new(p->curl);
+    else {
+        p->idle = h->next;
+        p->n_idle--;
+    }
+    if (h == NULL)
+        return NULL;
+    h->next = p->busy;
+    h->link = &p->busy;
+    if (h->next != NULL)
+        h->next->link = &h->next;
+    p->busy = h;
+    return h;
+}
+
+static void unlink_busy(struct head *h)
+{
+    *h->link = h->next;
+    if (h->next != NULL)
+        h->next->link = h->link;
+}
+
+static void give_head(struct prober *p, struct head *h)
+{
+    unlink_busy(h);
+    if (p->n_idle >= IDLE_MAX) {
+        head_free(h);
+        return;
+    }
+    h->next = p->idle;
+    p->idle = h;
+    p->n_idle++;
+}
+
+/* ── Flights ── */
+
+static int64_t timeout_of(const struct prober *p, enum flight_kind kind)
+{
+    int64_t timeout = atomic_load_explicit(&p->exist->head_timeout, memory_order_relaxed);
+    return flights_hold(kind) || timeout < CHECK_TIMEOUT ? timeout : CHECK_TIMEOUT;
+}
+
+static bool launch(struct prober *p, struct flight *f)
+{
+    char url[STORES_URL_MAX + DIGEST_TEXT_MAX + 1];
+    struct head *h = take_head(p);
+    if (h == NULL)
+        return false;
+    memcpy(url, f->store->url, f->store->len);
+    url[f->store->len + digest_format(&f->key.digest, url + f->store->len)] = '\0';
+    h->owner = f;
+    head_begin(h, url, timeout_of(p, f->kind));
+    if (p->curl->multi_add_handle(p->multi, h->easy) != CURLM_OK) {
+        give_head(p, h);
+        return false;
+    }
+    f->head = h;
+    *(flights_hold(f->kind) ? &f->store->running : &f->store->checking) += 1;
+    return true;
+}
+
+static struct flight *new_flight(struct prober *p, const struct key *key, enum flight_kind kind,
+                                 int64_t now)
+{
+    struct flight *f = calloc(1, sizeof(*f));
+    if (f == NULL)
+        return NULL;
+    f->key = *key;
+    f->kind = kind;
+    f->store = p->exist->stores.store[key->store];
+    f->asked = now;
+    if (flights_hold(kind))
+        flights_add(&p->flights, f);
+    return f;
+}
+
+static void free_flight(struct prober *p, struct flight *f)
+{
+    if (flights_hold(f->kind))
+        flights_remove(&p->flights, f);
+    free(f);
+}
+
+/* No HEAD for this one: whoever waits goes elsewhere, and may ask again. */
+static void refuse(struct prober *p, struct flight *f, enum exist_state state)
+{
+    stores_note_refused(f->store);
+    flights_answer(f, state);
+    free_flight(p, f);
+}
+
+bool prober_check(struct prober *p, const struct key *key, enum flight_kind kind, int64_t now)
+{
+    struct flight *f = new_flight(p, key, kind, now);
+    if (f == NULL)
+        return false;
+    if (launch(p, f))
+        return true;
+    free_flight(p, f);
+    return false;
+}
+
+/* ── The queue of a store ── */
+
+static void enqueue(struct flight *f)
+{
+    *f->store->queue_end = f;
+    f->store->queue_end = &f->behind;
+    f->store->queued++;
+}
+
+static struct flight *dequeue(struct store *store)
+{
+    struct flight *f = store->queue;
+    if (f == NULL)
+        return NULL;
+    store->queue = f->behind;
+    if (store->queue == NULL)
+        store->queue_end = &store->queue;
+    store->queued--;
+    return f;
+}
+
+/* Nobody waits as long as a HEAD may take for one that has not even begun. */
+static void launch_queued(struct prober *p, struct store *store, int64_t now)
+{
+    int64_t oldest = now - timeout_of(p, FLIGHT_ASKED);
+    while (store->queue != NULL && store->running < p->exist->store_requests) {
+        struct flight *f = dequeue(store);
+        if (f->asked < oldest || !launch(p, f))
+            refuse(p, f, EXIST_ERROR);
+    }
+}
+
+static void drop_queue(struct prober *p, struct store *store)
+{
+    for (struct flight *f = dequeue(store); f != NULL; f = dequeue(store))
+        refuse(p, f, EXIST_DOWN);
+}
+
+/* ── Questions ── */
+
+static void open_library(struct prober *p)
+{
+    const char *why = "out of memory";
+    p->tried = true;
+    p->curl = libcurl_open(&why);
+    if (p->curl != NULL)
+        p->multi = p->curl->multi_init();
+    if (p->multi == NULL)
+        log_error("no store can be asked, all blobs come from the upstream: %s", why);
+}
+
+/* What can be said at once; EXIST_MISS: a HEAD is needed. */
+static enum exist_state known(struct prober *p, const struct key *key, int64_t now)
+{
+    if (stores_is_down(&p->exist->stores, key->store))
+        return EXIST_DOWN;
+    if (!p->tried)
+        open_library(p);
+    if (p->multi == NULL)
+        return EXIST_ERROR;
+    return cache_peek(&p->exist->cache, key, now); /* it may have come while this was on its way */
+}
+
+static bool has_room(const struct prober *p, const struct store *store)
+{
+    uint32_t queue = p->exist->queue;
+    return store->queued < (queue + 1) / 2 && p->flights.n < queue;
+}
+
+static void take_question(struct prober *p, struct asker_question *q, int64_t now)
+{
+    enum exist_state state = known(p, &q->key, now);
+    if (state != EXIST_MISS) {
+        asker_answer(q, state);
+        return;
+    }
+    struct store *store = p->exist->stores.store[q->key.store];
+    struct flight *f = flights_find(&p->flights, &q->key);
+    if (f == NULL) {
+        f = has_room(p, store) ? new_flight(p, &q->key, FLIGHT_ASKED, now) : NULL;
+        if (f == NULL) {
+            stores_note_refused(store);
+            asker_answer(q, EXIST_ERROR);
+            return;
+        }
+        store->recent = q->key.digest;
+        enqueue(f);
+    }
+    q->subscriber = f->subscribers;
+    f->subscribers = q;
+    launch_queued(p, store, now);
+}
+
+static void take_questions(struct prober *p)
+{
+    struct asker_question *q;
+    int64_t now = clock_now();
+    for (unsigned i = 0; i < p->exist->workers; i++)
+        while ((q = asker_next(&p->exist->asker[i])) != NULL)
+            take_question(p, q, now);
+}
+
+/* ── Answers ── */
+
+static int64_t ttl_of(const struct exist *e, enum exist_state state)
+{
+    const _Atomic int64_t *ttl = state == EXIST_PRESENT  ? &e->present_ttl
+                                 : state == EXIST_ABSENT ? &e->absent_ttl
+                                                         : &e->error_ttl;
+    return atomic_load_explicit(ttl, memory_order_relaxed);
+}
+
+static void remember(struct prober *p, const struct flight *f, enum exist_state state, int64_t now)
+{
+    if (state == EXIST_ERROR && f->kind != FLIGHT_ASKED)
+        return;
+    cache_put(&p->exist->cache, &f->key, state, now + ttl_of(p->exist, state), now);
+}
+
+static void land(struct prober *p, struct flight *f, enum exist_state state, const char *why)
+{
+    struct exist *e = p->exist;
+    struct store *store = f->store;
+    enum flight_kind kind = f->kind;
+    int64_t now = clock_now();
+    stores_note_latency(store, now - f->head->began);
+    enum stores_change change = stores_note(&e->stores, store, state, why, now);
+    remember(p, f, state, now);
+    *(flights_hold(kind) ? &store->running : &store->checking) -= 1;
+    give_head(p, f->head);
+    flights_answer(f, state);
+    free_flight(p, f);
+    if (change == STORES_WENT_DOWN) {
+        flights_answer_store(&p->flights, store, EXIST_DOWN);
+        drop_queue(p, store);
+    }
+    sweep_note(p, store, kind, state, now);
+    launch_queued(p, store, now);
+}
+
+static void transfer_ended(struct prober *p, CURL *easy, CURLcode code)
+{
+    struct head *h = NULL;
+    char why[256] = "";
+    p->curl->easy_getinfo(easy, CURLINFO_PRIVATE, &h);
+    p->curl->multi_remove_handle(p->multi, easy);
+    enum exist_state state = head_end(h, code, why);
+    if (state == EXIST_MISS) {
+        if (p->curl->multi_add_handle(p->multi, easy) == CURLM_OK)
+            return;
+        state = EXIST_ERROR;
+    }
+    land(p, h->owner, state, why);
+}
+
+static void transfer(struct prober *p)
+{
+    int n;
+    CURLMsg *message;
+    if (p->multi == NULL)
+        return;
+    p->curl->multi_perform(p->multi, &n);
+    while ((message = p->curl->multi_info_read(p->multi, &n)) != NULL)
+        if (message->msg == CURLMSG_DONE)
+            transfer_ended(p, message->easy_handle, message->data.result);
+}
+
+/* ── The thread ── */
+
+static void wait_for_something(struct prober *p, int ms)
+{
+    int fd = p->exist->bell.fd;
+    if (p->multi == NULL) {
+        struct pollfd bell = {.fd = fd, .events = POLLIN};
+        poll(&bell, 1, ms);
+        return;
+    }
+    struct curl_waitfd bell = {.fd = fd, .events = CURL_WAIT_POLLIN};
+    p->curl->multi_poll(p->multi, &bell, 1, ms >= 0 ? ms : POLL_MAX_MS, NULL);
+}
+
+static void *work(void *argument)
+{
+    struct prober *p = argument;
+    while (!atomic_load(&p->exist->stop)) {
+        take_questions(p);
+        transfer(p);
+        wait_for_something(p, sweep_tick(p, clock_now()));
+        ring_bell_quiet(&p->exist->bell);
+    }
+    return NULL;
+}
+
+/* With every signal blocked: they are the control thread's, and SIGPIPE nobody's. */
+static bool start_thread(struct prober *p)
+{
+    sigset_t all, before;
+    pthread_attr_t attr;
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    p->started = pthread_create(&p->thread, &attr, work, p) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    if (p->started)
+        pthread_setname_np(p->thread, "prober");
+    return p->started;
+}
+
+struct prober *prober_new(struct exist *e, const char **why)
+{
+    struct prober *p = calloc(1, sizeof(*p));
+    if (p == NULL || !flights_open(&p->flights, e->queue)) {
+        *why = "not enough memory for the existence cache";
+        prober_free(p);
+        return NULL;
+    }
+    p->exist = e;
+    if (start_thread(p))
+        return p;
+    *why = "no thread to be had for the prober";
+    prober_free(p);
+    return NULL;
+}
+
+/* ── The end ── */
+
+/* A name that is still being resolved would keep curl_easy_cleanup() waiting. */
+static void abandon(struct prober *p, struct head *h)
+{
+    struct flight *f = h->owner;
+    p->curl->easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
+    p->curl->multi_remove_handle(p->multi, h->easy);
+    unlink_busy(h);
+    head_free(h);
+    if (!flights_hold(f->kind))
+        free(f);
+}
+
+void prober_free(struct prober *p)
+{
+    if (p == NULL)
+        return;
+    if (p->started) {
+        atomic_store(&p->exist->stop, true);
+        ring_bell_ring(&p->exist->bell);
+        pthread_join(p->thread, NULL);
+    }
+    while (p->busy != NULL)
+        abandon(p, p->busy);
+    while (p->idle != NULL) {
+        struct head *h = p->idle;
+        p->idle = h->next;
+        head_free(h);
+    }
+    if (p->multi != NULL)
+        p->curl->multi_cleanup(p->multi);
+    flights_close(&p->flights);
+    free(p);
+}

@@ -1,0 +1,124 @@
+#include "exist/cache.h"
+
+#include "check.h"
+#include "sys/clock.h"
+
+#define NOW (1000 * CLOCK_S)
+#define LATER (NOW + 3600 * CLOCK_S)
+
+static struct cache cache;
+
+static int open_cache(void **state)
+{
+    (void)state;
+    return cache_open(&cache, 1, 1 << 20) ? 0 : -1;
+}
+
+static int close_cache(void **state)
+{
+    (void)state;
+    cache_close(&cache);
+    return 0;
+}
+
+static struct key make(uint64_t n, uint8_t size)
+{
+    struct key key = {.digest = {.size = size}};
+    key.digest.algorithm = size == 32 ? DIGEST_SHA256 : DIGEST_SHA512;
+    memcpy(key.digest.bytes, &n, sizeof(n));
+    key.hash = key_hash(1, 0, &key.digest);
+    return key;
+}
+
+static void put(const struct key *key, enum exist_state state)
+{
+    cache_put(&cache, key, state, LATER, NOW);
+}
+
+static void a_key_has_one_state(void **state)
+{
+    (void)state;
+    static const enum exist_state order[] = {EXIST_ERROR, EXIST_ABSENT, EXIST_PRESENT, EXIST_ABSENT,
+                                             EXIST_PRESENT};
+    for (uint8_t size = 32; size <= 64; size = (uint8_t)(size + 32)) {
+        const struct key key = make(1, size);
+        for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+            put(&key, order[i]);
+            assert_int_equal(cache_find(&cache, 0, &key, NOW), order[i]);
+            assert_int_equal(cache_entries(cache.present), order[i] == EXIST_PRESENT);
+            assert_int_equal(cache_entries(cache.absent), order[i] != EXIST_PRESENT);
+        }
+        cache_put(&cache, &key, EXIST_PRESENT, NOW, NOW);
+        assert_int_equal(cache_find(&cache, 0, &key, NOW), EXIST_MISS);
+        cache_close(&cache);
+        assert_true(cache_open(&cache, 1, 1 << 20));
+    }
+}
+
+static void the_two_algorithms_do_not_mix(void **state)
+{
+    (void)state;
+    const struct key short_key = make(1, 32), long_key = make(1, 64);
+    put(&short_key, EXIST_PRESENT);
+    assert_int_equal(cache_find(&cache, 0, &long_key, NOW), EXIST_MISS);
+    put(&long_key, EXIST_ABSENT);
+    assert_int_equal(cache_find(&cache, 0, &short_key, NOW), EXIST_PRESENT);
+}
+
+static void an_error_does_not_displace_what_is_known(void **state)
+{
+    (void)state;
+    const struct key a = make(1, 32), b = make(2, 32), c = make(3, 32);
+    put(&a, EXIST_PRESENT);
+    put(&b, EXIST_ABSENT);
+    put(&a, EXIST_ERROR);
+    put(&b, EXIST_ERROR);
+    put(&c, EXIST_ERROR);
+    assert_int_equal(cache_peek(&cache, &a, NOW), EXIST_PRESENT);
+    assert_int_equal(cache_peek(&cache, &b, NOW), EXIST_ABSENT);
+    assert_int_equal(cache_peek(&cache, &c, NOW), EXIST_ERROR);
+}
+
+static void unknown_digests_evict_nothing_that_is_present(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 1000; i++) {
+        const struct key key = make(i, 32);
+        put(&key, EXIST_PRESENT);
+    }
+    for (uint64_t i = 1000; i < 200000; i++) {
+        const struct key key = make(i, i % 2 == 0 ? 32 : 64);
+        put(&key, i % 3 == 0 ? EXIST_ERROR : EXIST_ABSENT);
+    }
+    for (uint64_t i = 0; i < 1000; i++) {
+        const struct key key = make(i, 32);
+        assert_int_equal(cache_find(&cache, 0, &key, NOW), EXIST_PRESENT);
+    }
+    assert_int_equal(cache_entries(cache.present), 1000);
+    assert_true(cache_evictions(&cache) > 100000);
+}
+
+static void a_quarter_of_the_memory_is_for_what_is_not_present(void **state)
+{
+    (void)state;
+    uint64_t absent = cache.absent[0].bytes + cache.absent[1].bytes;
+    assert_true(absent <= (1 << 20) / 4);
+    assert_true(absent >= (1 << 20) / 4 - 3 * 4096);
+    assert_true(cache_bytes(&cache) <= 1 << 20);
+    assert_true(cache_bytes(&cache) >= (1 << 20) - 6 * 4096);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_key_has_one_state, open_cache, close_cache),
+        cmocka_unit_test_setup_teardown(the_two_algorithms_do_not_mix, open_cache, close_cache),
+        cmocka_unit_test_setup_teardown(an_error_does_not_displace_what_is_known, open_cache,
+                                        close_cache),
+        cmocka_unit_test_setup_teardown(unknown_digests_evict_nothing_that_is_present, open_cache,
+                                        close_cache),
+        cmocka_unit_test_setup_teardown(a_quarter_of_the_memory_is_for_what_is_not_present,
+                                        open_cache, close_cache),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

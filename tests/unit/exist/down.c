@@ -1,0 +1,290 @@
+#include "questions.h"
+
+/* What a store does; one server each, so that all can fail at the same time. */
+enum behaviour { GOOD, HANGING, RESETTING, FAILING, STOPPED, MISSING };
+
+struct shop {
+    struct httpd *server;
+    uint32_t number;
+    atomic_int behaviour;
+};
+
+#define SHOPS 4
+
+static struct shop shop[SHOPS];
+static struct exist *exist;
+
+static enum httpd_action site(struct httpd *s, struct httpd_request *r)
+{
+    struct shop *self = s->context;
+    switch ((enum behaviour)atomic_load(&self->behaviour)) {
+    case HANGING:
+        return HTTPD_HANG;
+    case RESETTING:
+        return HTTPD_RESET;
+    case FAILING:
+        return httpd_status(r, 500);
+    case MISSING:
+        return httpd_status(r, 404);
+    case GOOD:
+    case STOPPED:
+        break;
+    }
+    return httpd_status(r, 200);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    exist = questions_new(&QUESTIONS_OPTIONS);
+    for (unsigned i = 0; i < SHOPS; i++) {
+        atomic_store(&shop[i].behaviour, GOOD);
+        shop[i].server = httpd_start(site, &shop[i]);
+        shop[i].number = questions_store(exist, shop[i].server);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    exist_free(exist);
+    for (unsigned i = 0; i < SHOPS; i++)
+        if (shop[i].server != NULL)
+            httpd_stop(shop[i].server);
+    return 0;
+}
+
+static void behave(struct shop *s, enum behaviour behaviour)
+{
+    atomic_store(&s->behaviour, (int)behaviour);
+    if (behaviour == STOPPED) {
+        httpd_stop(s->server);
+        s->server = NULL;
+    }
+}
+
+static void redirect(const struct shop *s, uint64_t n)
+{
+    const struct digest d = questions_digest(n);
+    exist_redirected(exist, 0, s->number, &d);
+}
+
+static int requests(const struct shop *s)
+{
+    return atomic_load(&s->server->requests);
+}
+
+static bool is_down(const struct shop *s)
+{
+    return questions_is_down(exist, s->number);
+}
+
+static enum exist_state lookup(const struct shop *s, uint64_t n)
+{
+    return questions_lookup(exist, s->number, n);
+}
+
+static enum exist_state ask(const struct shop *s, uint64_t n)
+{
+    return questions_ask(exist, s->number, n);
+}
+
+static void three_errors_in_a_row_are_down(void **state)
+{
+    (void)state;
+    struct shop *s = &shop[0];
+    assert_int_equal(ask(s, 1), EXIST_PRESENT);
+    behave(s, FAILING);
+    ask(s, 2);
+    ask(s, 3);
+    behave(s, MISSING); /* alive: two errors are forgotten */
+    ask(s, 4);
+    behave(s, FAILING);
+    ask(s, 5);
+    ask(s, 6);
+    assert_false(is_down(s));
+    assert_int_equal(lookup(s, 1), EXIST_PRESENT);
+    ask(s, 7);
+    assert_true(is_down(s));
+    assert_int_equal(lookup(s, 1), EXIST_DOWN);
+    assert_int_equal(lookup(s, 99), EXIST_DOWN);
+    assert_int_equal(lookup(&shop[1], 1), EXIST_MISS);
+}
+
+static void take_down(struct shop *s)
+{
+    behave(s, FAILING);
+    for (uint64_t i = 100; i < 103; i++)
+        ask(s, i);
+    assert_true(is_down(s));
+}
+
+static void a_store_that_is_down_is_tried_once_a_second(void **state)
+{
+    (void)state;
+    struct shop *s = &shop[0];
+    assert_int_equal(ask(s, 1), EXIST_PRESENT);
+    take_down(s);
+    int before = requests(s);
+    usleep(3500000);
+    assert_in_range(requests(s) - before, 2, 4);
+    assert_true(is_down(s));
+    behave(s, GOOD);
+    assert_in_range(questions_wait_down(exist, s->number, false, 5000), 0, 1500);
+    assert_int_equal(lookup(s, 1), EXIST_PRESENT); /* what was known counts again */
+}
+
+static void forbidden_and_missing_are_signs_of_life(void **state)
+{
+    (void)state;
+    take_down(&shop[0]);
+    behave(&shop[0], MISSING);
+    assert_in_range(questions_wait_down(exist, shop[0].number, false, 5000), 0, 1500);
+}
+
+static void questions_to_a_store_that_is_down_are_answered_at_once(void **state)
+{
+    (void)state;
+    struct shop *s = &shop[0];
+    take_down(s);
+    behave(s, HANGING);
+    int64_t began = clock_now();
+    assert_int_equal(ask(s, 50), EXIST_DOWN);
+    assert_true(clock_now() - began < CLOCK_S);
+    began = clock_now();
+    assert_int_equal(ask(&shop[1], 50), EXIST_PRESENT); /* and another store is not touched */
+    assert_true(clock_now() - began < CLOCK_S);
+}
+
+static void who_waits_is_answered_when_the_store_goes_down(void **state)
+{
+    (void)state;
+    static struct exist_waiter w[1000];
+    struct shop *s = &shop[0];
+    memset(w, 0, sizeof(w));
+    behave(s, HANGING);
+    int64_t began = clock_now();
+    for (uint64_t i = 0; i < 1000; i++) {
+        const struct digest d = questions_digest(i);
+        assert_true(exist_ask(exist, 0, s->number, &d, &w[i]));
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        struct exist_waiter *got = questions_wait(exist, 0, 10000);
+        assert_non_null(got);
+        assert_true(got->state == EXIST_ERROR || got->state == EXIST_DOWN);
+    }
+    assert_in_range((clock_now() - began) / CLOCK_MS, 4500, 6500); /* one HEAD's limit, not 16 */
+    assert_true(is_down(s));
+}
+
+static void a_store_that_clients_are_sent_to_is_watched(void **state)
+{
+    (void)state;
+    struct shop *s = &shop[0];
+    assert_int_equal(ask(s, 1), EXIST_PRESENT);
+    for (int i = 0; i < 115; i++) {
+        redirect(s, 1);
+        usleep(100000);
+    }
+    assert_int_equal(requests(s), 3); /* after 5 and after 10 seconds */
+    assert_int_equal(requests(&shop[1]), 0);
+}
+
+static void a_watch_tells_the_cache_what_it_found(void **state)
+{
+    (void)state;
+    struct shop *s = &shop[0];
+    assert_int_equal(ask(s, 1), EXIST_PRESENT);
+    behave(s, MISSING);
+    for (int i = 0; i < 70 && lookup(s, 1) == EXIST_PRESENT; i++) {
+        redirect(s, 1);
+        usleep(100000);
+    }
+    assert_int_equal(lookup(s, 1), EXIST_ABSENT);
+    assert_false(is_down(s));
+}
+
+/* Sends clients to all of them until each has been watched, then lets it fail just behind that:
+ * the worst moment. */
+static void fail_after_a_watch(const enum behaviour how[SHOPS], int64_t failed[SHOPS])
+{
+    int before[SHOPS];
+    unsigned left = SHOPS;
+    for (unsigned i = 0; i < SHOPS; i++) {
+        assert_int_equal(ask(&shop[i], 1), EXIST_PRESENT);
+        before[i] = requests(&shop[i]);
+        failed[i] = 0;
+    }
+    for (int64_t began = clock_now(); left > 0 && clock_now() - began < 15 * CLOCK_S;) {
+        usleep(1000);
+        for (unsigned i = 0; i < SHOPS; i++) {
+            redirect(&shop[i], 1);
+            if (failed[i] != 0 || requests(&shop[i]) == before[i])
+                continue;
+            usleep(20000); /* so that its answer has gone */
+            behave(&shop[i], how[i]);
+            failed[i] = clock_now();
+            left--;
+        }
+    }
+    assert_int_equal(left, 0);
+}
+
+static void expect_all_down(const enum behaviour how[SHOPS], const int64_t failed[SHOPS],
+                            bool redirected)
+{
+    static const char *const name[] = {"good", "hanging", "resetting", "failing", "stopped", ""};
+    bool seen[SHOPS] = {false};
+    for (unsigned left = SHOPS; left > 0; usleep(1000)) {
+        for (unsigned i = 0; i < SHOPS; i++) {
+            if (redirected)
+                redirect(&shop[i], 1);
+            if (seen[i])
+                continue;
+            int ms = (int)((clock_now() - failed[i]) / CLOCK_MS);
+            if (ms >= 10000)
+                fail_msg("a store that is %s is not down after 10 s", name[how[i]]);
+            if (!is_down(&shop[i]))
+                continue;
+            print_message("a store that is %s is known to be down after %d ms\n", name[how[i]], ms);
+            seen[i] = true;
+            left--;
+        }
+    }
+}
+
+static const enum behaviour ways[SHOPS] = {HANGING, RESETTING, FAILING, STOPPED};
+
+static void a_store_that_dies_with_a_full_cache_is_noticed_within_ten_seconds(void **state)
+{
+    (void)state;
+    int64_t failed[SHOPS];
+    fail_after_a_watch(ways, failed);
+    expect_all_down(ways, failed, true);
+}
+
+static void it_is_noticed_even_if_no_client_came_after_its_death(void **state)
+{
+    (void)state;
+    int64_t failed[SHOPS];
+    fail_after_a_watch(ways, failed);
+    expect_all_down(ways, failed, false);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(three_errors_in_a_row_are_down),
+        TEST(a_store_that_is_down_is_tried_once_a_second),
+        TEST(forbidden_and_missing_are_signs_of_life),
+        TEST(questions_to_a_store_that_is_down_are_answered_at_once),
+        TEST(who_waits_is_answered_when_the_store_goes_down),
+        TEST(a_store_that_clients_are_sent_to_is_watched),
+        TEST(a_watch_tells_the_cache_what_it_found),
+        TEST(a_store_that_dies_with_a_full_cache_is_noticed_within_ten_seconds),
+        TEST(it_is_noticed_even_if_no_client_came_after_its_death),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
