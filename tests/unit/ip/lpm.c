@@ -1,13 +1,6 @@
-#include <archeio/lpm.h>
+#include "ip/lists.h"
 
 #include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -18,12 +11,6 @@ struct reference {
     bool used[2][129]; /* lengths of a family that there are */
 };
 
-struct list {
-    struct lpm_entry *entry;
-    size_t n;
-    size_t room;
-};
-
 /* The data that the large tests share. */
 static struct {
     struct list list;
@@ -32,59 +19,6 @@ static struct {
     size_t size;
     struct lpm table;
 } big;
-
-static uint64_t random_state = 88172645463325252U;
-
-static uint64_t random_number(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
-static struct addr random_address(enum addr_family family)
-{
-    struct addr a = {.family = (uint8_t)family};
-    for (size_t i = 0; i < (family == ADDR_V4 ? 4U : 16U); i++)
-        a.bytes[i] = (uint8_t)(random_number() >> 24);
-    return a;
-}
-
-static void add(struct list *l, struct prefix p, uint32_t value)
-{
-    if (l->n == l->room) {
-        l->room = l->room * 2 + 64;
-        l->entry = realloc(l->entry, l->room * sizeof(*l->entry));
-        assert_non_null(l->entry);
-    }
-    l->entry[l->n++] = (struct lpm_entry){.prefix = p, .value = value};
-}
-
-static void add_text(struct list *l, const char *text, uint32_t value)
-{
-    struct prefix p;
-    if (prefix_parse(str_from(text), &p) != PREFIX_OK)
-        fail_msg("%s is no prefix", text);
-    add(l, p, value);
-}
-
-/* Builds into memory of exactly the table's size, so that a read past its end is seen. */
-static void *build(const struct lpm_entry *entries, size_t n, size_t *size)
-{
-    size_t bound = lpm_image_bound(entries, n), scratch_size = lpm_scratch_size(n);
-    void *image = malloc(bound), *scratch = malloc(scratch_size + (scratch_size == 0));
-    assert_non_null(image);
-    assert_non_null(scratch);
-    *size = lpm_build(entries, n, scratch, scratch_size, image);
-    assert_in_range(*size, 1, bound);
-    void *exact = malloc(*size);
-    assert_non_null(exact);
-    memcpy(exact, image, *size);
-    free(scratch);
-    free(image);
-    return exact;
-}
 
 static void *build_and_open(const struct list *l, struct lpm *table)
 {
@@ -179,17 +113,6 @@ static const struct lpm_entry *scan(const struct list *l, const struct addr *a)
             (best == NULL || l->entry[i].prefix.bits > best->prefix.bits))
             best = &l->entry[i];
     return best;
-}
-
-/* The next address (+1) or the one before (-1), around the ends. */
-static struct addr neighbour(struct addr a, int step)
-{
-    for (int i = a.family == ADDR_V4 ? 4 : 16; i-- > 0;) {
-        a.bytes[i] = (uint8_t)(a.bytes[i] + step);
-        if (a.bytes[i] != (step > 0 ? 0 : 0xff))
-            break;
-    }
-    return a;
 }
 
 static struct addr last_address(const struct prefix *p)
@@ -591,76 +514,6 @@ static void small_random_tables_are_right_everywhere(void **state)
     }
 }
 
-/* Looks up what a damaged table that was accepted must survive. */
-static void look_around(const struct lpm *table)
-{
-    for (int i = 0; i < 40; i++) {
-        struct addr a = random_address(i % 2 == 0 ? ADDR_V4 : ADDR_V6);
-        struct prefix p;
-        if (i % 4 >= 2)
-            a = neighbour(big.list.entry[random_number() % big.list.n].prefix.addr, i % 3 - 1);
-        uint32_t value = lpm_lookup(table, &a);
-        assert_true(value == LPM_NONE || value <= LPM_VALUE_MAX);
-        lpm_match(table, &a, &p);
-    }
-}
-
-static void damaged_images_are_refused_or_harmless(void **state)
-{
-    (void)state;
-    size_t n = 400, size, accepted = 0, rounds = 300000;
-    struct lpm_entry *some = malloc(n * sizeof(*some));
-    for (size_t i = 0; i < n; i++)
-        some[i] = big.list.entry[(i * 7919) % big.list.n];
-    unsigned char *image = build(some, n, &size), *damaged = malloc(size);
-    struct lpm table;
-    for (size_t i = 0; i < rounds; i++) {
-        memcpy(damaged, image, size);
-        for (uint64_t k = random_number() % 3 + 1; k > 0; k--) {
-            uint64_t r = random_number();
-            /* Half of them where it hurts most. */
-            size_t at = (size_t)(r >> 8) % (r % 2 == 0 ? size : 64);
-            damaged[at] = (r >> 4) % 2 == 0 ? (unsigned char)(damaged[at] ^ 1U << (r >> 5) % 8)
-                                            : (unsigned char)(r >> 48);
-        }
-        if (lpm_open(&table, damaged, size) != NULL)
-            continue;
-        accepted++;
-        look_around(&table);
-    }
-    print_message("%zu of %zu damaged images were accepted\n", accepted, rounds);
-    assert_in_range(accepted, 1, rounds - 1);
-    free(damaged);
-    free(image);
-    free(some);
-}
-
-static void an_image_that_is_cut_or_longer_is_refused(void **state)
-{
-    (void)state;
-    struct list l = {0};
-    struct lpm table;
-    size_t size;
-    add_text(&l, "192.0.2.0/24", 1);
-    add_text(&l, "2001:db8::/32", 2);
-    unsigned char *image = build(l.entry, l.n, &size);
-    for (size_t cut = 0; cut < size; cut++) {
-        unsigned char *part = malloc(cut + (cut == 0));
-        memcpy(part, image, cut);
-        assert_non_null(lpm_open(&table, part, cut));
-        free(part);
-    }
-    unsigned char *longer = calloc(1, size + 1);
-    memcpy(longer, image, size);
-    assert_null(lpm_open(&table, longer, size));
-    assert_non_null(lpm_open(&table, longer, size + 1));
-    longer[0] ^= 1;
-    assert_non_null(lpm_open(&table, longer, size));
-    free(longer);
-    free(image);
-    free(l.entry);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -674,8 +527,6 @@ int main(void)
         cmocka_unit_test(the_reference_is_a_scan_of_all_prefixes),
         cmocka_unit_test(every_prefixs_ends_and_their_neighbours_are_found),
         cmocka_unit_test(a_million_random_addresses_are_found),
-        cmocka_unit_test(an_image_that_is_cut_or_longer_is_refused),
-        cmocka_unit_test(damaged_images_are_refused_or_harmless),
     };
     return cmocka_run_group_tests(tests, make_big, free_big);
 }
