@@ -79,6 +79,13 @@ static inline struct exist_waiter *questions_wait(struct exist *e, unsigned work
     return w;
 }
 
+/* The state that the next answer brings; EXIST_MISS if none comes. */
+static inline enum exist_state questions_next(struct exist *e)
+{
+    const struct exist_waiter *w = questions_wait(e, 0, 10000);
+    return w != NULL ? w->state : EXIST_MISS;
+}
+
 static inline enum exist_state questions_ask_digest(struct exist *e, uint32_t store,
                                                     const struct digest *d)
 {

@@ -1,0 +1,111 @@
+/*
+ * Measures the existence cache: nanoseconds per look-up of what is present, absent and unknown,
+ * with few entries (they stay in the processor's caches) and with many (they do not), and per note
+ * of a redirect.
+ */
+#include "exist/prober.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROUNDS = 20, LOOKUPS = 1 << 18 };
+
+static uint64_t random_state = 88172645463325252U;
+
+static uint64_t random_number(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+static struct digest random_digest(uint8_t size)
+{
+    struct digest d = {.size = size, .algorithm = size == 32 ? DIGEST_SHA256 : DIGEST_SHA512};
+    for (size_t i = 0; i < size; i += 8) {
+        uint64_t word = random_number();
+        memcpy(d.bytes + i, &word, 8);
+    }
+    return d;
+}
+
+/* The answers are summed and printed, so that no look-up can be left out. */
+static uint64_t consumed;
+
+static void measure(struct exist *e, const char *what, const struct digest *digest, size_t n)
+{
+    int64_t best = INT64_MAX, now = clock_coarse();
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t began = clock_now();
+        for (size_t i = 0; i < LOOKUPS; i++)
+            consumed += exist_lookup(e, 0, 0, &digest[i % n], now);
+        int64_t took = clock_now() - began;
+        best = took < best ? took : best;
+    }
+    printf("%-40s %6.1f ns\n", what, (double)best / LOOKUPS);
+}
+
+static void measure_redirected(struct exist *e, const struct digest *d)
+{
+    int64_t began = clock_now();
+    for (size_t i = 0; i < LOOKUPS; i++)
+        exist_redirected(e, 0, 0, d);
+    printf("%-40s %6.1f ns\n", "note of a redirect", (double)(clock_now() - began) / LOOKUPS);
+}
+
+static struct digest *fill(struct exist *e, size_t n, uint8_t size, enum exist_state state)
+{
+    struct digest *digest = calloc(n, sizeof(*digest));
+    int64_t now = clock_now();
+    for (size_t i = 0; digest != NULL && i < n; i++) {
+        digest[i] = random_digest(size);
+        const struct key key = {key_hash(e->seed, 0, &digest[i]), 0, digest[i]};
+        if (state != EXIST_MISS)
+            cache_put(&e->cache, &key, state, now + 3600 * CLOCK_S, now);
+    }
+    return digest;
+}
+
+int main(void)
+{
+    static const struct {
+        const char *what;
+        size_t n;
+        uint8_t size;
+        enum exist_state state;
+    } row[] = {
+        {"present, 1,000 SHA-256", 1000, 32, EXIST_PRESENT},
+        {"present, 1,000 SHA-512", 1000, 64, EXIST_PRESENT},
+        {"absent, 1,000 SHA-256", 1000, 32, EXIST_ABSENT},
+        {"unknown, 1,000 SHA-256", 1000, 32, EXIST_MISS},
+        {"present, 200,000 SHA-256", 200000, 32, EXIST_PRESENT},
+        {"unknown, 200,000 SHA-256", 200000, 32, EXIST_MISS},
+    };
+    const struct exist_options options = {.workers = 1,
+                                          .present_ttl = 3600 * CLOCK_S,
+                                          .absent_ttl = 60 * CLOCK_S,
+                                          .error_ttl = 5 * CLOCK_S,
+                                          .memory = 64 << 20,
+                                          .head_timeout = 5 * CLOCK_S,
+                                          .store_requests = 64,
+                                          .queue = 8192};
+    const char *why;
+    struct exist *e = exist_new(&options, &why);
+    if (e == NULL || exist_store(e, STR("http://127.0.0.1:1/")) != 0) {
+        fprintf(stderr, "exist: %s\n", e == NULL ? why : "no store");
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
+        struct digest *digest = fill(e, row[i].n, row[i].size, row[i].state);
+        if (digest != NULL)
+            measure(e, row[i].what, digest, row[i].n);
+        free(digest);
+    }
+    const struct digest d = random_digest(32);
+    measure_redirected(e, &d);
+    exist_free(e);
+    printf("(%llu)\n", (unsigned long long)consumed);
+    return EXIT_SUCCESS;
+}
