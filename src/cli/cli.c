@@ -7,6 +7,7 @@
 #include <string.h>
 
 const struct cli_command cli_commands[] = {
+    {"serve", serve_main, "answer pull requests (what is done without a subcommand)"},
     {"check-config", check_config_main, "find everything that is wrong with a configuration"},
     {"config", config_main, "print the effective configuration, and where each value comes from"},
     {"ranges", ranges_main, "update, look up and show the clouds' address ranges"},

@@ -26,7 +26,7 @@ failing_ways = pytest.mark.parametrize("way", FAILURES)
 
 def broken_site(site, way, **options):
     """A site whose bucket "eu" fails in that way before anybody has asked for anything."""
-    one = site({"existence": {"wait": f"{WAIT}s"}}, **options)
+    one = site({"existence": {"wait": f"{WAIT:g}s"}}, **options)
     FAILURES[way](one.buckets["eu"])
     return one
 
@@ -64,7 +64,7 @@ def test_the_next_store_takes_over(site, clients, upstream, way):
 def test_warm_pulls_succeed_ten_seconds_later(site, clients, upstream, way):
     """With a bucket that fails after its blobs were seen there, every pull that begins 10 s later
     succeeds, and comes from the upstream."""
-    one = site({"existence": {"wait": f"{WAIT}s"}})
+    one = site({"existence": {"wait": f"{WAIT:g}s"}})
     for _ in range(2):
         expect_pull(one, clients["skopeo"], upstream.image, "eu")
     FAILURES[way](one.buckets["eu"])
