@@ -64,6 +64,15 @@ void cache_put(struct cache *c, const struct key *key, enum exist_state state, i
     table_remove(&c->present[i], key);
 }
 
+void cache_forget(struct cache *c, uint32_t store, int64_t now)
+{
+    for (unsigned i = 0; i < CACHE_TABLES; i++) {
+        const struct table_sweep all = {
+            .groups = c->present[i].n_filled, .now = now, .latest = INT64_MAX, .forget = store};
+        table_sweep(&c->present[i], &all);
+    }
+}
+
 uint64_t cache_entries(const struct table tables[CACHE_TABLES])
 {
     uint64_t n = 0;

@@ -27,6 +27,10 @@ enum exist_state cache_peek(const struct cache *c, const struct key *key, int64_
 void cache_put(struct cache *c, const struct key *key, enum exist_state state, int64_t expiry,
                int64_t now);
 
+/* Nothing is known to be present in that store any more. Takes some milliseconds per 10,000 entries
+ * of the cache. */
+void cache_forget(struct cache *c, uint32_t store, int64_t now);
+
 uint64_t cache_entries(const struct table tables[CACHE_TABLES]);
 uint64_t cache_evictions(const struct cache *c);
 uint64_t cache_bytes(const struct cache *c);

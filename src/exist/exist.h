@@ -5,8 +5,10 @@
  * Keys are exact: (store, algorithm, digest bytes). Present, absent and error entries have their
  * own lifetimes; absent and error entries take at most a quarter of the memory. One HEAD is in
  * flight per key however many wait. A store with three errors in a row is down: its entries are
- * ignored and its questions answered UNKNOWN at once, until a trial (one a second) succeeds. While
- * a store is being redirected to, a HEAD of a recently redirected digest every 5 s watches it.
+ * ignored and its questions answered DOWN at once, until a trial (one a second) succeeds. While
+ * a store is being redirected to (and 30 s longer), a HEAD of a recently redirected digest every 5
+ * s watches it: within 10 s of its death it is known to be down, and where such a digest is no
+ * longer there, nothing counts as present before it has been asked for again.
  *
  * Threads: exist_new(), exist_configure(), exist_stats() and exist_free() are the control thread's;
  * everything that takes a worker number is that worker's alone; the prober is inside.

@@ -233,10 +233,24 @@ static int64_t ttl_of(const struct exist *e, enum exist_state state)
     return atomic_load_explicit(ttl, memory_order_relaxed);
 }
 
+/* What clients are being sent for is no longer there: so may be all else, and only a question to
+ * the store tells. (Where one object was deleted, each of the others costs one HEAD.) */
+static void forget(struct prober *p, const struct flight *f, int64_t now)
+{
+    char text[DIGEST_TEXT_MAX];
+    int len = (int)digest_format(&f->key.digest, text);
+    log_warning("store %s no longer has %.*s: asking it anew for everything", f->store->url, len,
+                text);
+    cache_forget(&p->exist->cache, f->key.store, now);
+}
+
 static void remember(struct prober *p, const struct flight *f, enum exist_state state, int64_t now)
 {
     if (state == EXIST_ERROR && f->kind != FLIGHT_ASKED)
         return;
+    if (state == EXIST_ABSENT && !flights_hold(f->kind) &&
+        cache_peek(&p->exist->cache, &f->key, now) == EXIST_PRESENT)
+        forget(p, f, now);
     cache_put(&p->exist->cache, &f->key, state, now + ttl_of(p->exist, state), now);
 }
 

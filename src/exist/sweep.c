@@ -149,8 +149,12 @@ static void sweep_cache(struct prober *p, int64_t now)
     int64_t error = read_ttl(&e->error_ttl), longer = absent > error ? absent : error;
     double elapsed = (double)(now - p->ticked);
     struct visit v = {p, now, now + present / 4};
-    struct table_sweep sweep = {
-        .seed = e->seed, .now = now, .latest = now + present, .visit = visit, .context = &v};
+    struct table_sweep sweep = {.seed = e->seed,
+                                .now = now,
+                                .latest = now + present,
+                                .forget = TABLE_NO_STORE,
+                                .visit = visit,
+                                .context = &v};
     for (unsigned i = 0; i < CACHE_TABLES; i++)
         sweep_table(&e->cache.present[i], &p->credit[0][i],
                     elapsed * PASSES / (double)(present + 1), sweep);

@@ -378,7 +378,8 @@ static void show(const struct place *p, const struct table_sweep *sweep)
 
 static void sweep_slot(const struct place *p, const struct table_sweep *sweep)
 {
-    if ((int64_t)relaxed(p->expiry) <= sweep->now) {
+    if ((int64_t)relaxed(p->expiry) <= sweep->now ||
+        (relaxed(p->info) & INFO_STORE) == sweep->forget) {
         clear_slot(p);
         return;
     }

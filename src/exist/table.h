@@ -63,17 +63,20 @@ struct table_entry {
     bool used; /* since it was put or renewed */
 };
 
+#define TABLE_NO_STORE UINT32_MAX
+
 struct table_sweep {
     uint32_t groups; /* how far to go: groups of buckets, of table.n_filled */
     uint64_t seed;   /* of key_hash() */
     int64_t now;
-    int64_t latest; /* entries that expire later expire then */
+    int64_t latest;  /* entries that expire later expire then */
+    uint32_t forget; /* entries of this store are removed; TABLE_NO_STORE: of none */
     void (*visit)(void *context, const struct table_entry *entry);
     void *context;
 };
 
-/* Goes on from where it stopped, removes what has expired and shows the rest. visit must not write
- * to the table. */
+/* Goes on from where it stopped, removes what has expired or is to be forgotten, and shows the
+ * rest. visit must not write to the table, and may be NULL. */
 void table_sweep(struct table *t, const struct table_sweep *sweep);
 
 #endif

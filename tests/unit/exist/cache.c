@@ -98,6 +98,20 @@ static void unknown_digests_evict_nothing_that_is_present(void **state)
     assert_true(cache_evictions(&cache) > 100000);
 }
 
+static void what_one_store_has_can_be_forgotten(void **state)
+{
+    (void)state;
+    struct key key[3] = {make(1, 32), make(2, 64), make(3, 32)};
+    key[2].store = 1;
+    for (size_t i = 0; i < 3; i++)
+        put(&key[i], EXIST_PRESENT);
+    cache_forget(&cache, 0, NOW);
+    assert_int_equal(cache_find(&cache, 0, &key[0], NOW), EXIST_MISS);
+    assert_int_equal(cache_find(&cache, 0, &key[1], NOW), EXIST_MISS);
+    assert_int_equal(cache_find(&cache, 0, &key[2], NOW), EXIST_PRESENT);
+    assert_int_equal(cache_entries(cache.present), 1);
+}
+
 static void a_quarter_of_the_memory_is_for_what_is_not_present(void **state)
 {
     (void)state;
@@ -116,6 +130,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_error_does_not_displace_what_is_known, open_cache,
                                         close_cache),
         cmocka_unit_test_setup_teardown(unknown_digests_evict_nothing_that_is_present, open_cache,
+                                        close_cache),
+        cmocka_unit_test_setup_teardown(what_one_store_has_can_be_forgotten, open_cache,
                                         close_cache),
         cmocka_unit_test_setup_teardown(a_quarter_of_the_memory_is_for_what_is_not_present,
                                         open_cache, close_cache),

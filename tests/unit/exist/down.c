@@ -190,17 +190,21 @@ static void a_store_that_clients_are_sent_to_is_watched(void **state)
     assert_int_equal(requests(&shop[1]), 0);
 }
 
-static void a_watch_tells_the_cache_what_it_found(void **state)
+static void a_store_that_was_emptied_is_asked_anew(void **state)
 {
     (void)state;
     struct shop *s = &shop[0];
     assert_int_equal(ask(s, 1), EXIST_PRESENT);
+    assert_int_equal(ask(s, 2), EXIST_PRESENT);
+    assert_int_equal(ask(&shop[1], 2), EXIST_PRESENT);
     behave(s, MISSING);
     for (int i = 0; i < 70 && lookup(s, 1) == EXIST_PRESENT; i++) {
         redirect(s, 1);
         usleep(100000);
     }
     assert_int_equal(lookup(s, 1), EXIST_ABSENT);
+    assert_int_equal(lookup(s, 2), EXIST_MISS);
+    assert_int_equal(lookup(&shop[1], 2), EXIST_PRESENT);
     assert_false(is_down(s));
 }
 
@@ -281,7 +285,7 @@ int main(void)
         TEST(questions_to_a_store_that_is_down_are_answered_at_once),
         TEST(who_waits_is_answered_when_the_store_goes_down),
         TEST(a_store_that_clients_are_sent_to_is_watched),
-        TEST(a_watch_tells_the_cache_what_it_found),
+        TEST(a_store_that_was_emptied_is_asked_anew),
         TEST(a_store_that_dies_with_a_full_cache_is_noticed_within_ten_seconds),
         TEST(it_is_noticed_even_if_no_client_came_after_its_death),
     };

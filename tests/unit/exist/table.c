@@ -174,6 +174,7 @@ static struct seen sweep(int64_t now, int64_t latest)
                                     .seed = 1,
                                     .now = now,
                                     .latest = latest,
+                                    .forget = TABLE_NO_STORE,
                                     .visit = see,
                                     .context = &seen};
     table_sweep(&table, &all);
@@ -202,8 +203,13 @@ static void a_sweep_goes_on_where_it_stopped(void **state)
     for (uint64_t i = 1; i <= 500; i++)
         put(i, EXIST_PRESENT, LATER, NOW);
     struct seen seen = {0};
-    const struct table_sweep one = {
-        .groups = 1, .seed = 1, .now = NOW, .latest = LATER, .visit = see, .context = &seen};
+    const struct table_sweep one = {.groups = 1,
+                                    .seed = 1,
+                                    .now = NOW,
+                                    .latest = LATER,
+                                    .forget = TABLE_NO_STORE,
+                                    .visit = see,
+                                    .context = &seen};
     for (uint32_t i = 0; i < table.n_filled; i++)
         table_sweep(&table, &one);
     assert_int_equal(seen.n, 500);
