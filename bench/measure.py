@@ -132,6 +132,11 @@ def load(server, path, headers, seconds, connections=64):
     return used / requests, requests / seconds
 
 
+def count_lines(file):
+    with open(file, "rb") as data:
+        return sum(block.count(b"\n") for block in iter(lambda: data.read(1 << 20), b""))
+
+
 def first_answer(start, path, headers):
     """Milliseconds from start(), which starts a Server, to the first byte of its first answer."""
     head = f"GET {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items()) + "\r\n"
