@@ -3,8 +3,12 @@
 #include "sys/clock.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+const double exist_bucket_bound[EXIST_BUCKETS - 1] = {0.005, 0.01, 0.025, 0.05, 0.1,
+                                                      0.25,  0.5,  1,     2.5};
 
 /* ── Life ── */
 
@@ -172,4 +176,23 @@ void exist_stats_store(struct exist *e, uint32_t i, struct exist_store_stats *ou
         out->heads[j] = get(&store->heads[j]);
     for (unsigned j = 0; j < EXIST_BUCKETS; j++)
         out->latency[j] = get(&store->latency[j]);
+}
+
+/* ── One question, outside of all that ── */
+
+enum exist_state exist_head(const char *url, int64_t timeout, char error[256])
+{
+    const char *why = "out of memory";
+    const struct libcurl *curl = libcurl_open(&why);
+    struct head *h = curl != NULL ? head_new(curl) : NULL;
+    if (h == NULL) {
+        snprintf(error, 256, "%s", why);
+        return EXIST_ERROR;
+    }
+    enum exist_state state = EXIST_MISS;
+    head_begin(h, url, timeout);
+    while (state == EXIST_MISS)
+        state = head_end(h, libcurl_perform(curl, h->easy), error);
+    head_free(h);
+    return state;
 }

@@ -80,20 +80,3 @@ enum exist_state head_end(struct head *h, CURLcode code, char why[256])
     }
     return judge(h, why);
 }
-
-enum exist_state exist_head(const char *url, int64_t timeout, char error[256])
-{
-    const char *why = "out of memory";
-    const struct libcurl *curl = libcurl_open(&why);
-    struct head *h = curl != NULL ? head_new(curl) : NULL;
-    if (h == NULL) {
-        snprintf(error, 256, "%s", why);
-        return EXIST_ERROR;
-    }
-    enum exist_state state = EXIST_MISS;
-    head_begin(h, url, timeout);
-    while (state == EXIST_MISS)
-        state = head_end(h, libcurl_perform(curl, h->easy), error);
-    head_free(h);
-    return state;
-}

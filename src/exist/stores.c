@@ -5,9 +5,6 @@
 
 #include <stdlib.h>
 
-const double exist_bucket_bound[EXIST_BUCKETS - 1] = {0.005, 0.01, 0.025, 0.05, 0.1,
-                                                      0.25,  0.5,  1,     2.5};
-
 #define REFUSED 3 /* in heads[], behind the states */
 
 bool stores_open(struct stores *s)
