@@ -65,7 +65,7 @@ static void test_other_algorithms_follow_the_grammar(void **state)
         "md5:d41d",  "sha256+b64u:LCa0a2j_xo=-", "a.b-c_d+e:x", "sha384:00",
         "sha2560:0", "multihash+base58:Qm",      "0:0"};
     static const char *const malformed[] = {
-        "",       ":",     "a",     "a:",         ":a",        "SHA256:" HEX64,
+        "",       ":",     "a",     "a:",         ":a",        ("SHA256:" HEX64),
         "a..b:c", "-a:b",  "a-:b",  "a+:b",       "a:b:c",     "a:b c",
         "a b:c",  "a:b/c", "a:%41", "\xc3\xa4:b", "a:\xc3\xa4"};
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)

@@ -51,7 +51,7 @@ static void test_signature_tags(void **state)
                                       "sha256-" HEX64 ".sbom"};
     static const char *const no[] = {"",
                                      "3.9",
-                                     "sha256-" HEX64,
+                                     ("sha256-" HEX64),
                                      "sha256-" HEX64 ".",
                                      "sha256-" HEX64 ".sigx",
                                      "sha256-" HEX64 ".si",
