@@ -90,7 +90,8 @@ static void test_upstream_when_no_candidate_is_known_to_have_it(void **state)
     assert_int_equal(r.decision.answer.step, DECIDE_R13);
     assert_int_equal(r.decision.answer.status, 307);
     assert_int_equal(r.decision.answer.store, DECIDE_NO_STORE);
-    check_str(r.decision.answer.location, "https://upstream.test/v2/p/a/blobs/sha256:" HEX64 "?x=y");
+    check_str(r.decision.answer.location,
+              "https://upstream.test/v2/p/a/blobs/sha256:" HEX64 "?x=y");
     free(r.buffer);
 }
 

@@ -110,16 +110,16 @@ static void check_candidates(const struct snapshot *s, const char *client, const
 }
 
 static const struct policy_place places[] = {
-    {STR_INIT("aws"), STR_INIT("eu-west-3")}, {STR_INIT("aws"), STR_INIT("us-east-2")},
-    {STR_INIT("aws"), STR_INIT("ap-south-1")}, {STR_INIT("aws"), STR_INIT("")},
+    {STR_INIT("aws"), STR_INIT("eu-west-3")},    {STR_INIT("aws"), STR_INIT("us-east-2")},
+    {STR_INIT("aws"), STR_INIT("ap-south-1")},   {STR_INIT("aws"), STR_INIT("")},
     {STR_INIT("gcp"), STR_INIT("europe-west1")}, {STR_INIT("gcp"), STR_INIT("")},
     {STR_INIT("azure"), STR_INIT("eastus")},
 };
 
 static struct policy with_ranges(struct policy_range range[7])
 {
-    static const char *const text[] = {"198.51.100.0/25",   "198.51.100.128/25", "203.0.113.0/25",
-                                       "203.0.113.128/25",  "192.0.2.0/25",      "2001:db8::/32",
+    static const char *const text[] = {"198.51.100.0/25",  "198.51.100.128/25", "203.0.113.0/25",
+                                       "203.0.113.128/25", "192.0.2.0/25",      "2001:db8::/32",
                                        "198.51.100.200/32"};
     struct policy p = small();
     for (uint32_t i = 0; i < 7; i++)
@@ -136,8 +136,10 @@ static void test_most_specific_place_wins_in_the_files_order(void **state)
     (void)state;
     const struct policy_place a_serves[] = {us, eu}, b_serves[] = {eu, everywhere};
     const struct policy_store stores[] = {
-        {STR("a"), STR("https://a.test"), a_serves, 2}, {STR("b"), STR("https://b.test"), b_serves, 2},
-        {STR("c"), STR("https://c.test"), &aws, 1},     {STR("d"), STR("https://d.test"), &everywhere, 1},
+        {STR("a"), STR("https://a.test"), a_serves, 2},
+        {STR("b"), STR("https://b.test"), b_serves, 2},
+        {STR("c"), STR("https://c.test"), &aws, 1},
+        {STR("d"), STR("https://d.test"), &everywhere, 1},
         {STR("e"), STR("https://e.test"), &aws, 1},
     };
     struct policy_range range[7];
