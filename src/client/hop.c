@@ -113,6 +113,10 @@ void hop_begin(struct hop *h, const struct libcurl *curl, CURL *easy,
     curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl->easy_setopt(easy, CURLOPT_USERAGENT, "archeio/" ARCHEIO_VERSION);
+    const char *authorities = getenv("SSL_CERT_FILE"); /* OpenSSL's own variable; libcurl sets its
+                                                        * default over it */
+    if (authorities != NULL && authorities[0] != '\0')
+        curl->easy_setopt(easy, CURLOPT_CAINFO, authorities);
     curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
     curl->easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
