@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define NONE UINT32_MAX
+#define NONE 0U
 #define STATE_SHIFT 28 /* an answer is a number below this many bits, and a state */
 
 bool asker_open(struct asker *a, uint32_t capacity)
@@ -16,17 +16,8 @@ bool asker_open(struct asker *a, uint32_t capacity)
     a->mask = chains - 1;
     a->question = calloc(capacity, sizeof(*a->question));
     a->chain = calloc(chains, sizeof(*a->chain));
-    if (a->question == NULL || a->chain == NULL || !ring_open(&a->asked, capacity) ||
-        !ring_open(&a->answered, capacity) || !ring_bell_open(&a->bell))
-        return false;
-    for (uint32_t i = 0; i < chains; i++)
-        a->chain[i] = NONE;
-    for (uint32_t i = 0; i < capacity; i++) {
-        a->question[i].number = i;
-        a->question[i].asker = a;
-        a->question[i].next = i + 1 < capacity ? i + 1 : NONE;
-    }
-    return true;
+    return a->question != NULL && a->chain != NULL && ring_open(&a->asked, capacity) &&
+           ring_open(&a->answered, capacity) && ring_bell_open(&a->bell);
 }
 
 void asker_close(struct asker *a)
@@ -55,12 +46,31 @@ static void link_waiter(struct exist_waiter **list, struct exist_waiter *w)
     *list = w;
 }
 
+static struct asker_question *numbered(struct asker *a, uint32_t number)
+{
+    return &a->question[number - 1];
+}
+
 static struct asker_question *find(struct asker *a, const struct key *key)
 {
     uint32_t i = a->chain[key->hash & a->mask];
-    while (i != NONE && !key_eq(&a->question[i].key, key))
-        i = a->question[i].next;
-    return i != NONE ? &a->question[i] : NULL;
+    while (i != NONE && !key_eq(&numbered(a, i)->key, key))
+        i = numbered(a, i)->next;
+    return i != NONE ? numbered(a, i) : NULL;
+}
+
+static struct asker_question *take_free(struct asker *a)
+{
+    struct asker_question *q = NULL;
+    if (a->free != NONE) {
+        q = numbered(a, a->free);
+        a->free = q->next;
+    } else if (a->fresh < a->capacity) {
+        q = numbered(a, ++a->fresh);
+        q->number = a->fresh;
+        q->asker = a;
+    }
+    return q;
 }
 
 enum asker_result asker_ask(struct asker *a, const struct key *key, struct exist_waiter *w)
@@ -70,10 +80,9 @@ enum asker_result asker_ask(struct asker *a, const struct key *key, struct exist
         link_waiter(&q->waiters, w);
         return ASKER_JOINED;
     }
-    if (a->free == NONE)
+    q = take_free(a);
+    if (q == NULL)
         return ASKER_FULL;
-    q = &a->question[a->free];
-    a->free = q->next;
     q->key = *key;
     q->next = a->chain[key->hash & a->mask];
     a->chain[key->hash & a->mask] = q->number;
@@ -89,7 +98,7 @@ static void release(struct asker *a, struct asker_question *q)
 {
     uint32_t *link = &a->chain[q->key.hash & a->mask];
     while (*link != q->number)
-        link = &a->question[*link].next;
+        link = &numbered(a, *link)->next;
     *link = q->next;
     q->next = a->free;
     a->free = q->number;
@@ -100,7 +109,7 @@ static bool take_answer(struct asker *a)
     uint32_t answer;
     if (!ring_pop(&a->answered, &answer))
         return false;
-    struct asker_question *q = &a->question[answer & ((1U << STATE_SHIFT) - 1)];
+    struct asker_question *q = numbered(a, answer & ((1U << STATE_SHIFT) - 1));
     a->ready_state = (enum exist_state)(answer >> STATE_SHIFT);
     a->ready = q->waiters;
     if (a->ready != NULL)
@@ -138,7 +147,7 @@ struct exist_waiter *asker_collect(struct asker *a)
 struct asker_question *asker_next(struct asker *a)
 {
     uint32_t number;
-    return ring_pop(&a->asked, &number) ? &a->question[number] : NULL;
+    return ring_pop(&a->asked, &number) ? numbered(a, number) : NULL;
 }
 
 void asker_answer(struct asker_question *q, enum exist_state state)

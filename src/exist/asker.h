@@ -16,17 +16,20 @@
 struct asker_question {
     struct key key; /* the worker writes it before it asks; nobody does until it is answered */
     struct asker_question *subscriber; /* the prober's: the next that waits for the same HEAD */
-    uint32_t number;
-    uint32_t next; /* the worker's: in its chain, or of those that are free */
-    struct exist_waiter *waiters;
     struct asker *asker;
+    struct exist_waiter *waiters; /* the worker's, as what follows */
+    uint32_t number;
+    uint32_t next; /* in its chain, or of those that are free */
 };
 
+/* Numbers in it are one more than an index; 0 is none: so memory that was never used is not
+ * touched. */
 struct asker {
     struct asker_question *question;
     uint32_t *chain;
-    uint32_t mask; /* of the chains */
-    uint32_t free;
+    uint32_t mask;  /* of the chains */
+    uint32_t free;  /* used before, and free again */
+    uint32_t fresh; /* how many were ever used */
     uint32_t capacity;
     struct exist_waiter *ready; /* have the answer ready_state */
     enum exist_state ready_state;

@@ -12,6 +12,7 @@
 #define IDLE_MAX 64         /* handles kept */
 #define CHECK_TIMEOUT (2 * CLOCK_S)
 #define POLL_MAX_MS 60000
+#define TURN 256 /* questions */
 
 /* ── Handles ── */
 
@@ -214,13 +215,19 @@ static void take_question(struct prober *p, struct asker_question *q, int64_t no
     launch_queued(p, store, now);
 }
 
-static void take_questions(struct prober *p)
+/* So many of each worker's, lest a flood of them keep the answers waiting. True: that may not have
+ * been all. */
+static bool take_questions(struct prober *p)
 {
-    struct asker_question *q;
     int64_t now = clock_now();
-    for (unsigned i = 0; i < p->exist->workers; i++)
-        while ((q = asker_next(&p->exist->asker[i])) != NULL)
+    bool more = false;
+    for (unsigned i = 0; i < p->exist->workers; i++) {
+        struct asker_question *q = NULL;
+        for (unsigned n = 0; n < TURN && (q = asker_next(&p->exist->asker[i])) != NULL; n++)
             take_question(p, q, now);
+        more |= q != NULL;
+    }
+    return more;
 }
 
 /* ── Answers ── */
@@ -320,9 +327,10 @@ static void *work(void *argument)
 {
     struct prober *p = argument;
     while (!atomic_load(&p->exist->stop)) {
-        take_questions(p);
+        bool more = take_questions(p);
         transfer(p);
-        wait_for_something(p, sweep_tick(p, clock_now()));
+        int ms = sweep_tick(p, clock_now());
+        wait_for_something(p, more ? 0 : ms);
         ring_bell_quiet(&p->exist->bell);
     }
     return NULL;
