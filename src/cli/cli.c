@@ -10,6 +10,7 @@ const struct cli_command cli_commands[] = {
     {"serve", serve_main, "answer pull requests (what is done without a subcommand)"},
     {"check-config", check_config_main, "find everything that is wrong with a configuration"},
     {"config", config_main, "print the effective configuration, and where each value comes from"},
+    {"explain", explain_main, "show step by step how a request is answered"},
     {"ranges", ranges_main, "update, look up and show the clouds' address ranges"},
     {"compile", compile_main, "write a snapshot, from which serve starts faster"},
     {NULL, NULL, NULL},

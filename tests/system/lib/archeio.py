@@ -42,7 +42,8 @@ def environment(extra=None):
 
 def run(*args, env=None, stdin=None, timeout=60, cwd=None):
     """A subcommand, run to its end: a CompletedProcess with text. A sanitizer report fails."""
-    done = subprocess.run([binary(), *map(str, args)], input=stdin, capture_output=True, text=True,
+    args = [arg if isinstance(arg, bytes) else str(arg) for arg in args]
+    done = subprocess.run([binary(), *args], input=stdin, capture_output=True, text=True,
                           env=environment(env), timeout=timeout, cwd=cwd, check=False)
     assert "Sanitizer" not in done.stderr and "runtime error:" not in done.stderr, done.stderr
     return done

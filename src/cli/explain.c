@@ -1,0 +1,224 @@
+#include "cli/commands.h"
+#include "cli/explanation.h"
+#include "exist/exist.h"
+#include "ranges/compile.h"
+#include "sys/xalloc.h"
+#include <getopt.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: archeio explain --ip ADDRESS [--method METHOD] [--present | --absent] [--json]\n"
+    "                       [--config FILE] [--snapshot FILE] PATH\n"
+    "\n"
+    "Prints step by step how a request for PATH from ADDRESS is answered: the prefix that holds\n"
+    "the address, the stores that may have the blob with their URLs, and the answer for each\n"
+    "outcome. Unless told what to take for granted, it asks the stores.\n"
+    "\n"
+    "  -i, --ip ADDRESS      the client's address\n"
+    "  -m, --method METHOD   the request's method (default: GET)\n"
+    "  -p, --present         take it that every store has the blob\n"
+    "  -a, --absent          take it that no store has the blob\n"
+    "  -j, --json            one JSON object\n"
+    "  -c, --config FILE     the configuration (default: what ARCHEIO_CONFIG\n"
+    "                        names; else the built-in one)\n"
+    "  -s, --snapshot FILE   policy and ranges from `archeio compile`, as with serve\n"
+    "  -h, --help            this text\n";
+
+enum mode { MODE_HEAD, MODE_PRESENT, MODE_ABSENT };
+
+struct options {
+    const char *address;
+    const char *method;
+    const char *config;
+    const char *snapshot;
+    const char *path;
+    enum mode mode;
+    bool both; /* --present and --absent */
+    bool json;
+};
+
+/* Who is asked, and for how long. */
+struct asker {
+    enum mode mode;
+    int64_t wait;
+};
+
+/* As long as a client waits, so that the answer is that which a client gets. */
+static enum decide_existence ask(void *context, struct trace_candidate *c)
+{
+    const struct asker *asker = context;
+    if (asker->mode != MODE_HEAD)
+        return asker->mode == MODE_PRESENT ? DECIDE_PRESENT : DECIDE_ABSENT;
+    char *url = xalloc_copy(c->location.data, c->location.len);
+    enum exist_state state = exist_head(url, asker->wait, c->detail);
+    free(url);
+    if (state == EXIST_PRESENT)
+        return DECIDE_PRESENT;
+    return state == EXIST_ABSENT ? DECIDE_ABSENT : DECIDE_UNKNOWN;
+}
+
+/* Which of the places is for the network: the most specific, or *best as it was. */
+static void choose(const struct config_place *places, size_t n,
+                   const struct snapshot_network *network, const struct config_place **best)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct config_place *p = &places[i];
+        if ((p->cloud[0] != '\0' && !str_eq(str_from(p->cloud), network->cloud)) ||
+            (p->region[0] != '\0' && !str_eq(str_from(p->region), network->region)))
+            continue;
+        if (*best == NULL || ((*best)->cloud[0] == '\0' && p->cloud[0] != '\0') ||
+            ((*best)->region[0] == '\0' && p->region[0] != '\0'))
+            *best = p;
+    }
+}
+
+/* The entry that counts for the network, as it is written in the configuration (free() it). NULL:
+ * there is none. */
+static char *route_of(const struct config *c, const struct snapshot_network *network)
+{
+    const struct config_place *best = NULL;
+    if (network->blobs_from_upstream)
+        choose(c->upstream.blobs_for, c->upstream.n_blobs_for, network, &best);
+    for (size_t i = 0; i < c->n_stores && !network->blobs_from_upstream; i++)
+        choose(c->stores[i].serves, c->stores[i].n_serves, network, &best);
+    if (best == NULL)
+        return NULL;
+    if (best->cloud[0] == '\0')
+        return xalloc_text("default");
+    return xalloc_format(best->region[0] != '\0' ? "%s/%s" : "%s", best->cloud, best->region);
+}
+
+static void print(const struct options *o, const struct config *c, const struct trace *t)
+{
+    static const char *const taken_from[] = {
+        [MODE_HEAD] = "HEAD", [MODE_PRESENT] = "--present", [MODE_ABSENT] = "--absent"};
+    struct explanation e = {
+        .trace = t,
+        .method = o->method,
+        .existence = taken_from[o->mode],
+        .route = o->snapshot == NULL ? route_of(c, &t->network) : NULL,
+    };
+    if (o->json)
+        explanation_print_json(&e, stdout);
+    else
+        explanation_print(&e, stdout);
+    free(e.route);
+}
+
+static enum decide_method method_of(const char *name)
+{
+    if (strcmp(name, "GET") == 0)
+        return DECIDE_GET;
+    return strcmp(name, "HEAD") == 0 ? DECIDE_HEAD : DECIDE_OTHER;
+}
+
+static bool load_image(const struct options *o, const struct config *c, struct compile_image *image,
+                       struct diag *d)
+{
+    if (o->snapshot != NULL)
+        return compile_read(o->snapshot, image, d);
+    struct ranges *r = ranges_load(c->ranges.directory, d);
+    bool built = compile_snapshot(c, r, image, d);
+    ranges_free(r);
+    return built;
+}
+
+static int explain(const struct options *o, const struct addr *client)
+{
+    struct diag d = {0};
+    struct compile_image image = {.data = NULL};
+    struct config *c = config_load(o->config, environ, &d);
+    bool loaded = c != NULL && load_image(o, c, &image, &d);
+    diag_print(&d, stderr);
+    diag_clear(&d);
+    if (loaded) {
+        struct asker asker = {o->mode, c->existence.wait};
+        struct trace t = {
+            .snapshot = &image.snapshot,
+            .client = *client,
+            .method = method_of(o->method),
+            .target = str_from(o->path),
+        };
+        trace_make(&t, ask, &asker);
+        print(o, c, &t);
+        trace_release(&t);
+    }
+    compile_release(&image);
+    config_free(c);
+    return loaded ? 0 : 1;
+}
+
+/* False: not to be gone on with; *code is then the exit code. */
+static bool read_options(int argc, char **argv, struct options *o, int *code)
+{
+    static const struct option options[] = {{"ip", required_argument, NULL, 'i'},
+                                            {"method", required_argument, NULL, 'm'},
+                                            {"present", no_argument, NULL, 'p'},
+                                            {"absent", no_argument, NULL, 'a'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"config", required_argument, NULL, 'c'},
+                                            {"snapshot", required_argument, NULL, 's'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int c;
+    optind = 0;
+    while ((c = getopt_long(argc, argv, "i:m:pajc:s:h", options, NULL)) != -1) {
+        enum mode mode = c == 'p' ? MODE_PRESENT : MODE_ABSENT;
+        if (c == 'i')
+            o->address = optarg;
+        else if (c == 'm')
+            o->method = optarg;
+        else if (c == 'j')
+            o->json = true;
+        else if (c == 'c')
+            o->config = optarg;
+        else if (c == 's')
+            o->snapshot = optarg;
+        else if (c == 'p' || c == 'a') {
+            o->both = o->both || (o->mode != MODE_HEAD && o->mode != mode);
+            o->mode = mode;
+        } else {
+            fputs(usage, c == 'h' ? stdout : stderr);
+            *code = c == 'h' ? 0 : 2;
+            return false;
+        }
+    }
+    if (optind + 1 == argc)
+        o->path = argv[optind];
+    return true;
+}
+
+/* What is wrong with the options; NULL: nothing. */
+static const char *check_options(const struct options *o, struct addr *client)
+{
+    if (o->address == NULL)
+        return "--ip is missing";
+    if (!addr_parse(str_from(o->address), client))
+        return "--ip: expected an IPv4 or IPv6 address";
+    if (o->both)
+        return "either --present or --absent, not both";
+    if (o->path == NULL)
+        return "expected one PATH, such as /v2/pause/manifests/3.9";
+    if (o->path[0] != '/' && strstr(o->path, "://") == NULL)
+        return "PATH: expected a path that begins with \"/\", or a whole URL";
+    if (strlen(o->path) > DECIDE_TARGET_MAX)
+        return "PATH is too long: serve answers 414";
+    if (o->method[0] == '\0')
+        return "--method: expected a method, such as GET";
+    return NULL;
+}
+
+int explain_main(int argc, char **argv)
+{
+    struct options o = {.method = "GET", .config = getenv("ARCHEIO_CONFIG")};
+    struct addr client;
+    int code;
+    if (!read_options(argc, argv, &o, &code))
+        return code;
+    const char *wrong = check_options(&o, &client);
+    if (wrong == NULL)
+        return explain(&o, &client);
+    fprintf(stderr, "archeio explain: %s\n%s", wrong, usage);
+    return 2;
+}

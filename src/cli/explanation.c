@@ -1,0 +1,191 @@
+#include "cli/explanation.h"
+
+#include "sys/xalloc.h"
+#include <jansson.h>
+#include <stdlib.h>
+
+static const char *existence_name(enum decide_existence e)
+{
+    static const char *const name[] = {
+        [DECIDE_PRESENT] = "present", [DECIDE_ABSENT] = "absent", [DECIDE_UNKNOWN] = "unknown"};
+    return name[e];
+}
+
+/* ── For people ── */
+
+/* Bytes that a terminal would take for something else do not come back. */
+static void put(struct str s, FILE *to)
+{
+    for (size_t i = 0; i < s.len; i++)
+        fputc(s.data[i] >= ' ' && s.data[i] < 0x7f ? s.data[i] : '?', to);
+}
+
+static void print_client(const struct trace *t, FILE *to)
+{
+    char address[ADDR_TEXT_MAX], prefix[PREFIX_TEXT_MAX];
+    fputs("client    ", to);
+    put(str_make(address, addr_format(&t->client, address)), to);
+    if (!t->located) {
+        fputs(", of no known network: no prefix holds it\n", to);
+        return;
+    }
+    fputs(", of ", to);
+    put(t->network.cloud, to);
+    if (t->network.region.len > 0)
+        fputc('/', to);
+    put(t->network.region, to);
+    fputs(", by the prefix ", to);
+    put(str_make(prefix, prefix_format(&t->prefix, prefix)), to);
+    fputc('\n', to);
+}
+
+static void print_route(const struct explanation *e, FILE *to)
+{
+    const struct trace *t = e->trace;
+    fputs("route     ", to);
+    if (e->route != NULL)
+        fprintf(to, "%s: ", e->route);
+    fputs("blobs from ", to);
+    if (!t->network.blobs_from_upstream)
+        for (uint32_t i = 0; i < t->network.n_stores; i++) {
+            put(snapshot_store(t->snapshot, t->network.stores[i]).name, to);
+            fputs(", else ", to);
+        }
+    fputs("the upstream\n", to);
+}
+
+static void print_candidate(const struct explanation *e, size_t i, FILE *to)
+{
+    const struct trace *t = e->trace;
+    const struct trace_candidate *c = &t->candidates[i];
+    bool last = i + 1 == t->n_candidates;
+    fputs("            ", to);
+    put(c->store, to);
+    fputs("\n              ", to);
+    put(c->location, to);
+    fputs("\n              if present: 307 to it; if absent or unknown: ", to);
+    if (last)
+        fputs("R13", to);
+    else
+        put(t->candidates[i + 1].store, to);
+    fprintf(to, "\n              %s: %s", e->existence,
+            c->asked ? existence_name(c->existence) : "not asked");
+    fprintf(to, c->detail[0] != '\0' ? ", %s\n" : "%s\n", c->detail);
+}
+
+static void print_steps(const struct explanation *e, FILE *to)
+{
+    const struct trace *t = e->trace;
+    for (unsigned step = DECIDE_R1; step <= t->answer.step; step++) {
+        fprintf(to, "  %-4s %-4s %s\n", decide_step_name(step),
+                step == t->answer.step ? "yes" : "no", decide_step_text(step));
+        for (size_t i = 0; step == DECIDE_R12 && i < t->n_candidates; i++)
+            print_candidate(e, i, to);
+    }
+    if (t->answer.step == DECIDE_R12) {
+        fprintf(to, "  R13       if no store had it: 307 to\n                 ");
+        put(t->if_nowhere, to);
+        fputc('\n', to);
+    }
+}
+
+void explanation_print(const struct explanation *e, FILE *to)
+{
+    const struct trace *t = e->trace;
+    print_client(t, to);
+    print_route(e, to);
+    fprintf(to, "request   %s ", e->method);
+    put(t->target, to);
+    fputs("\n\n", to);
+    print_steps(e, to);
+    fprintf(to, "\nanswer    %d, step %s\n", t->answer.status, decide_step_name(t->answer.step));
+    if (t->answer.location.len > 0) {
+        fputs("location  ", to);
+        put(t->answer.location, to);
+        fputc('\n', to);
+    }
+    if (t->answer.body.len > 0)
+        fprintf(to, "body      %.*s", (int)t->answer.body.len, t->answer.body.data);
+}
+
+/* ── For programs ── */
+
+/* null for nothing. JSON is UTF-8; a path may hold any byte, which is then written as '?'. */
+static json_t *text(struct str s)
+{
+    if (s.len == 0)
+        return json_null();
+    json_t *value = json_stringn(s.data, s.len);
+    if (value != NULL)
+        return value;
+    char *copy = xalloc_copy(s.data, s.len);
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)copy[i] >= 0x7f)
+            copy[i] = '?';
+    value = json_stringn(copy, s.len);
+    free(copy);
+    return value;
+}
+
+static json_t *outcome(unsigned status, struct str location)
+{
+    return json_pack("{s:i, s:o}", "status", (int)status, "location", text(location));
+}
+
+/* What follows if candidate i does not have the blob: the next one, or step R13's answer. */
+static json_t *otherwise(const struct trace *t, size_t i)
+{
+    if (i + 1 < t->n_candidates)
+        return json_pack("{s:o}", "next", text(t->candidates[i + 1].store));
+    return outcome(307, t->if_nowhere);
+}
+
+static json_t *candidate(const struct trace *t, size_t i)
+{
+    const struct trace_candidate *c = &t->candidates[i];
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "store", text(c->store), "url",
+                     text(c->location), "existence",
+                     text(str_from(c->asked ? existence_name(c->existence) : "")), "detail",
+                     text(str_from(c->detail)), "present", outcome(307, c->location), "absent",
+                     otherwise(t, i), "unknown", otherwise(t, i));
+}
+
+static json_t *steps(const struct trace *t)
+{
+    json_t *list = json_array();
+    for (unsigned step = DECIDE_R1; step <= t->answer.step; step++) {
+        json_t *item = json_pack("{s:s, s:s, s:b}", "step", decide_step_name(step), "if",
+                                 decide_step_text(step), "applies", step == t->answer.step);
+        json_t *candidates = json_array();
+        for (size_t i = 0; step == DECIDE_R12 && i < t->n_candidates; i++)
+            json_array_append_new(candidates, candidate(t, i));
+        if (step == DECIDE_R12)
+            json_object_set(item, "candidates", candidates);
+        json_decref(candidates);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+void explanation_print_json(const struct explanation *e, FILE *to)
+{
+    const struct trace *t = e->trace;
+    const struct decide_answer *a = &t->answer;
+    char address[ADDR_TEXT_MAX], prefix[PREFIX_TEXT_MAX];
+    size_t prefix_len = t->located ? prefix_format(&t->prefix, prefix) : 0;
+    struct str store = STR("");
+    if (a->store != DECIDE_NO_STORE)
+        store = snapshot_store(t->snapshot, a->store).name;
+    json_t *object =
+        json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
+                  (int)a->status, "location", text(a->location), "step", decide_step_name(a->step),
+                  "reason", decide_step_text(a->step), "cloud", text(t->network.cloud), "region",
+                  text(t->network.region), "store", text(store), "client",
+                  text(str_make(address, addr_format(&t->client, address))), "prefix",
+                  text(str_make(prefix, prefix_len)), "route",
+                  text(str_from(e->route != NULL ? e->route : "")), "method",
+                  text(str_from(e->method)), "path", text(t->target), "steps", steps(t));
+    json_dumpf(object, to, JSON_INDENT(2));
+    fputc('\n', to);
+    json_decref(object);
+}

@@ -1,0 +1,23 @@
+/*
+ * What `archeio explain` prints: a trace, for people and for programs.
+ */
+#ifndef CLI_EXPLANATION_H
+#define CLI_EXPLANATION_H
+
+#include "cli/trace.h"
+#include <stdio.h>
+
+struct explanation {
+    const struct trace *trace;
+    const char *method;    /* as given */
+    const char *existence; /* where existence was taken from: "HEAD", "--present", "--absent" */
+    char *route; /* the entry of `serves` or `blobs_for` that counts for the client; NULL: none, or
+                    not known */
+};
+
+void explanation_print(const struct explanation *e, FILE *to);
+
+/* One JSON object; docs/operations.md says what is in it. */
+void explanation_print_json(const struct explanation *e, FILE *to);
+
+#endif

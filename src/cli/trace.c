@@ -1,0 +1,72 @@
+#include "cli/trace.h"
+
+#include "sys/xalloc.h"
+#include <stdlib.h>
+
+/* Begins the decision in a buffer and answers the first `absent` questions with "absent". */
+static enum decide_next replay(const struct trace *t, char *buffer, size_t absent,
+                               struct decision *d)
+{
+    const struct decide_request request = {
+        .method = t->method,
+        .target = t->target,
+        .buffer = buffer,
+        .size = DECIDE_BUFFER_SIZE(t->snapshot, t->target.len),
+    };
+    enum decide_next next = decide_begin(t->snapshot, &request, &t->client, d);
+    while (next == DECIDE_ASK && absent-- > 0)
+        next = decide_resume(d, DECIDE_ABSENT);
+    return next;
+}
+
+/* A buffer for the decision itself, one for the case that nobody has the blob, and one for every
+ * candidate, whose Locations the trace keeps. */
+static char *buffer(const struct trace *t, size_t i)
+{
+    return t->memory + i * DECIDE_BUFFER_SIZE(t->snapshot, t->target.len);
+}
+
+static void list_candidates(struct trace *t)
+{
+    struct decision d;
+    size_t n = 0;
+    for (enum decide_next next = replay(t, buffer(t, 1), 0, &d); next == DECIDE_ASK; n++) {
+        t->candidates[n].store = snapshot_store(t->snapshot, d.ask_store).name;
+        next = decide_resume(&d, DECIDE_ABSENT);
+    }
+    t->n_candidates = n;
+    t->if_nowhere = d.answer.location;
+    for (size_t i = 0; i < n; i++) {
+        replay(t, buffer(t, 2 + i), i, &d);
+        decide_resume(&d, DECIDE_PRESENT);
+        t->candidates[i].location = d.answer.location;
+    }
+}
+
+void trace_make(struct trace *t, trace_asker *ask, void *context)
+{
+    uint32_t network = lpm_match(&t->snapshot->table, &t->client, &t->prefix);
+    t->located = network != LPM_NONE;
+    t->network = snapshot_network(t->snapshot, snapshot_locate(t->snapshot, &t->client));
+    t->candidates = xalloc_zero(t->network.n_stores + 1, sizeof(*t->candidates));
+    t->memory =
+        xalloc_zero(t->network.n_stores + 2, DECIDE_BUFFER_SIZE(t->snapshot, t->target.len));
+    list_candidates(t);
+
+    struct decision d;
+    struct trace_candidate *c = t->candidates;
+    for (enum decide_next next = replay(t, buffer(t, 0), 0, &d); next == DECIDE_ASK; c++) {
+        c->asked = true;
+        c->existence = ask(context, c);
+        next = decide_resume(&d, c->existence);
+    }
+    t->answer = d.answer;
+}
+
+void trace_release(struct trace *t)
+{
+    free(t->candidates);
+    free(t->memory);
+    t->candidates = NULL;
+    t->memory = NULL;
+}

@@ -1,0 +1,42 @@
+/*
+ * A decision taken step by step, with what every other outcome would have been: for `archeio
+ * explain`.
+ */
+#ifndef CLI_TRACE_H
+#define CLI_TRACE_H
+
+#include <archeio/decide.h>
+
+/* A store that the decision may send the client to, in the order of asking (step R12). */
+struct trace_candidate {
+    struct str store;
+    struct str location; /* the blob there */
+    bool asked;          /* the decision came to it; then: */
+    enum decide_existence existence;
+    char detail[256]; /* why it is unknown; empty otherwise */
+};
+
+struct trace {
+    const struct snapshot *snapshot;
+    struct addr client;
+    enum decide_method method;
+    struct str target;
+    bool located; /* a prefix holds the client; then: */
+    struct prefix prefix;
+    struct snapshot_network network;
+    struct decide_answer answer;
+    struct trace_candidate *candidates;
+    size_t n_candidates;   /* 0: nothing is asked for */
+    struct str if_nowhere; /* where the client is sent if no candidate has the blob (step R13) */
+    char *memory;          /* private: the Locations */
+};
+
+/* Says whether the candidate's store has the blob, and why that is unknown. */
+typedef enum decide_existence trace_asker(void *context, struct trace_candidate *candidate);
+
+/* Takes the decision for t's snapshot, client, method and target, which must outlive the trace;
+ * the rest of *t is overwritten, and released by trace_release(). */
+void trace_make(struct trace *t, trace_asker *ask, void *context);
+void trace_release(struct trace *t);
+
+#endif

@@ -1,0 +1,94 @@
+"""The golden table (tests/golden): its rows, and a running site that they are about."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import http
+from .archeio import Archeio, to_yaml
+from .nginx import Nginx
+from .ports import free_port
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+
+
+@dataclass(frozen=True)
+class Row:
+    line: int
+    step: str
+    method: str
+    client: str  # "-": unknown
+    target: str
+    status: int
+    location: str  # "-": none
+
+
+def table(name, columns):
+    with open(GOLDEN / name, encoding="latin-1", newline="\n") as f:
+        for number, line in enumerate(f, 1):
+            if line[0] in "#\n":
+                continue
+            cells = line.rstrip("\n").split("\t")
+            assert len(cells) == columns, f"{name}:{number}: {len(cells)} columns, not {columns}"
+            yield number, cells
+
+
+def rows():
+    return [Row(n, c[0], c[1], c[2], c[3], int(c[4]), c[5]) for n, c in table("requests.tsv", 6)]
+
+
+class Stores(Nginx):
+    """A bucket per store of site.yaml, with the blobs that blobs.tsv gives it."""
+
+    def __init__(self, directory, names):
+        self.port = {name: free_port() for name in names}
+        blobs = [cells for _, cells in table("blobs.tsv", 4)]
+        blocks = [self._server(name, blobs) for name in names]
+        super().__init__(directory, list(self.port.values()), "\n".join(blocks))
+
+    def _server(self, name, blobs):
+        answers = []
+        for _, digest, present, broken in blobs:
+            status = 200 if name in present.split(",") else 500 if name in broken.split(",") else 404
+            answers.append(f"location = /containers/images/{digest} {{ return {status}; }}")
+        return (f"    server {{ listen 127.0.0.1:{self.port[name]};\n        "
+                + "\n        ".join(answers) + "\n        location / { return 404; } }")
+
+
+class GoldenSite:
+    def __init__(self, directory):
+        text = (GOLDEN / "site.yaml").read_text(encoding="utf-8")
+        names = re.findall(r"http://([a-z0-9]+)\.store\.test$", text, re.M)
+        assert names, "site.yaml has no store at http://NAME.store.test"
+        self.stores = Stores(directory / "stores", names)
+        port, admin = free_port(), free_port()
+        own = to_yaml({
+            "server": {"listen": [f"127.0.0.1:{port}"], "admin": f"127.0.0.1:{admin}",
+                       "client_address": "google-lb"},
+            "ranges": {"directory": str(GOLDEN / "ranges"), "refresh": "0s"},
+            "existence": {"wait": "10s", "error_ttl": "10m"},
+            "log": {"access": str(directory / "archeio" / "access.log")},
+        })
+        self.archeio = Archeio(directory / "archeio", self.real(text) + own + "\n", port=port,
+                               admin=admin)
+
+    def real(self, text):
+        """With the stores' real addresses in the place of http://NAME.store.test."""
+        return re.sub(r"http://([a-z0-9]+)\.store\.test",
+                      lambda m: f"http://127.0.0.1:{self.stores.port[m[1]]}", text)
+
+    def ask(self, row, method):
+        host = f"127.0.0.1:{self.archeio.port}"
+        client = "unknown" if row.client == "-" else row.client
+        data = self.archeio.exchange(
+            (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
+             f"X-Forwarded-For: {client}, 130.211.0.1\r\nConnection: close\r\n\r\n"
+             ).encode("latin-1"))
+        answers = http.parse_answers(data, [method])
+        return answers[0] if len(answers) == 1 else http.Answer(0, {"location": data[:200]})
+
+    def stop(self):
+        try:
+            self.archeio.stop()
+        finally:
+            self.stores.stop()
