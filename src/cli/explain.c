@@ -192,13 +192,13 @@ static bool read_options(int argc, char **argv, struct options *o, int *code)
 /* What is wrong with the options; NULL: nothing. */
 static const char *check_options(const struct options *o, struct addr *client)
 {
-    if (o->address == NULL)
+    if (o->address[0] == '\0')
         return "--ip is missing";
     if (!addr_parse(str_from(o->address), client))
         return "--ip: expected an IPv4 or IPv6 address";
     if (o->both)
         return "either --present or --absent, not both";
-    if (o->path == NULL)
+    if (o->path[0] == '\0')
         return "expected one PATH, such as /v2/pause/manifests/3.9";
     if (o->path[0] != '/' && strstr(o->path, "://") == NULL)
         return "PATH: expected a path that begins with \"/\", or a whole URL";
@@ -211,7 +211,8 @@ static const char *check_options(const struct options *o, struct addr *client)
 
 int explain_main(int argc, char **argv)
 {
-    struct options o = {.method = "GET", .config = getenv("ARCHEIO_CONFIG")};
+    struct options o = {
+        .address = "", .path = "", .method = "GET", .config = getenv("ARCHEIO_CONFIG")};
     struct addr client;
     int code;
     if (!read_options(argc, argv, &o, &code))
