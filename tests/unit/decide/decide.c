@@ -158,7 +158,7 @@ static void test_every_step_has_a_name_and_a_text(void **state)
 {
     (void)state;
     for (int s = DECIDE_R1; s < DECIDE_STEPS; s++) {
-        char want[8];
+        char want[16];
         snprintf(want, sizeof(want), "R%d", s);
         assert_string_equal(decide_step_name((enum decide_step)s), want);
         assert_true(strlen(decide_step_text((enum decide_step)s)) > 3);
