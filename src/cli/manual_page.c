@@ -1,6 +1,7 @@
 #include "cli/manual_page.h"
 
 #include "cli/cli.h"
+#include "config/manual.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,7 @@ static void put_environment(FILE *to)
 
 void manual_page_write(FILE *to)
 {
-    fputs(".Dd $Mdocdate$\n"
+    fputs(".Dd " MANUAL_DATE "\n"
           ".Dt ARCHEIO 1\n"
           ".Os\n"
           ".Sh NAME\n"

@@ -245,7 +245,7 @@ static void settings_end(FILE *to)
 
 void manual_settings(FILE *to)
 {
-    fputs(".Dd $Mdocdate$\n"
+    fputs(".Dd " MANUAL_DATE "\n"
           ".Dt ARCHEIO.YAML 5\n"
           ".Os\n"
           ".Sh NAME\n"

@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 
+/* Of the manual pages: of the last change to what they say. */
+#define MANUAL_DATE "November 21, 2026"
+
 /* Every setting with its default, as comments: a file to begin with. */
 void manual_sample(FILE *to);
 
