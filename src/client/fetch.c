@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* One fetch on its way. */
 struct job {
@@ -72,17 +73,29 @@ static int progress(void *context, curl_off_t download_total, curl_off_t downloa
 
 /* ── The request ── */
 
-static bool add_header(struct job *j, const char *name, const char *value)
+/* A condition that finds no room is left out: it only saves a download. */
+static void add_header(struct job *j, const char *name, const char *value)
 {
     char line[320];
     int n = snprintf(line, sizeof(line), "%s: %s", name, value);
     if (n < 0 || (size_t)n >= sizeof(line))
-        return false;
+        return;
     struct curl_slist *grown = j->curl->slist_append(j->headers, line);
-    if (grown == NULL)
-        return false;
-    j->headers = grown;
-    return true;
+    if (grown != NULL)
+        j->headers = grown;
+}
+
+/* Not by CURLOPT_TIMECONDITION: libcurl would then judge the answer's Last-Modified itself and drop
+ * the body of a file that changed under the same date, which an ETag tells apart (RFC 9110 section
+ * 13.2.2: the server goes by If-None-Match where it has both). */
+static void add_date(struct job *j, int64_t unix_seconds)
+{
+    char text[40];
+    struct tm t;
+    time_t seconds = (time_t)unix_seconds;
+    if (gmtime_r(&seconds, &t) != NULL &&
+        strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &t) > 0)
+        add_header(j, "If-Modified-Since", text);
 }
 
 static void set_options(struct job *j)
@@ -100,12 +113,12 @@ static void set_options(struct job *j)
         curl->easy_setopt(j->easy, CURLOPT_XFERINFOFUNCTION, progress);
         curl->easy_setopt(j->easy, CURLOPT_XFERINFODATA, j);
     }
-    if (r->etag != NULL && add_header(j, "If-None-Match", r->etag))
+    if (r->etag != NULL)
+        add_header(j, "If-None-Match", r->etag);
+    if (r->modified_since != 0)
+        add_date(j, r->modified_since);
+    if (j->headers != NULL)
         curl->easy_setopt(j->easy, CURLOPT_HTTPHEADER, j->headers);
-    if (r->modified_since != 0) {
-        curl->easy_setopt(j->easy, CURLOPT_TIMECONDITION, (long)CURL_TIMECOND_IFMODSINCE);
-        curl->easy_setopt(j->easy, CURLOPT_TIMEVALUE_LARGE, (curl_off_t)r->modified_since);
-    }
 }
 
 /* ── The response ── */
