@@ -77,12 +77,12 @@ class GoldenSite:
         return re.sub(r"http://([a-z0-9]+)\.store\.test",
                       lambda m: f"http://127.0.0.1:{self.stores.port[m[1]]}", text)
 
-    def ask(self, row, method):
+    def ask(self, row, method, agent=""):
         host = f"127.0.0.1:{self.archeio.port}"
         client = "unknown" if row.client == "-" else row.client
         data = self.archeio.exchange(
             (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
-             f"X-Forwarded-For: {client}, 130.211.0.1\r\nConnection: close\r\n\r\n"
+             f"X-Forwarded-For: {client}, 130.211.0.1\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n"
              ).encode("latin-1"))
         answers = http.parse_answers(data, [method])
         return answers[0] if len(answers) == 1 else http.Answer(0, {"location": data[:200]})
