@@ -265,6 +265,29 @@ static void test_more_prefixes_than_a_table_takes(void **state)
     assert_int_equal(policy_scratch_size(&p), SIZE_MAX);
 }
 
+/* Prefixes that share nothing make the largest tables. */
+static void test_an_image_larger_than_a_file_may_be_is_refused(void **state)
+{
+    (void)state;
+    struct policy p = small();
+    struct policy_range *ranges = calloc(LPM_PREFIXES_MAX, sizeof(*ranges));
+    uint64_t bits = 1;
+    for (size_t i = 0; i < LPM_PREFIXES_MAX; i++) {
+        struct prefix *to = &ranges[i].prefix;
+        *to = (struct prefix){.addr = {.family = ADDR_V6}, .bits = 128};
+        for (size_t k = 0; k < sizeof(to->addr.bytes); k++) {
+            bits = bits * UINT64_C(6364136223846793005) + 1442695040888963407U;
+            to->addr.bytes[k] = (uint8_t)(bits >> 56);
+        }
+    }
+    p.places = &aws;
+    p.n_places = 1;
+    p.ranges = ranges;
+    p.n_ranges = LPM_PREFIXES_MAX;
+    check_refused(&p, "it would be larger than 1 GiB");
+    free(ranges);
+}
+
 static void test_prefix_with_host_bits_is_not_built(void **state)
 {
     (void)state;
@@ -293,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_sources_are_kept),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
         cmocka_unit_test(test_more_prefixes_than_a_table_takes),
+        cmocka_unit_test(test_an_image_larger_than_a_file_may_be_is_refused),
         cmocka_unit_test(test_prefix_with_host_bits_is_not_built),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
