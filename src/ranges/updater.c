@@ -260,6 +260,8 @@ static int start_thread(struct updater *u)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int error = pthread_create(&u->thread, NULL, run, u);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (error == 0)
+        pthread_setname_np(u->thread, "ranges");
     return error;
 }
 

@@ -266,6 +266,8 @@ static int start_thread(struct access_log *log)
     pthread_attr_setstacksize(&attr, STACK);
     int error = pthread_create(&log->thread, &attr, work, log);
     pthread_attr_destroy(&attr);
+    if (error == 0)
+        pthread_setname_np(log->thread, "access-log");
     return error;
 }
 

@@ -4,6 +4,7 @@
 #include "sys/log.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -188,9 +189,14 @@ bool worker_start(struct worker *w, int cpu)
     }
     w->started = pthread_create(&w->thread, &attr, work, w) == 0;
     pthread_attr_destroy(&attr);
-    if (!w->started)
+    if (!w->started) {
         log_error("worker %u cannot start: no thread to be had", w->number);
-    return w->started;
+        return false;
+    }
+    char name[16]; /* as long as the kernel lets it be */
+    snprintf(name, sizeof(name), "worker-%u", w->number % 100000);
+    pthread_setname_np(w->thread, name);
+    return true;
 }
 
 void worker_close(struct worker *w)

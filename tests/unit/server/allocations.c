@@ -1,0 +1,308 @@
+/*
+ * No allocation per request: the whole server in the test's own process, every allocation of its
+ * workers and of the access log's thread counted, whoever makes it.
+ */
+#include "server/server.h"
+
+#include "httpd.h"
+
+#include "check.h"
+
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+#define WARM 50
+#define REQUESTS 2000
+
+static atomic_long counted;
+
+/* Whether the calling thread is one that serves requests, by its name. */
+static bool is_counted(void)
+{
+    char name[16] = "";
+    prctl(PR_GET_NAME, name);
+    return strncmp(name, "worker-", 7) == 0 || strcmp(name, "access-log") == 0;
+}
+
+static void count(void)
+{
+    if (is_counted())
+        atomic_fetch_add(&counted, 1);
+}
+
+/* ── Every allocation of the process: through a sanitizer's hook, or instead of the C library's ──
+ */
+
+#if defined(__has_feature)
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    HAS_FEATURE(address_sanitizer) || HAS_FEATURE(thread_sanitizer)
+/* As in sanitizer/allocator_interface.h, which not every compiler's package has. */
+int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t),
+                                              void (*released)(const volatile void *));
+
+static void allocated(const volatile void *at, size_t size)
+{
+    (void)at;
+    (void)size;
+    count();
+}
+
+static void released(const volatile void *at)
+{
+    (void)at;
+}
+
+static void begin_counting(void)
+{
+    assert_int_not_equal(__sanitizer_install_malloc_and_free_hooks(allocated, released), 0);
+}
+#else
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *at, size_t size);
+void *__libc_memalign(size_t align, size_t size);
+
+void *malloc(size_t size)
+{
+    count();
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    count();
+    return __libc_calloc(n, size);
+}
+
+void *realloc(void *at, size_t size)
+{
+    count();
+    return __libc_realloc(at, size);
+}
+
+void *aligned_alloc(size_t align, size_t size)
+{
+    count();
+    return __libc_memalign(align, size);
+}
+
+static void begin_counting(void)
+{
+}
+#endif
+
+/* ── The server ── */
+
+struct served {
+    struct server_update start;
+    struct httpd *store;
+    int port;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool started;
+};
+
+static enum httpd_action has_everything(struct httpd *server, struct httpd_request *r)
+{
+    (void)server;
+    return httpd_status(r, 200);
+}
+
+static void started(void *context, const char *admin)
+{
+    struct served *s = context;
+    (void)admin;
+    pthread_mutex_lock(&s->lock);
+    s->started = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *run(void *argument)
+{
+    struct served *s = argument;
+    const struct server_hooks hooks = {.context = s, .updates_fd = -1, .started = started};
+    return (void *)(intptr_t)server_run(&s->start, &hooks);
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
+static void serve(struct served *s, const char *log)
+{
+    static const char ranges[] = "192.0.2.0/24 aws eu-west-3\n198.51.100.0/24 gcp west\n";
+    char text[1024], *const environment[] = {NULL};
+    struct diag d = {0};
+    memset(s, 0, sizeof(*s));
+    s->store = httpd_start(has_everything, NULL);
+    s->port = free_port();
+    int n = snprintf(text, sizeof(text),
+                     "server: {listen: [\"127.0.0.1:%d\"], admin: \"\", workers: 1}\n"
+                     "log: {access: \"%s\"}\n"
+                     "upstream: {endpoint: \"https://upstream.test\", blobs_for: [gcp]}\n"
+                     "stores:\n  - {name: eu, url: \"%s\", serves: [aws/eu-west-3]}\n",
+                     s->port, log, s->store->url);
+    s->start.config = config_parse("test", text, (size_t)n, environment, &d);
+    assert_non_null(s->start.config);
+    struct ranges *r = ranges_parse("own.txt", ranges, strlen(ranges), &d);
+    assert_non_null(r);
+    assert_true(compile_snapshot(s->start.config, r, &s->start.image, &d));
+    ranges_free(r);
+    diag_clear(&d);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    pthread_create(&s->thread, NULL, run, s);
+    pthread_mutex_lock(&s->lock);
+    while (!s->started)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void stop(struct served *s)
+{
+    void *code;
+    kill(getpid(), SIGTERM);
+    pthread_join(s->thread, &code);
+    assert_null(code);
+    httpd_stop(s->store);
+}
+
+/* ── The client ── */
+
+static const struct {
+    const char *what;
+    const char *head;
+    const char *answer; /* stands in it */
+} request[] = {
+    {"manifest", "GET /v2/app/manifests/1 HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1",
+     "Location: https://upstream.test/v2/app/manifests/1"},
+    {"blob that is present",
+     "GET /v2/app/blobs/sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef "
+     "HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1",
+     "/containers/images/sha256:0123"},
+    {"blob of a network whose blobs stay at the upstream",
+     "HEAD /v2/app/blobs/sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef "
+     "HTTP/1.1\r\nX-Forwarded-For: 198.51.100.1, 10.0.0.1",
+     "Location: https://upstream.test/v2/app/blobs/"},
+    {"version check", "GET /v2/ HTTP/1.1", "HTTP/1.1 200"},
+    {"escapes", "GET /v2/a%2eb/manifests/1?x=y HTTP/1.1", "/v2/a.b/manifests/1?x=y"},
+    {"what is not there", "GET /nothing HTTP/1.1", "HTTP/1.1 404"},
+    {"bad digest", "GET /v2/a/blobs/sha256:1 HTTP/1.1", "DIGEST_INVALID"},
+    {"another method", "POST /v2/ HTTP/1.1", "HTTP/1.1 405"},
+};
+
+static int connect_to(int port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    return fd;
+}
+
+/* A request cut in two, so that its beginning has to be held, and its whole answer. */
+static void exchange(int fd, size_t i)
+{
+    char text[4096];
+    size_t got = 0, want = SIZE_MAX;
+    int n =
+        snprintf(text, sizeof(text), "%s\r\nHost: x\r\nUser-Agent: test\r\n\r\n", request[i].head);
+    assert_int_equal(send(fd, text, 20, 0), 20);
+    assert_int_equal(send(fd, text + 20, (size_t)n - 20, 0), n - 20);
+    while (got < want) {
+        ssize_t more = recv(fd, text + got, sizeof(text) - 1 - got, 0);
+        if (more <= 0)
+            fail_msg("%s: the connection ended behind \"%.*s\"", request[i].what, (int)got, text);
+        got += (size_t)more;
+        text[got] = '\0';
+        const char *end = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
+        if (end != NULL && length != NULL)
+            want = (size_t)(end + 4 - text) +
+                   (strncmp(request[i].head, "HEAD", 4) == 0 ? 0 : strtoul(length + 16, NULL, 10));
+    }
+    assert_non_null(strstr(text, request[i].answer));
+}
+
+static void check_no_allocation(const char *log)
+{
+    struct served s;
+    serve(&s, log);
+    int fd = connect_to(s.port);
+    for (int k = 0; k < WARM; k++)
+        for (size_t i = 0; i < N(request); i++)
+            exchange(fd, i);
+    for (size_t i = 0; i < N(request); i++) {
+        long before = atomic_load(&counted);
+        for (int k = 0; k < REQUESTS; k++)
+            exchange(fd, i);
+        long allocations = atomic_load(&counted) - before;
+        if (allocations != 0)
+            fail_msg("%s: %ld allocations for %d requests", request[i].what, allocations, REQUESTS);
+    }
+    close(fd);
+    stop(&s);
+}
+
+static void *allocate(void *name)
+{
+    prctl(PR_SET_NAME, name);
+    void *volatile memory = malloc(100);
+    free(memory);
+    return NULL;
+}
+
+static void test_an_allocation_of_a_worker_is_counted_and_of_others_not(void **state)
+{
+    (void)state;
+    char worker[] = "worker-7", other[] = "prober";
+    pthread_t thread;
+    long before = atomic_load(&counted);
+    pthread_create(&thread, NULL, allocate, other);
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&counted), before);
+    pthread_create(&thread, NULL, allocate, worker);
+    pthread_join(thread, NULL);
+    assert_true(atomic_load(&counted) > before);
+}
+
+static void test_a_request_allocates_nothing(void **state)
+{
+    (void)state;
+    check_no_allocation("off");
+}
+
+static void test_a_request_that_is_logged_allocates_nothing(void **state)
+{
+    (void)state;
+    check_no_allocation("/dev/null");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_allocation_of_a_worker_is_counted_and_of_others_not),
+        cmocka_unit_test(test_a_request_allocates_nothing),
+        cmocka_unit_test(test_a_request_that_is_logged_allocates_nothing),
+    };
+    server_block_signals();
+    begin_counting();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
