@@ -98,19 +98,31 @@ static void run_tasks(struct loop *l)
     }
 }
 
+/* How long nothing has to be done that no descriptor announces. */
+static int wait_time(const struct loop *l, int most_ms)
+{
+    if (l->tasks != NULL)
+        return 0;
+    int64_t most = (int64_t)most_ms * CLOCK_MS;
+    if (l->resting != NULL && most > REST_MS * CLOCK_MS)
+        most = REST_MS * CLOCK_MS;
+    int64_t next = wheel_next(&l->wheel);
+    if (next < l->now + most)
+        most = next > l->now ? next - l->now : 0;
+    return (int)((most + CLOCK_MS - 1) / CLOCK_MS);
+}
+
 void loop_turn(struct loop *l, int wait_ms)
 {
     struct epoll_event event[BATCH];
-    if (l->resting != NULL && wait_ms > REST_MS)
-        wait_ms = REST_MS;
-    int n = epoll_wait(l->epoll, event, BATCH, l->tasks != NULL ? 0 : wait_ms);
+    int n = epoll_wait(l->epoll, event, BATCH, wait_time(l, wait_ms));
     l->now = clock_now();
     for (int i = 0; i < n; i++) {
         struct loop_source *source = event[i].data.ptr;
         assert(source->magic == SOURCE_MAGIC);
         source->ready(source, event[i].events);
     }
-    if (l->now / WHEEL_TICK > l->wheel.tick) {
+    if (l->now / WHEEL_TICK >= l->wheel.tick) {
         struct wheel_timer *timer;
         while ((timer = wheel_expire(&l->wheel, l->now)) != NULL)
             l->expired(timer);

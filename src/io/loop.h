@@ -59,7 +59,8 @@ void loop_rest(struct loop *l, struct loop_source *source);
 
 void loop_defer(struct loop *l, struct loop_task *task);
 
-/* Waits for something to happen, at most wait_ms, and does what is to be done. */
+/* Waits for something to happen, at most wait_ms or to the next timer, and does what is to be done.
+ */
 void loop_turn(struct loop *l, int wait_ms);
 
 #endif

@@ -20,7 +20,8 @@ struct wheel_timer {
 
 struct wheel {
     struct wheel_timer *slot[WHEEL_SLOTS];
-    int64_t tick; /* all before it have been looked at */
+    uint64_t occupied[WHEEL_SLOTS / 64]; /* a bit per slot */
+    int64_t tick;                        /* all before it have been looked at */
     uint64_t queued;
 };
 
@@ -32,5 +33,9 @@ void wheel_cancel(struct wheel *w, struct wheel_timer *t);
 
 /* A timer whose deadline has passed, no longer set; NULL when there is none left. */
 struct wheel_timer *wheel_expire(struct wheel *w, int64_t now);
+
+/* When wheel_expire() has something to look at (nanoseconds): a timer's deadline, or sooner where
+ * that was moved or is far away. INT64_MAX: nothing is queued. */
+int64_t wheel_next(const struct wheel *w);
 
 #endif

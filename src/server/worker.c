@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define STACK (256 * 1024)
-#define WAIT_MS 100 /* that long a timer may be late */
 #define IDLE_MS 60000
 #define SMALL_MAX 32768 /* buffers: reserved addresses, not memory */
 #define LARGE_MAX 2048
@@ -104,16 +103,11 @@ static void follow_phase(struct worker *w)
 
 /* ── The thread ── */
 
-static int wait_time(const struct worker *w)
-{
-    return w->loop.wheel.queued > 0 ? WAIT_MS : IDLE_MS;
-}
-
 static void *work(void *argument)
 {
     struct worker *w = argument;
     while (w->phase < WORKER_DRAIN || w->conn != NULL) {
-        loop_turn(&w->loop, wait_time(w));
+        loop_turn(&w->loop, IDLE_MS);
         if (w->ring != NULL)
             access_publish(w->ring);
         use_generation(w);

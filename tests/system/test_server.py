@@ -1,15 +1,18 @@
 """The server as such: connections, signals, reloads, listeners, metrics, the access log."""
 
 import os
+import re
 import signal
 import socket
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from lib import http
-from lib.archeio import Archeio
+from lib.archeio import Archeio, binary, environment
 from lib.ports import free_port, wait_until
 
 MANIFEST = "/v2/pause/manifests/3.10"
@@ -108,6 +111,31 @@ def test_a_connection_is_kept(archeio):
             head, rest = read_answer(sock)
             assert head.startswith(b"HTTP/1.1 307 ") and b"Connection" not in head and not rest
     assert server.metric("archeio_requests_total", step="R9") == 50
+
+
+def wakings(pid):
+    """How often the workers have gone to sleep."""
+    count = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text().startswith("worker-"):
+            status = (task / "status").read_text()
+            count += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
+    return count
+
+
+def test_idle_connections_wake_nobody(archeio):
+    server = archeio({})
+    socks = [http.connect(server.port) for _ in range(20)]
+    for sock in socks:
+        sock.sendall(GET)
+        read_answer(sock)
+    time.sleep(0.5)  # what the requests set off is over by then
+    before = wakings(server.pid)
+    assert before > 0
+    time.sleep(2)
+    assert wakings(server.pid) - before <= 1
+    for sock in socks:
+        sock.close()
 
 
 def test_a_thousand_pipelined_requests_are_answered_in_order(archeio):
@@ -323,6 +351,16 @@ def test_a_busy_port_is_one_clear_line(archeio, tmp_path):
     code, lines = ended(tmp_path / "second", {}, port=server.port)
     assert code == 1 and len(lines) == 1
     assert f"127.0.0.1:{server.port}" in lines[0] and "another program" in lines[0]
+
+
+def test_a_privileged_port_is_one_clear_line(tmp_path):
+    # Root without the right to it is refused like anybody else.
+    unable = ["setpriv", "--bounding-set=-net_bind_service"] if os.geteuid() == 0 else []
+    done = subprocess.run([*unable, binary(), "serve"], capture_output=True, text=True, timeout=20,
+                          env=environment({"PORT": "80", "ARCHEIO_RANGES": str(tmp_path)}))
+    lines = [line for line in done.stderr.splitlines() if "error" in line]
+    assert done.returncode == 1 and len(lines) == 1
+    assert '"[::]:80"' in lines[0] and "1024" in lines[0]
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:8080"])

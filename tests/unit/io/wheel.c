@@ -75,6 +75,58 @@ static void a_cancelled_timer_never_expires_and_its_neighbours_do(void **state)
     assert_int_equal(w.queued, 0);
 }
 
+/* Sleeps from one wheel_next() to the next until t expires; counts how often it woke. */
+static int64_t sleep_until(struct wheel *w, const struct wheel_timer *t, int *woken)
+{
+    for (;;) {
+        int64_t now = wheel_next(w);
+        struct wheel_timer *expired;
+        assert_int_not_equal(now, INT64_MAX);
+        (*woken)++;
+        while ((expired = wheel_expire(w, now)) != NULL)
+            if (expired == t)
+                return now;
+    }
+}
+
+static void a_thread_that_sleeps_until_the_next_timer_is_in_time_and_seldom_wakes(void **state)
+{
+    (void)state;
+    static const int64_t deadline[] = {0, 1, 99, 100, 101, 6399, 6400, 51100, 51200, 620000};
+    for (size_t i = 0; i < sizeof(deadline) / sizeof(deadline[0]); i++)
+        for (int64_t begun = 0; begun < 60 * SECOND; begun += 7 * SECOND / 3) {
+            struct wheel w;
+            wheel_init(&w, begun);
+            struct wheel_timer t = {0};
+            int64_t due = begun + deadline[i] * (SECOND / 1000);
+            int woken = 0;
+            wheel_set(&w, &t, due);
+            assert_in_range(sleep_until(&w, &t, &woken), due, due + 2 * WHEEL_TICK);
+            assert_in_range(woken, 1, 2 + deadline[i] / 50000);
+            assert_int_equal(wheel_next(&w), INT64_MAX);
+        }
+}
+
+static void a_timer_that_was_moved_or_cancelled_wakes_nobody_twice(void **state)
+{
+    (void)state;
+    struct wheel w;
+    wheel_init(&w, 0);
+    struct wheel_timer t = {0}, other = {0};
+    wheel_set(&w, &t, SECOND);
+    wheel_set(&w, &other, SECOND);
+    wheel_cancel(&w, &t);
+    assert_in_range(wheel_next(&w), SECOND, SECOND + 2 * WHEEL_TICK);
+    wheel_cancel(&w, &other);
+    assert_int_equal(wheel_next(&w), INT64_MAX);
+    wheel_set(&w, &t, SECOND);
+    for (int64_t at = 0; at < SECOND; at += WHEEL_TICK)
+        wheel_set(&w, &t, at + 30 * SECOND);
+    int woken = 0;
+    assert_in_range(sleep_until(&w, &t, &woken), 30 * SECOND, 32 * SECOND);
+    assert_in_range(woken, 1, 3);
+}
+
 static void a_clock_that_jumps_misses_no_timer(void **state)
 {
     (void)state;
@@ -107,6 +159,8 @@ int main(void)
         cmocka_unit_test(a_deadline_beyond_the_wheel_is_kept),
         cmocka_unit_test(a_deadline_moves_away_and_nearer),
         cmocka_unit_test(a_cancelled_timer_never_expires_and_its_neighbours_do),
+        cmocka_unit_test(a_thread_that_sleeps_until_the_next_timer_is_in_time_and_seldom_wakes),
+        cmocka_unit_test(a_timer_that_was_moved_or_cancelled_wakes_nobody_twice),
         cmocka_unit_test(a_clock_that_jumps_misses_no_timer),
         cmocka_unit_test(a_deadline_in_the_past_expires_next),
     };
