@@ -175,9 +175,10 @@ static void started(void *context, const char *admin)
 
 /* ── The command ── */
 
+/* Where `ranges.refresh` is 0, too: a reload may change it. */
 static bool start_updater(struct serve *s, const struct config *c)
 {
-    if (s->snapshot != NULL || c->ranges.refresh == 0)
+    if (s->snapshot != NULL)
         return true;
     const char *why;
     struct updater_options options = updater_settings(c);
