@@ -1,7 +1,7 @@
 #include "cli/commands.h"
 #include "cli/ranges_commands.h"
 #include "config/config.h"
-#include "ranges/mem.h"
+#include "sys/xalloc.h"
 #include <getopt.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,12 +27,12 @@ char *ranges_commands_directory(const struct ranges_commands_options *o, unsigne
     struct diag d = {0};
     char *directory = NULL;
     if (o->directory != NULL && max_shrink == NULL)
-        return mem_text(str_from(o->directory));
+        return xalloc_text(o->directory);
     struct config *c = config_load(o->config, environ, &d);
     diag_print(&d, stderr);
     diag_clear(&d);
     if (c != NULL) {
-        directory = mem_text(str_from(o->directory != NULL ? o->directory : c->ranges.directory));
+        directory = xalloc_text(o->directory != NULL ? o->directory : c->ranges.directory);
         if (max_shrink != NULL)
             *max_shrink = c->ranges.max_shrink;
     }

@@ -1,7 +1,7 @@
 #include "cli/ranges_commands.h"
 #include "ranges/compile.h"
-#include "ranges/mem.h"
 #include "sys/log.h"
+#include "sys/xalloc.h"
 #include <stdlib.h>
 
 /* The table, from either source. */
@@ -15,12 +15,12 @@ struct table {
 static bool build(struct table *t)
 {
     const struct ranges *r = t->ranges;
-    struct lpm_entry *entry = mem_new(r->n_ranges, sizeof(*entry));
+    struct lpm_entry *entry = xalloc_zero(r->n_ranges, sizeof(*entry));
     for (size_t i = 0; i < r->n_ranges; i++)
         entry[i] = (struct lpm_entry){r->range[i].prefix, r->range[i].place};
     size_t scratch_size = lpm_scratch_size(r->n_ranges);
-    void *scratch = mem_new(scratch_size, 1);
-    t->image = mem_new(lpm_image_bound(entry, r->n_ranges), 1);
+    void *scratch = xalloc_zero(scratch_size, 1);
+    t->image = xalloc_zero(lpm_image_bound(entry, r->n_ranges), 1);
     size_t size = lpm_build(entry, r->n_ranges, scratch, scratch_size, t->image);
     free(scratch);
     free(entry);

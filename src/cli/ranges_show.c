@@ -1,6 +1,6 @@
 #include "cli/ranges_commands.h"
 #include "ranges/diff.h"
-#include "ranges/mem.h"
+#include "sys/xalloc.h"
 #include <stdlib.h>
 #include <time.h>
 
@@ -54,12 +54,12 @@ static size_t count_nested(const struct ranges *r)
 
 static size_t table_size(const struct ranges *r)
 {
-    struct lpm_entry *entry = mem_new(r->n_ranges, sizeof(*entry));
+    struct lpm_entry *entry = xalloc_zero(r->n_ranges, sizeof(*entry));
     for (size_t i = 0; i < r->n_ranges; i++)
         entry[i] = (struct lpm_entry){r->range[i].prefix, r->range[i].place};
     size_t scratch_size = lpm_scratch_size(r->n_ranges);
-    void *scratch = mem_new(scratch_size, 1);
-    void *image = mem_new(lpm_image_bound(entry, r->n_ranges), 1);
+    void *scratch = xalloc_zero(scratch_size, 1);
+    void *image = xalloc_zero(lpm_image_bound(entry, r->n_ranges), 1);
     size_t size = lpm_build(entry, r->n_ranges, scratch, scratch_size, image);
     free(image);
     free(scratch);

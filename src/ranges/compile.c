@@ -1,8 +1,8 @@
 #include "ranges/compile.h"
 
-#include "ranges/mem.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/xalloc.h"
 #include <stdlib.h>
 
 enum { FILE_MODE = 0644 };
@@ -28,8 +28,8 @@ static void take_stores(struct input *in, const struct config *c)
     size_t n = 0;
     for (size_t i = 0; i < c->n_stores; i++)
         n += c->stores[i].n_serves;
-    in->served = mem_new(n, sizeof(*in->served));
-    in->store = mem_new(c->n_stores, sizeof(*in->store));
+    in->served = xalloc_zero(n, sizeof(*in->served));
+    in->store = xalloc_zero(c->n_stores, sizeof(*in->store));
     struct policy_place *next = in->served;
     for (size_t i = 0; i < c->n_stores; i++) {
         const struct config_store *store = &c->stores[i];
@@ -49,7 +49,7 @@ static void take_stores(struct input *in, const struct config *c)
 static void take_upstream(struct input *in, const struct config *c)
 {
     const struct config_upstream *u = &c->upstream;
-    in->blobs_for = mem_new(u->n_blobs_for, sizeof(*in->blobs_for));
+    in->blobs_for = xalloc_zero(u->n_blobs_for, sizeof(*in->blobs_for));
     for (size_t i = 0; i < u->n_blobs_for; i++)
         in->blobs_for[i] = place_of(&u->blobs_for[i]);
     in->policy.blobs_for = in->blobs_for;
@@ -63,7 +63,7 @@ static void take_upstream(struct input *in, const struct config *c)
 
 static void take_ranges(struct input *in, const struct ranges *r)
 {
-    in->source = mem_new(r->n_files, sizeof(*in->source));
+    in->source = xalloc_zero(r->n_files, sizeof(*in->source));
     for (size_t i = 0; i < r->n_files; i++) {
         const struct ranges_file *file = &r->file[i];
         in->source[i] = (struct snapshot_source){
@@ -94,7 +94,7 @@ static bool build(const struct policy *p, void *scratch, struct compile_image *o
     size_t bound = policy_image_bound(p, scratch, &why);
     if (bound == 0)
         return refuse(d, "", why);
-    void *image = mem_new(bound, 1);
+    void *image = xalloc_zero(bound, 1);
     size_t size = policy_build(p, scratch, image);
     if (size == 0) {
         free(image);
@@ -124,7 +124,7 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
     if (size == SIZE_MAX) {
         refuse(d, "", "there are too many prefixes");
     } else {
-        void *scratch = mem_new(size, 1);
+        void *scratch = xalloc_zero(size, 1);
         built = build(&in.policy, scratch, out, d);
         free(scratch);
     }

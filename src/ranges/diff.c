@@ -1,6 +1,6 @@
 #include "ranges/diff.h"
 
-#include "ranges/mem.h"
+#include "sys/xalloc.h"
 #include <stdlib.h>
 
 static int compare_text(struct str a, struct str b)
@@ -78,7 +78,7 @@ struct diff diff_ranges(const struct ranges *before, const struct ranges *after)
     if (before == NULL)
         before = &nothing;
     size_t n = before->n_places + after->n_places;
-    d.place = mem_new(n, sizeof(*d.place));
+    d.place = xalloc_zero(n, sizeof(*d.place));
     start_places(d.place, before);
     start_places(d.place + before->n_places, after);
     count(before, after, &d);

@@ -1,6 +1,6 @@
 #include "ranges/own.h"
 
-#include "ranges/mem.h"
+#include "sys/xalloc.h"
 
 enum { WORDS_MAX = 3 };
 
@@ -77,7 +77,7 @@ bool own_read(struct set *s, const char *file, struct str text, struct diag *d)
 {
     struct line l = {.set = s, .diag = d, .file = file};
     bool good = true;
-    set_file(s)->cloud = mem_text(STR("own"));
+    set_file(s)->cloud = xalloc_text("own");
     while (text.len > 0) {
         size_t end = str_find(text, '\n');
         l.number++;

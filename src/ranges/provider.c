@@ -3,7 +3,7 @@
 #include "base/num.h"
 #include "ranges/arena.h"
 #include "ranges/locate.h"
-#include "ranges/mem.h"
+#include "sys/xalloc.h"
 #include <jansson.h>
 
 /* A file while it is read. */
@@ -266,7 +266,7 @@ static bool read_root(struct reader *r, const char *name, const json_t *root)
     }
     struct ranges_file *file = set_file(r->set);
     r->cloud = str_from(kind->cloud);
-    file->cloud = mem_text(r->cloud);
+    file->cloud = xalloc_copy(r->cloud.data, r->cloud.len);
     if (kind->per_second > 0)
         file->modified = published(root, kind->per_second);
     return kind->read(r, root);

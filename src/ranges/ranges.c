@@ -1,9 +1,9 @@
 #include "ranges/ranges.h"
 
-#include "ranges/mem.h"
 #include "ranges/own.h"
 #include "ranges/provider.h"
 #include "sys/file.h"
+#include "sys/xalloc.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 static char *join(const char *directory, const char *name)
 {
     size_t size = strlen(directory) + strlen(name) + 2;
-    char *path = mem_new(size, 1);
+    char *path = xalloc_zero(size, 1);
     snprintf(path, size, "%s/%s", directory, name);
     return path;
 }
@@ -94,7 +94,7 @@ static void take_held(struct set *s, const struct ranges_held *held)
         return;
     struct ranges_file *file = set_file(s);
     const struct ranges_file *was = &r->file[0];
-    file->cloud = mem_text(str_from(was->cloud));
+    file->cloud = xalloc_text(was->cloud);
     file->modified = was->modified;
     file->duplicates = was->duplicates;
     file->conflicts = was->conflicts;

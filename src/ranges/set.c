@@ -1,6 +1,6 @@
 #include "ranges/set.h"
 
-#include "ranges/mem.h"
+#include "sys/xalloc.h"
 #include <stdlib.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -13,8 +13,8 @@ enum {
 
 struct set *set_new(void)
 {
-    struct set *s = mem_new(1, sizeof(*s));
-    s->slot = mem_new(SLOTS, sizeof(*s->slot));
+    struct set *s = xalloc_zero(1, sizeof(*s));
+    s->slot = xalloc_zero(SLOTS, sizeof(*s->slot));
     return s;
 }
 
@@ -44,8 +44,8 @@ bool set_begin(struct set *s, const char *name, bool own, struct set_mark *mark)
     if (s->n_files == FILES_MAX)
         return false;
     *mark = (struct set_mark){s->n_entries, s->n_places};
-    s->file = mem_grow(s->file, s->n_files, &s->file_capacity, sizeof(*s->file));
-    s->file[s->n_files++] = (struct ranges_file){.name = mem_text(str_from(name))};
+    s->file = xalloc_grow(s->file, s->n_files, sizeof(*s->file));
+    s->file[s->n_files++] = (struct ranges_file){.name = xalloc_text(name)};
     s->own = own;
     return true;
 }
@@ -100,11 +100,11 @@ const char *set_name_check(struct str name)
 
 static void add_place(struct set *s, struct str cloud, struct str region)
 {
-    char *text = mem_new(cloud.len + region.len + 1, 1);
+    char *text = xalloc_zero(cloud.len + region.len + 1, 1);
     memcpy(text, cloud.data, cloud.len);
     if (region.len > 0)
         memcpy(text + cloud.len, region.data, region.len);
-    s->place = mem_grow(s->place, s->n_places, &s->place_capacity, sizeof(*s->place));
+    s->place = xalloc_grow(s->place, s->n_places, sizeof(*s->place));
     s->place[s->n_places++] =
         (struct set_place){text, str_make(text, cloud.len), str_make(text + cloud.len, region.len)};
 }
@@ -120,7 +120,7 @@ const char *set_add(struct set *s, const struct prefix *prefix, struct str cloud
         add_place(s, cloud, region);
         s->slot[slot] = (uint16_t)s->n_places;
     }
-    s->entry = mem_grow(s->entry, s->n_entries, &s->entry_capacity, sizeof(*s->entry));
+    s->entry = xalloc_grow(s->entry, s->n_entries, sizeof(*s->entry));
     s->entry[s->n_entries] = (struct set_entry){
         .prefix = *prefix,
         .rank = (uint8_t)((region.len == 0 ? 2 : 0) + (s->own ? 0 : 1)),
@@ -167,8 +167,8 @@ static void take_places(const struct set *s, struct ranges *r)
     size_t size = 0, at = 0;
     for (size_t i = 0; i < s->n_places; i++)
         size += s->place[i].cloud.len + s->place[i].region.len;
-    r->text = mem_new(size, 1);
-    r->place = mem_new(s->n_places, sizeof(*r->place));
+    r->text = xalloc_zero(size, 1);
+    r->place = xalloc_zero(s->n_places, sizeof(*r->place));
     r->n_places = s->n_places;
     for (size_t i = 0; i < s->n_places; i++) {
         const struct set_place *p = &s->place[i];
@@ -183,10 +183,10 @@ static void take_places(const struct set *s, struct ranges *r)
 
 struct ranges *set_finish(struct set *s)
 {
-    struct ranges *r = mem_new(1, sizeof(*r));
+    struct ranges *r = xalloc_zero(1, sizeof(*r));
     if (s->n_entries > 0)
         qsort(s->entry, s->n_entries, sizeof(*s->entry), compare_entries);
-    r->range = mem_new(s->n_entries, sizeof(*r->range));
+    r->range = xalloc_zero(s->n_entries, sizeof(*r->range));
     take_entries(s, r);
     take_places(s, r);
     r->file = s->file;

@@ -25,11 +25,11 @@ struct set_place {
 
 struct set {
     struct set_entry *entry;
-    size_t n_entries, entry_capacity;
+    size_t n_entries;
     struct set_place *place;
-    size_t n_places, place_capacity;
+    size_t n_places;
     struct ranges_file *file;
-    size_t n_files, file_capacity;
+    size_t n_files;
     bool own;       /* the file that is being read is the operator's */
     uint16_t *slot; /* hash table of places: index + 1, 0 is free */
 };

@@ -1,8 +1,8 @@
 #include "ranges/state.h"
 
 #include "base/num.h"
-#include "ranges/mem.h"
 #include "sys/file.h"
+#include "sys/xalloc.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ enum { FIELDS = 6, FILE_MODE = 0644, SIZE_LIMIT = 64 << 10 };
 static char *path_in(const char *directory)
 {
     static const char name[] = "/update.state";
-    char *path = mem_new(strlen(directory) + sizeof(name), 1);
+    char *path = xalloc_zero(strlen(directory) + sizeof(name), 1);
     strcpy(path, directory);
     strcat(path, name);
     return path;

@@ -1,9 +1,9 @@
 #include "ranges/update.h"
 
-#include "ranges/mem.h"
 #include "ranges/source.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/xalloc.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -234,7 +234,7 @@ void update_source(size_t source, const struct update_options *options, const st
                     .result = result};
     *result = (struct update_result){.outcome = UPDATE_CURRENT};
     size_t size = strlen(options->directory) + strlen(j.source->file) + 2;
-    j.path = mem_new(size, 1);
+    j.path = xalloc_zero(size, 1);
     snprintf(j.path, size, "%s/%s", options->directory, j.source->file);
     read_old(&j);
     if (get_file(&j))
@@ -256,7 +256,7 @@ int update_make_directory(const char *directory)
     int error = 0;
     if (directory[0] == '\0')
         return ENOENT;
-    char *path = mem_text(str_from(directory));
+    char *path = xalloc_text(directory);
     for (char *p = path + 1; error == 0; p++) {
         if (*p != '/' && *p != '\0')
             continue;

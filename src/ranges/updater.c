@@ -1,9 +1,9 @@
 #include "ranges/updater.h"
 
 #include "ranges/diff.h"
-#include "ranges/mem.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/xalloc.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -50,17 +50,12 @@ static int64_t jitter(int64_t interval)
     return interval - interval / 10 + (int64_t)((double)interval / 5 * (random / 4294967296.0));
 }
 
-static char *copy_text(const char *text)
-{
-    return mem_text(str_from(text));
-}
-
 /* When a file was last known to be current: Unix seconds, 0 if it is missing. */
 static int64_t last_checked(const char *directory, size_t source, const struct state *state)
 {
     struct stat st;
     size_t size = strlen(directory) + strlen(source_table[source].file) + 2;
-    char *path = mem_new(size, 1);
+    char *path = xalloc_zero(size, 1);
     snprintf(path, size, "%s/%s", directory, source_table[source].file);
     bool there = stat(path, &st) == 0;
     free(path);
@@ -145,7 +140,7 @@ static void settle_bad(struct updater *u, size_t source, const struct update_res
 static bool update_one(struct updater *u, size_t source)
 {
     struct update_options options = {
-        .directory = copy_text(u->options.directory),
+        .directory = xalloc_text(u->options.directory),
         .max_shrink = u->options.max_shrink,
         .keep_in_memory = true,
         .get = u->options.get,
@@ -267,7 +262,7 @@ static int start_thread(struct updater *u)
 
 struct updater *updater_start(const struct updater_options *options, const char **why)
 {
-    struct updater *u = mem_new(1, sizeof(*u));
+    struct updater *u = xalloc_zero(1, sizeof(*u));
     pthread_condattr_t monotonic;
     pthread_mutex_init(&u->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -275,7 +270,7 @@ struct updater *updater_start(const struct updater_options *options, const char 
     pthread_cond_init(&u->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     u->options = *options;
-    u->options.directory = copy_text(options->directory);
+    u->options.directory = xalloc_text(options->directory);
     u->configured = true;
     u->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (u->fd < 0 || start_thread(u) != 0) {
@@ -293,7 +288,7 @@ void updater_configure(struct updater *u, const struct updater_options *options)
     char *old = (char *)(uintptr_t)u->options.directory;
     bool same = !moved && u->options.refresh == options->refresh;
     u->options = *options;
-    u->options.directory = copy_text(options->directory);
+    u->options.directory = xalloc_text(options->directory);
     u->moved = u->moved || moved;
     if (!same) {
         u->configured = true;
