@@ -46,7 +46,7 @@ struct httpd {
     atomic_bool stopping;
     pthread_t thread;
     pthread_mutex_t lock;
-    int n;
+    atomic_int n; /* of connections */
     struct httpd_connection {
         struct httpd *server;
         pthread_t thread;
