@@ -23,8 +23,6 @@ size_t str_find(struct str s, char c)
 
 size_t str_find_last(struct str s, char c)
 {
-    for (size_t i = s.len; i > 0; i--)
-        if (s.data[i - 1] == c)
-            return i - 1;
-    return s.len;
+    const char *at = s.len > 0 ? memrchr(s.data, c, s.len) : NULL;
+    return at != NULL ? (size_t)(at - s.data) : s.len;
 }

@@ -1,5 +1,6 @@
 #include "oci/target.h"
 
+#include <assert.h>
 #include <stdint.h>
 
 /* What a byte may be, RFC 3986 section 3.3. */
@@ -8,6 +9,7 @@ enum {
     SLASH = 2,
     DOT = 4, /* a pchar that may make a segment "." or ".." */
 };
+static_assert(SLASH == DOT >> 1, "path_is_safe() compares the two in one step");
 
 #define P PCHAR
 #define FIVE(c) [(c)] = P, [(c) + 1] = P, [(c) + 2] = P, [(c) + 3] = P, [(c) + 4] = P
@@ -56,27 +58,37 @@ static struct str decode(struct str path, char *memory)
     return str_make(memory, n);
 }
 
-/* Only pchars and separators, and no segment is empty, "." or "..". The first byte is '/'; a path
- * that ends in one has an empty last segment. */
-static bool path_is_safe(struct str path)
+/* No segment is empty, "." or "..". A path that ends in '/' has an empty last segment. */
+static bool segments_are_safe(struct str path)
 {
-    uint8_t all = PCHAR | SLASH; /* what every byte so far was one of */
     size_t dots = 0, others = 0; /* in this segment */
     for (size_t i = 1; i < path.len; i++) {
-        uint8_t class = class_of[(unsigned char)path.data[i]];
-        if (class == 0)
-            all = 0;
-        if (class == SLASH) {
+        if (path.data[i] == '/') {
             if (others == 0 && dots <= 2)
                 return false;
             dots = others = 0;
-        } else if ((class & DOT) != 0) {
+        } else if (path.data[i] == '.') {
             dots++;
         } else {
             others++;
         }
     }
-    return all != 0 && (others > 0 || dots > 2);
+    return others > 0 || dots > 2;
+}
+
+/* Only pchars and separators, in segments that are safe. The first byte is '/'. Every request comes
+ * by here: segments are looked at only where one is empty or begins with a dot. */
+static bool path_is_safe(struct str path)
+{
+    uint8_t unfit = 0, odd = 0, before = SLASH;
+    for (size_t i = 1; i < path.len; i++) {
+        uint8_t class = class_of[(unsigned char)path.data[i]];
+        unfit |= (uint8_t)(class == 0);
+        odd |= (uint8_t)(before & (class | class >> 1));
+        before = class;
+    }
+    odd |= before; /* an empty last segment */
+    return unfit == 0 && ((odd & SLASH) == 0 || segments_are_safe(path));
 }
 
 /* RFC 3986 section 3.4 allows less than this; registries have always been sent more, and what is

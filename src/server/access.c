@@ -18,7 +18,9 @@
 #define RING_SIZE (1U << 20)
 #define OUTPUT_SIZE 65536
 #define STACK (128 * 1024)
-#define PAUSE_NS 20000000L /* between two looks: lines are written in batches */
+#define PAUSE_NS 4000000L    /* between two looks: lines are written in batches */
+#define MUCH (RING_SIZE / 4) /* more than this since the last look: there is no time for a pause   \
+                              */
 #define PATH_MAX_LOGGED 8192
 #define NAME_MAX_LOGGED 128
 #define AGENT_MAX_LOGGED 512
@@ -159,12 +161,11 @@ static void flush(struct access_log *log, struct buf *out)
     out->len = 0;
 }
 
-static bool drain_ring(struct access_log *log, struct access_ring *ring, struct buf *out)
+/* How many bytes of the ring were used. */
+static uint64_t drain_ring(struct access_log *log, struct access_ring *ring, struct buf *out)
 {
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_SEQ_CST);
-    uint64_t tail = ring->tail;
-    if (head == tail)
-        return false;
+    uint64_t tail = ring->tail, begun = tail;
     while (tail != head) {
         const char *at = ring->memory + tail % RING_SIZE;
         uint32_t size;
@@ -181,17 +182,20 @@ static bool drain_ring(struct access_log *log, struct access_ring *ring, struct 
         tail += size;
         __atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
     }
-    return true;
+    return tail - begun;
 }
 
-static bool drain_all(struct access_log *log)
+/* Of the ring that held most. */
+static uint64_t drain_all(struct access_log *log)
 {
     struct buf out = buf_make(log->output, OUTPUT_SIZE);
-    bool any = false;
-    for (unsigned i = 0; i < log->workers; i++)
-        any |= drain_ring(log, &log->ring[i], &out);
+    uint64_t most = 0;
+    for (unsigned i = 0; i < log->workers; i++) {
+        uint64_t used = drain_ring(log, &log->ring[i], &out);
+        most = used > most ? used : most;
+    }
     flush(log, &out);
-    return any;
+    return most;
 }
 
 static void rest(struct access_log *log)
@@ -208,15 +212,16 @@ static void *work(void *argument)
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
     for (;;) {
         bool stop = __atomic_load_n(&log->stop, __ATOMIC_ACQUIRE);
-        if (drain_all(log)) {
-            if (!stop)
+        uint64_t used = drain_all(log);
+        if (used > 0) {
+            if (!stop && used < MUCH)
                 nanosleep(&pause, NULL);
             continue;
         }
         if (stop)
             return NULL;
         __atomic_store_n(&log->sleeping, 1, __ATOMIC_SEQ_CST);
-        if (drain_all(log) || __atomic_load_n(&log->stop, __ATOMIC_SEQ_CST))
+        if (drain_all(log) > 0 || __atomic_load_n(&log->stop, __ATOMIC_SEQ_CST))
             __atomic_store_n(&log->sleeping, 0, __ATOMIC_SEQ_CST);
         else
             rest(log);

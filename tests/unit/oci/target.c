@@ -132,10 +132,44 @@ static void test_every_byte_raw_and_escaped(void **state)
     }
 }
 
+/* As one would say it: the segments between separators, one after the other. */
+static bool is_safe(const char *path)
+{
+    for (const char *segment = path + 1;; segment = strchr(segment, '/') + 1) {
+        size_t len = strcspn(segment, "/");
+        if (len == 0 || (len == 1 && segment[0] == '.') ||
+            (len == 2 && segment[0] == '.' && segment[1] == '.'))
+            return false;
+        if (segment[len] == '\0')
+            return true;
+    }
+}
+
+static void test_every_short_path_of_dots_and_separators(void **state)
+{
+    (void)state;
+    static const char letter[] = {'/', '.', 'a'};
+    size_t safe = 0;
+    for (unsigned n = 0; n < 3 * 3 * 3 * 3 * 3 * 3 * 3 * 3; n++)
+        for (size_t len = 0; len <= 8; len++) {
+            char path[16] = "/";
+            for (size_t i = 0, rest = n; i < len; i++, rest /= 3)
+                path[1 + i] = letter[rest % 3];
+            struct target t;
+            char memory[16];
+            target_normalise(str_from(path), memory, &t);
+            if (t.safe != is_safe(path))
+                fail_msg("%s is %s", path, t.safe ? "safe" : "unsafe");
+            safe += t.safe;
+        }
+    assert_true(safe > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_every_short_path_of_dots_and_separators),
         cmocka_unit_test(test_every_byte_raw_and_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
