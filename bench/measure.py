@@ -84,11 +84,12 @@ class Server:
                    for f in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
     def memory(self):
-        """{"Rss": bytes, "Private": bytes}"""
+        """{"Rss": bytes, "Private": bytes, "Private_Clean": bytes of files that only it maps}"""
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         kib = {name: int(n) for name, n in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
         return {"Rss": kib["Rss"] * 1024,
-                "Private": (kib["Private_Clean"] + kib["Private_Dirty"]) * 1024}
+                "Private": (kib["Private_Clean"] + kib["Private_Dirty"]) * 1024,
+                "Private_Clean": kib["Private_Clean"] * 1024}
 
     def stop(self):
         if self.process.poll() is None:

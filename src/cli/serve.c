@@ -30,6 +30,7 @@ struct serve {
     char *upstream;
     uint32_t n_stores;
     uint32_t n_prefixes;
+    bool fetches;   /* ranges, in the background */
     int64_t oldest; /* when the oldest source was published; 0: there is none */
 };
 
@@ -140,6 +141,7 @@ static void note_for_banner(struct serve *s, const struct server_update *start)
     s->listen = join_listen(&start->config->server);
     s->upstream = strndup(snapshot->upstream.data, snapshot->upstream.len);
     s->n_stores = snapshot->n_stores;
+    s->fetches = s->snapshot == NULL && start->config->ranges.refresh > 0;
     s->n_prefixes = lpm_count(&snapshot->table, ADDR_V4) + lpm_count(&snapshot->table, ADDR_V6);
     for (uint32_t i = 0; i < snapshot->n_sources; i++) {
         int64_t modified = (int64_t)snapshot_source(snapshot, i).modified;
@@ -162,7 +164,8 @@ static void started(void *context, const char *admin)
     fprintf(stderr, "archeio " ARCHEIO_VERSION " answers on %s\n", s->listen);
     fprintf(stderr, "  serves:   %s, and blobs from %u stores\n", s->upstream, s->n_stores);
     if (s->n_prefixes == 0)
-        fputs("  ranges:   no ranges yet: every client counts as unknown\n", stderr);
+        fprintf(stderr, "  ranges:   no ranges yet: every client counts as unknown%s\n",
+                s->fetches ? " until they have been fetched" : "");
     else
         fprintf(stderr, "  ranges:   %u prefixes, the oldest file is of %lld days ago\n",
                 s->n_prefixes, (long long)((clock_wall() - s->oldest) / 86400));
