@@ -2,7 +2,6 @@
 
 import http.server
 import re
-import shutil
 import subprocess
 import threading
 
@@ -201,7 +200,6 @@ def test_the_sample_is_fine_and_stays_fine_without_its_comment_signs(file, tmp_p
     assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
 @pytest.mark.parametrize("page", ["archeio.1", "archeio.yaml.5"])
 def test_manual_pages_are_well_formed(page):
     done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", ROOT / "docs/man" / page],
