@@ -19,8 +19,7 @@
 #define OUTPUT_SIZE 65536
 #define STACK (128 * 1024)
 #define PAUSE_NS 4000000L    /* between two looks: lines are written in batches */
-#define MUCH (RING_SIZE / 4) /* more than this since the last look: there is no time for a pause   \
-                              */
+#define MUCH (RING_SIZE / 4) /* since the last look: then there is no pause */
 #define PATH_MAX_LOGGED 8192
 #define NAME_MAX_LOGGED 128
 #define AGENT_MAX_LOGGED 512
