@@ -16,11 +16,13 @@ static bool open_workers(struct exist *e)
 {
     e->asker = aligned_alloc(_Alignof(struct asker), e->workers * sizeof(*e->asker));
     e->watch = calloc(e->workers, sizeof(*e->watch));
-    if (e->asker == NULL || e->watch == NULL)
+    if (e->asker == NULL)
         return false;
-    memset(e->asker, 0, e->workers * sizeof(*e->asker));
+    memset(e->asker, 0, e->workers * sizeof(*e->asker)); /* exist_free() closes what it finds */
     for (unsigned i = 0; i < e->workers; i++)
         e->asker[i].bell.fd = -1;
+    if (e->watch == NULL)
+        return false;
     for (unsigned i = 0; i < e->workers; i++)
         if (!asker_open(&e->asker[i], e->queue) || !watch_open(&e->watch[i], STORES_MAX))
             return false;

@@ -112,7 +112,7 @@ static void add_place(struct set *s, struct str cloud, struct str region)
 const char *set_add(struct set *s, const struct prefix *prefix, struct str cloud, struct str region)
 {
     if (s->n_entries == LPM_PREFIXES_MAX)
-        return "there are too many prefixes, the table holds 4000000";
+        return "there are too many prefixes, the table holds 1000000";
     size_t slot = find_slot(s, cloud, region);
     if (s->slot[slot] == 0) {
         if (s->n_places == PLACES_MAX)
