@@ -1,19 +1,14 @@
 #include "server/access.h"
 
 #include "base/buf.h"
-#include "base/num.h"
 #include "server/access_format.h"
-#include "sys/clock.h"
+#include "server/access_sink.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #define RING_SIZE (1U << 20)
 #define OUTPUT_SIZE 65536
@@ -38,12 +33,10 @@ struct access_ring {
 struct access_log {
     struct access_ring *ring;
     unsigned workers;
-    int fd;
-    int wake;
-    int sleeping;         /* atomic: the thread waits for `wake` */
-    int stop;             /* atomic */
-    uint64_t lost;        /* lines the file did not take */
-    pthread_mutex_t lock; /* of fd */
+    struct access_sink sink;
+    int sleeping;  /* atomic: the thread rests */
+    int stop;      /* atomic */
+    uint64_t lost; /* lines the sink did not take */
     pthread_t thread;
     struct access_format format;
     char output[OUTPUT_SIZE];
@@ -110,12 +103,6 @@ void access_put(struct access_ring *ring, const struct access_record *record)
     memcpy(to + sizeof(uint64_t), &r, sizeof(r));
 }
 
-static void wake(struct access_log *log)
-{
-    uint64_t one = 1;
-    (void)!write(log->wake, &one, sizeof(one));
-}
-
 void access_publish(struct access_ring *ring)
 {
     if (ring->told == ring->put)
@@ -125,7 +112,7 @@ void access_publish(struct access_ring *ring)
     __atomic_store_n(&ring->head, ring->put, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&ring->log->sleeping, __ATOMIC_SEQ_CST) &&
         __atomic_exchange_n(&ring->log->sleeping, 0, __ATOMIC_SEQ_CST))
-        wake(ring->log);
+        access_sink_wake(&ring->log->sink);
 }
 
 uint64_t access_dropped(const struct access_log *log)
@@ -138,23 +125,9 @@ uint64_t access_dropped(const struct access_log *log)
 
 /* ── The thread ── */
 
-/* Writes whole lines; what the file does not take is lost, and counted. */
 static void flush(struct access_log *log, struct buf *out)
 {
-    size_t at = 0;
-    pthread_mutex_lock(&log->lock);
-    while (at < out->len) {
-        ssize_t n = write(log->fd, out->data + at, out->len - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        at += (size_t)n;
-    }
-    pthread_mutex_unlock(&log->lock);
-    uint64_t lost = 0;
-    for (size_t i = at; i < out->len; i++)
-        lost += out->data[i] == '\n';
+    uint64_t lost = access_sink_write(&log->sink, out->data, out->len);
     if (lost > 0)
         __atomic_store_n(&log->lost, log->lost + lost, __ATOMIC_RELAXED);
     out->len = 0;
@@ -197,14 +170,6 @@ static uint64_t drain_all(struct access_log *log)
     return most;
 }
 
-static void rest(struct access_log *log)
-{
-    struct pollfd p = {.fd = log->wake, .events = POLLIN};
-    uint64_t count;
-    if (poll(&p, 1, -1) > 0)
-        (void)!read(log->wake, &count, sizeof(count));
-}
-
 static void *work(void *argument)
 {
     struct access_log *log = argument;
@@ -223,28 +188,18 @@ static void *work(void *argument)
         if (drain_all(log) > 0 || __atomic_load_n(&log->stop, __ATOMIC_SEQ_CST))
             __atomic_store_n(&log->sleeping, 0, __ATOMIC_SEQ_CST);
         else
-            rest(log);
+            access_sink_rest(&log->sink);
     }
 }
 
 /* ── The control thread's side ── */
-
-static int open_target(const char *target)
-{
-    if (strcmp(target, "stdout") == 0)
-        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    return open(target, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
-}
 
 static void release(struct access_log *log)
 {
     for (unsigned i = 0; log->ring != NULL && i < log->workers; i++)
         free(log->ring[i].memory);
     free(log->ring);
-    if (log->fd >= 0)
-        close(log->fd);
-    if (log->wake >= 0)
-        close(log->wake);
+    access_sink_close(&log->sink);
     free(log);
 }
 
@@ -282,12 +237,10 @@ struct access_log *access_open(const char *target, unsigned workers, int *error)
     if (log == NULL)
         return NULL;
     log->workers = workers;
-    log->wake = -1;
-    pthread_mutex_init(&log->lock, NULL);
-    log->fd = open_target(target);
-    if (log->fd < 0)
-        *error = errno;
-    else if (make_rings(log) && (log->wake = eventfd(0, EFD_CLOEXEC)) >= 0)
+    int failed = access_sink_open(&log->sink, target);
+    if (failed != 0)
+        *error = failed;
+    else if (make_rings(log))
         *error = start_thread(log);
     if (*error == 0)
         return log;
@@ -297,15 +250,7 @@ struct access_log *access_open(const char *target, unsigned workers, int *error)
 
 int access_reopen(struct access_log *log, const char *target)
 {
-    int fd = open_target(target);
-    if (fd < 0)
-        return errno;
-    pthread_mutex_lock(&log->lock);
-    int old = log->fd;
-    log->fd = fd;
-    pthread_mutex_unlock(&log->lock);
-    close(old);
-    return 0;
+    return access_sink_reopen(&log->sink, target);
 }
 
 void access_close(struct access_log *log)
@@ -313,7 +258,7 @@ void access_close(struct access_log *log)
     if (log == NULL)
         return;
     __atomic_store_n(&log->stop, 1, __ATOMIC_SEQ_CST);
-    wake(log);
+    access_sink_hurry(&log->sink);
     pthread_join(log->thread, NULL);
     release(log);
 }
