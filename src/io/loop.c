@@ -85,7 +85,7 @@ void loop_defer(struct loop *l, struct loop_task *task)
     l->tasks_end = &task->next;
 }
 
-static void run_tasks(struct loop *l)
+void loop_run_deferred(struct loop *l)
 {
     struct loop_task *task = l->tasks;
     l->tasks = NULL;
@@ -128,5 +128,5 @@ void loop_turn(struct loop *l, int wait_ms)
             l->expired(timer);
     }
     wake_resting(l);
-    run_tasks(l);
+    loop_run_deferred(l);
 }

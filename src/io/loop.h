@@ -59,6 +59,9 @@ void loop_rest(struct loop *l, struct loop_source *source);
 
 void loop_defer(struct loop *l, struct loop_task *task);
 
+/* Does now what was put off: at the end, before memory is released that a task lies in. */
+void loop_run_deferred(struct loop *l);
+
 /* Waits for something to happen, at most wait_ms or to the next timer, and does what is to be done.
  */
 void loop_turn(struct loop *l, int wait_ms);

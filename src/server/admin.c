@@ -225,9 +225,10 @@ void admin_close(struct admin *a)
     if (a == NULL)
         return;
     listener_close(&a->listener);
-    while (a->conn != NULL) {
-        stream_close(&a->conn->stream);
-        gone(&a->conn->stream);
-    }
+    struct loop *loop = a->conn != NULL ? a->conn->stream.loop : NULL;
+    for (struct admin_conn *c = a->conn; c != NULL; c = c->next)
+        stream_close(&c->stream);
+    if (loop != NULL)
+        loop_run_deferred(loop); /* releases them: until then the loop's list leads through them */
     free(a);
 }

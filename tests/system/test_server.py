@@ -475,6 +475,15 @@ def test_a_log_that_nobody_reads_holds_up_nobody(archeio, tmp_path):
     os.close(pipe)
 
 
+def test_open_admin_connections_do_not_outlive_the_server(archeio):
+    server = archeio({})
+    socks = [http.connect(server.admin_port) for _ in range(5)]
+    assert server.admin_status("/healthz") == 200  # they have been accepted by then
+    server.stop()
+    for sock in socks:
+        sock.close()
+
+
 def test_an_admin_address_that_is_taken_is_an_error_if_it_was_chosen(archeio, tmp_path):
     server = archeio({})
     code, lines = ended(tmp_path / "second", {}, admin=server.admin_port)
