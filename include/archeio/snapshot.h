@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* An image of another version is refused: it is compiled anew, never converted. */
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
 
 #define SNAPSHOT_STORES_MAX 4096
 #define SNAPSHOT_NETWORKS_MAX 16384
@@ -25,8 +25,16 @@
 
 struct snapshot_store {
     struct str name;
-    struct str url;     /* as configured, without a trailing slash */
-    struct str objects; /* url and "/containers/images/": a digest follows */
+    struct str objects; /* its URL and "/containers/images/": a digest follows */
+};
+
+/* The entry of the configuration that decides where a network's blobs come from: one of upstream
+ * `blobs_for` if blobs_from_upstream, else one of a store's `serves`. */
+enum snapshot_route {
+    SNAPSHOT_ROUTE_NONE,    /* no store serves the network */
+    SNAPSHOT_ROUTE_DEFAULT, /* "default" */
+    SNAPSHOT_ROUTE_CLOUD,   /* its cloud */
+    SNAPSHOT_ROUTE_REGION   /* its cloud and region */
 };
 
 struct snapshot_network {
@@ -35,6 +43,7 @@ struct snapshot_network {
     const uint16_t *stores;   /* the candidates (step R12), indexes into the stores, in order */
     uint32_t n_stores;        /* may be 0 */
     bool blobs_from_upstream; /* step R11 */
+    enum snapshot_route route;
 };
 
 /* Where prefixes came from. */
@@ -49,7 +58,6 @@ struct snapshot_source {
 struct snapshot {
     const void *image;
     size_t size;
-    uint64_t built;          /* Unix seconds */
     struct str info_page;    /* R2: an absolute URL, as all below */
     struct str privacy_page; /* R3 */
     struct str upstream;     /* R9, R11, R13: "<endpoint>/v2/<path prefix>/", a path follows */

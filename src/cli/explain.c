@@ -58,38 +58,7 @@ static enum decide_existence ask(void *context, struct trace_candidate *c)
     return state == EXIST_ABSENT ? DECIDE_ABSENT : DECIDE_UNKNOWN;
 }
 
-/* Which of the places is for the network: the most specific, or *best as it was. */
-static void choose(const struct config_place *places, size_t n,
-                   const struct snapshot_network *network, const struct config_place **best)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct config_place *p = &places[i];
-        if ((p->cloud[0] != '\0' && !str_eq(str_from(p->cloud), network->cloud)) ||
-            (p->region[0] != '\0' && !str_eq(str_from(p->region), network->region)))
-            continue;
-        if (*best == NULL || ((*best)->cloud[0] == '\0' && p->cloud[0] != '\0') ||
-            ((*best)->region[0] == '\0' && p->region[0] != '\0'))
-            *best = p;
-    }
-}
-
-/* The entry that counts for the network, as it is written in the configuration (free() it). NULL:
- * there is none. */
-static char *route_of(const struct config *c, const struct snapshot_network *network)
-{
-    const struct config_place *best = NULL;
-    if (network->blobs_from_upstream)
-        choose(c->upstream.blobs_for, c->upstream.n_blobs_for, network, &best);
-    for (size_t i = 0; i < c->n_stores && !network->blobs_from_upstream; i++)
-        choose(c->stores[i].serves, c->stores[i].n_serves, network, &best);
-    if (best == NULL)
-        return NULL;
-    if (best->cloud[0] == '\0')
-        return xalloc_text("default");
-    return xalloc_format(best->region[0] != '\0' ? "%s/%s" : "%s", best->cloud, best->region);
-}
-
-static void print(const struct options *o, const struct config *c, const struct trace *t)
+static void print(const struct options *o, const struct trace *t)
 {
     static const char *const taken_from[] = {
         [MODE_HEAD] = "HEAD", [MODE_PRESENT] = "--present", [MODE_ABSENT] = "--absent"};
@@ -97,13 +66,11 @@ static void print(const struct options *o, const struct config *c, const struct 
         .trace = t,
         .method = o->method,
         .existence = taken_from[o->mode],
-        .route = o->snapshot == NULL ? route_of(c, &t->network) : NULL,
     };
     if (o->json)
         explanation_print_json(&e, stdout);
     else
         explanation_print(&e, stdout);
-    free(e.route);
 }
 
 static enum decide_method method_of(const char *name)
@@ -141,7 +108,7 @@ static int explain(const struct options *o, const struct addr *client)
             .target = str_from(o->path),
         };
         trace_make(&t, ask, &asker);
-        print(o, c, &t);
+        print(o, &t);
         trace_release(&t);
     }
     compile_release(&image);

@@ -11,8 +11,6 @@ struct explanation {
     const struct trace *trace;
     const char *method;    /* as given */
     const char *existence; /* where existence was taken from: "HEAD", "--present", "--absent" */
-    char *route; /* the entry of `serves` or `blobs_for` that counts for the client; NULL: none, or
-                    not known */
 };
 
 void explanation_print(const struct explanation *e, FILE *to);

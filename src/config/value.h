@@ -5,11 +5,11 @@
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
 
-#include <archeio/str.h>
+#include <archeio/snapshot.h>
 #include <stdint.h>
 
 /* Bytes of a URL, without room for what is put behind it (archeio/snapshot.h). */
-#define VALUE_URL_MAX (2048 - 64)
+#define VALUE_URL_MAX (SNAPSHOT_URL_MAX - 64)
 
 /* "620s", "1500ms", "0": nanoseconds. One integer, one unit: ms, s, m, h, d. */
 const char *value_duration(struct str text, int64_t *out);

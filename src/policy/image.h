@@ -45,7 +45,6 @@ struct image_header {
     uint32_t order;
     uint64_t checksum; /* XXH3, 64 bits, of everything behind this member */
     uint64_t size;     /* of the whole image */
-    uint64_t built;
     struct image_span part[IMAGE_PARTS];
     struct image_text info_page;
     struct image_text privacy_page;
@@ -64,6 +63,7 @@ struct image_network {
     uint32_t candidates; /* the first of them in IMAGE_CANDIDATES */
     uint32_t n_candidates;
     uint32_t flags; /* IMAGE_BLOBS_FROM_UPSTREAM or 0 */
+    uint32_t route; /* enum snapshot_route */
 };
 #define IMAGE_BLOBS_FROM_UPSTREAM 1U
 

@@ -73,22 +73,43 @@ static uint32_t emit_servers(const struct policy *p, const struct policy_place *
 
 static const struct policy_place everywhere = {.cloud = {"", 0}, .region = {"", 0}};
 
-/* R12: the most specific place around this one that any store serves. */
-static struct policy_place most_specific(const struct policy *p, const struct policy_place *place)
+/* How closely the entries name the place: the most specific one of them counts. */
+static enum snapshot_route closest(const struct policy_place *entry, size_t n,
+                                   const struct policy_place *place)
 {
-    const struct policy_place cloud = {.cloud = place->cloud, .region = everywhere.region};
-    if (emit_servers(p, place, NULL) > 0)
-        return *place;
-    return emit_servers(p, &cloud, NULL) > 0 ? cloud : everywhere;
+    enum snapshot_route best = SNAPSHOT_ROUTE_NONE;
+    for (size_t i = 0; i < n; i++) {
+        enum snapshot_route route = SNAPSHOT_ROUTE_NONE;
+        if (entry[i].cloud.len == 0)
+            route = SNAPSHOT_ROUTE_DEFAULT;
+        else if (str_eq(entry[i].cloud, place->cloud) && entry[i].region.len == 0)
+            route = SNAPSHOT_ROUTE_CLOUD;
+        else if (same_place(&entry[i], place))
+            route = SNAPSHOT_ROUTE_REGION;
+        best = route > best ? route : best;
+    }
+    return best;
 }
 
-static bool blobs_stay(const struct policy *p, const struct policy_place *place)
+/* R12: by the entry that names the place most closely, of all stores. */
+static enum snapshot_route store_route(const struct policy *p, const struct policy_place *place)
 {
-    for (size_t i = 0; i < p->n_blobs_for; i++)
-        if (str_eq(p->blobs_for[i].cloud, place->cloud) &&
-            (p->blobs_for[i].region.len == 0 || str_eq(p->blobs_for[i].region, place->region)))
-            return true;
-    return false;
+    enum snapshot_route best = SNAPSHOT_ROUTE_NONE;
+    for (size_t i = 0; i < p->n_stores; i++) {
+        enum snapshot_route route = closest(p->stores[i].serves, p->stores[i].n_serves, place);
+        best = route > best ? route : best;
+    }
+    return best;
+}
+
+/* What the entry says that names the place so closely. */
+static struct policy_place entry_of(const struct policy_place *place, enum snapshot_route route)
+{
+    if (route == SNAPSHOT_ROUTE_REGION)
+        return *place;
+    if (route == SNAPSHOT_ROUTE_CLOUD)
+        return (struct policy_place){.cloud = place->cloud, .region = everywhere.region};
+    return everywhere;
 }
 
 /* The unknown network, then the places of the ranges. */
@@ -158,16 +179,19 @@ static void write_networks(struct layout *l, const struct policy *p, uint32_t *t
     uint32_t next = n_default;
     for (size_t i = 0; i <= p->n_places; i++) {
         const struct policy_place *place = place_of(p, i);
-        struct policy_place served = most_specific(p, place);
+        enum snapshot_route stays = closest(p->blobs_for, p->n_blobs_for, place);
+        enum snapshot_route route = store_route(p, place);
         struct image_network network = {
-            .flags = blobs_stay(p, place) ? IMAGE_BLOBS_FROM_UPSTREAM : 0,
+            .flags = stays != SNAPSHOT_ROUTE_NONE ? IMAGE_BLOBS_FROM_UPSTREAM : 0,
+            .route = stays != SNAPSHOT_ROUTE_NONE ? stays : route,
             .n_candidates = n_default, /* the first in the part, shared by all without their own */
         };
         network.cloud = text_of(t, place->cloud.len);
         network.region = text_of(t, place->region.len);
-        if (!same_place(&served, &everywhere)) {
+        if (route > SNAPSHOT_ROUTE_DEFAULT) {
+            struct policy_place entry = entry_of(place, route);
             network.candidates = next;
-            network.n_candidates = emit_servers(p, &served, NULL);
+            network.n_candidates = emit_servers(p, &entry, NULL);
             next += network.n_candidates;
         }
         emit(l, &network, sizeof(network));
@@ -179,9 +203,10 @@ static size_t write_candidates(struct layout *l, const struct policy *p)
 {
     size_t n = emit_servers(p, &everywhere, l);
     for (size_t i = 0; i < p->n_places; i++) {
-        struct policy_place served = most_specific(p, &p->places[i]);
-        if (!same_place(&served, &everywhere))
-            n += emit_servers(p, &served, l);
+        enum snapshot_route route = store_route(p, &p->places[i]);
+        struct policy_place entry = entry_of(&p->places[i], route);
+        if (route > SNAPSHOT_ROUTE_DEFAULT)
+            n += emit_servers(p, &entry, l);
     }
     return n;
 }
@@ -299,7 +324,6 @@ size_t policy_build(const struct policy *p, void *scratch, void *image)
         .magic = IMAGE_MAGIC,
         .version = SNAPSHOT_VERSION,
         .order = IMAGE_ORDER,
-        .built = p->built,
     };
     struct layout l = {image, 0};
     size_t entries = entries_size(p);

@@ -30,7 +30,6 @@ struct policy_range {
 };
 
 struct policy {
-    uint64_t built; /* Unix seconds, for people */
     struct str info_page;
     struct str privacy_page;
     struct str upstream_endpoint;         /* absolute http(s) URL without a trailing slash */

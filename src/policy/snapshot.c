@@ -86,7 +86,8 @@ static bool networks_are_sound(const struct snapshot *s, uint32_t n_candidates)
     for (uint32_t i = 0; i < s->n_networks; i++) {
         const struct image_network *n = &s->networks[i];
         if (!text_is_inside(s->image, n->cloud) || !text_is_inside(s->image, n->region) ||
-            n->candidates > n_candidates || n->n_candidates > n_candidates - n->candidates)
+            n->candidates > n_candidates || n->n_candidates > n_candidates - n->candidates ||
+            n->route > SNAPSHOT_ROUTE_REGION)
             return false;
     }
     for (uint32_t i = 0; i < n_candidates; i++)
@@ -127,7 +128,6 @@ static void view_parts(struct snapshot *s, const struct image_header *h)
     *s = (struct snapshot){
         .image = h,
         .size = h->size,
-        .built = h->built,
         .n_stores = h->part[IMAGE_STORES].count,
         .n_networks = h->part[IMAGE_NETWORKS].count,
         .n_sources = h->part[IMAGE_SOURCES].count,
@@ -167,11 +167,9 @@ const char *snapshot_open(struct snapshot *s, const void *image, size_t size)
 
 struct snapshot_store snapshot_store(const struct snapshot *s, uint32_t i)
 {
-    struct str objects = text(s, s->stores[i].objects);
     return (struct snapshot_store){
         .name = text(s, s->stores[i].name),
-        .url = str_make(objects.data, objects.len - (sizeof(IMAGE_OBJECTS) - 1)),
-        .objects = objects,
+        .objects = text(s, s->stores[i].objects),
     };
 }
 
@@ -184,6 +182,7 @@ struct snapshot_network snapshot_network(const struct snapshot *s, uint32_t i)
         .stores = s->candidates + n->candidates,
         .n_stores = n->n_candidates,
         .blobs_from_upstream = (n->flags & IMAGE_BLOBS_FROM_UPSTREAM) != 0,
+        .route = (enum snapshot_route)n->route,
     };
 }
 

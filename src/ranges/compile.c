@@ -1,13 +1,11 @@
 #include "ranges/compile.h"
 
-#include "sys/clock.h"
+#include "policy/image.h"
 #include "sys/file.h"
 #include "sys/xalloc.h"
 #include <stdlib.h>
 
 enum { FILE_MODE = 0644 };
-
-#define IMAGE_MAX ((size_t)1 << 30)
 
 /* The configuration in the builder's terms: views of it, in arrays of our own. */
 struct input {
@@ -114,7 +112,7 @@ static bool build(const struct policy *p, void *scratch, struct compile_image *o
 bool compile_snapshot(const struct config *c, const struct ranges *r, struct compile_image *out,
                       struct diag *d)
 {
-    struct input in = {.policy = {.built = (uint64_t)clock_wall()}};
+    struct input in = {0};
     bool built = false;
     take_stores(&in, c);
     take_upstream(&in, c);
@@ -149,7 +147,7 @@ bool compile_read(const char *path, struct compile_image *out, struct diag *d)
     char *data;
     size_t len;
     *out = (struct compile_image){.data = NULL};
-    int error = file_read(path, IMAGE_MAX, &data, &len, &st);
+    int error = file_read(path, IMAGE_SIZE_MAX, &data, &len, &st);
     if (error != 0) {
         diag_error(d, (struct diag_at){path, 0, 0}, "cannot be read: %s", strerror(error));
         return false;

@@ -65,7 +65,6 @@ static struct image build(void)
         {prefix("2001:db8::/32"), 0},
     };
     const struct policy p = {
-        .built = 1234567890,
         .info_page = STR("https://info.test/"),
         .privacy_page = STR("https://privacy.test/"),
         .upstream_endpoint = STR("https://upstream.test"),
@@ -161,7 +160,7 @@ static void use(const struct snapshot *s)
     for (uint32_t i = 0; i < s->n_sources; i++)
         check_location(snapshot_source(s, i).name, SNAPSHOT_URL_MAX);
     for (uint32_t i = 0; i < s->n_stores; i++)
-        check_location(snapshot_store(s, i).url, SNAPSHOT_URL_MAX);
+        check_location(snapshot_store(s, i).objects, SNAPSHOT_URL_MAX);
     for (uint32_t i = 0; i < s->n_networks; i++)
         check_location(snapshot_network(s, i).region, SNAPSHOT_URL_MAX);
 }
@@ -330,6 +329,11 @@ static void candidates_outside(const struct image *i)
     put32(i, header(i)->part[IMAGE_NETWORKS].offset + offsetof(struct image_network, n_candidates),
           UINT32_MAX);
 }
+static void unknown_route(const struct image *i)
+{
+    put32(i, header(i)->part[IMAGE_NETWORKS].offset + offsetof(struct image_network, route),
+          SNAPSHOT_ROUTE_REGION + 1);
+}
 static void candidate_of_no_store(const struct image *i)
 {
     i->data[header(i)->part[IMAGE_CANDIDATES].offset] = 0xff;
@@ -362,6 +366,7 @@ static void test_each_reason_is_said(void **state)
         {store_without_objects, "corrupt: the text of a store lies outside"},
         {network_outside, "corrupt: a network names what is not there"},
         {candidates_outside, "corrupt: a network names what is not there"},
+        {unknown_route, "corrupt: a network names what is not there"},
         {candidate_of_no_store, "corrupt: a network names what is not there"},
         {source_outside, "corrupt: the text of a ranges file lies outside"},
     };

@@ -15,7 +15,6 @@ static const struct policy_place everywhere = {STR_INIT(""), STR_INIT("")};
 static struct policy small(void)
 {
     return (struct policy){
-        .built = 1234567890,
         .info_page = STR("https://info.test/"),
         .privacy_page = STR("https://privacy.test/"),
         .upstream_endpoint = STR("https://upstream.test"),
@@ -70,7 +69,6 @@ static void test_without_stores_and_ranges(void **state)
     struct policy p = small();
     struct built b = build(&p);
     struct addr a = address("192.0.2.1");
-    assert_int_equal(b.snapshot.built, 1234567890);
     check_str(b.snapshot.info_page, "https://info.test/");
     check_str(b.snapshot.privacy_page, "https://privacy.test/");
     check_str(b.snapshot.upstream, "https://upstream.test/v2/a/b/");
@@ -155,8 +153,44 @@ static void test_most_specific_place_wins_in_the_files_order(void **state)
     check_candidates(&b.snapshot, "192.0.2.200", "b,d");    /* unknown: default */
     check_candidates(&b.snapshot, "198.51.100.200", "b,d"); /* nested: the longest wins */
     struct snapshot_store store = snapshot_store(&b.snapshot, 1);
-    check_str(store.url, "https://b.test");
     check_str(store.objects, "https://b.test/containers/images/");
+    free(b.image);
+}
+
+static enum snapshot_route route_of(const struct snapshot *s, const char *client)
+{
+    struct addr a = address(client);
+    return snapshot_network(s, snapshot_locate(s, &a)).route;
+}
+
+static void test_networks_know_which_entry_routes_them(void **state)
+{
+    (void)state;
+    const struct policy_place stay[] = {places[5], places[4]};
+    const struct policy_place serves[] = {aws, eu, {STR("gcp"), STR("europe-west1")}};
+    struct policy_store stores[] = {{STR("a"), STR("https://a.test"), serves, N(serves)},
+                                    {STR("b"), STR("https://b.test"), &everywhere, 1}};
+    struct policy_range range[7];
+    struct policy p = with_ranges(range);
+    p.blobs_for = stay;
+    p.n_blobs_for = 2;
+    p.stores = stores;
+    p.n_stores = 2;
+    struct built b = build(&p);
+    assert_int_equal(route_of(&b.snapshot, "198.51.100.1"), SNAPSHOT_ROUTE_REGION);
+    assert_int_equal(route_of(&b.snapshot, "198.51.100.129"), SNAPSHOT_ROUTE_CLOUD);
+    assert_int_equal(route_of(&b.snapshot, "203.0.113.129"), SNAPSHOT_ROUTE_CLOUD);
+    assert_int_equal(route_of(&b.snapshot, "192.0.2.1"), SNAPSHOT_ROUTE_REGION); /* it stays */
+    assert_int_equal(route_of(&b.snapshot, "2001:db8::1"), SNAPSHOT_ROUTE_CLOUD);
+    assert_int_equal(route_of(&b.snapshot, "198.51.100.200"), SNAPSHOT_ROUTE_DEFAULT);
+    assert_int_equal(route_of(&b.snapshot, "192.0.2.200"), SNAPSHOT_ROUTE_DEFAULT);
+    free(b.image);
+    p.n_stores = 1;
+    p.n_blobs_for = 0;
+    b = build(&p);
+    assert_int_equal(route_of(&b.snapshot, "192.0.2.1"), SNAPSHOT_ROUTE_REGION); /* a store's */
+    assert_int_equal(route_of(&b.snapshot, "2001:db8::1"), SNAPSHOT_ROUTE_NONE);
+    assert_int_equal(route_of(&b.snapshot, "192.0.2.200"), SNAPSHOT_ROUTE_NONE);
     free(b.image);
 }
 
@@ -312,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_without_stores_and_ranges),
         cmocka_unit_test(test_path_prefix_may_be_empty),
         cmocka_unit_test(test_most_specific_place_wins_in_the_files_order),
+        cmocka_unit_test(test_networks_know_which_entry_routes_them),
         cmocka_unit_test(test_networks_know_their_names_and_whether_blobs_stay),
         cmocka_unit_test(test_sources_are_kept),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
