@@ -106,18 +106,10 @@ static bool take(void *context, const struct config *running, struct server_upda
     return built;
 }
 
-static void ranges_status(void *context, struct server_ranges_status *out)
+static void ranges_status(void *context, struct updater_status *out)
 {
-    struct serve *s = context;
-    struct updater_status status = {0};
-    if (s->updater != NULL)
-        updater_status(s->updater, &status);
-    *out = (struct server_ranges_status){
-        .updates = status.updates,
-        .failures = status.failures,
-        .last_success = status.last_success,
-        .failing = status.failing,
-    };
+    const struct serve *s = context;
+    updater_status(s->updater, out);
 }
 
 /* ── The banner ── */
@@ -213,7 +205,7 @@ static int run(struct serve *s)
         .reload = reload,
         .updates_fd = s->updater != NULL ? updater_fd(s->updater) : -1,
         .take = take,
-        .ranges_status = ranges_status,
+        .ranges_status = s->updater != NULL ? ranges_status : NULL,
         .started = started,
     };
     return server_run(&start, &hooks);

@@ -1,5 +1,5 @@
 /*
- * A configuration as a file again, and documents about all there is to configure.
+ * A configuration as a file again.
  */
 #ifndef CONFIG_DUMP_H
 #define CONFIG_DUMP_H

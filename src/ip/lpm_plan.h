@@ -29,7 +29,7 @@ struct lpm_plan {
     uint32_t *cost;             /* in entries: LPM_PREFIXES_MAX keeps it below 2^32 */
 };
 
-/* How much scratch lpm_plan_init() needs for n prefixes, 8-byte aligned; and how many entries the
+/* How much scratch lpm_plan_edges() needs for n prefixes, 8-byte aligned; and how many entries the
  * trie can take at most (a trie of strides 4, which the plan has to beat, gives the bound). */
 size_t lpm_plan_scratch(size_t n);
 uint64_t lpm_plan_bound(const struct lpm_entry *entries, size_t n);

@@ -242,7 +242,7 @@ static void ranges(FILE *f, struct control *s)
         label(f, "file", source.name);
         fprintf(f, "} %u\n", source.prefixes);
     }
-    struct server_ranges_status status = {0};
+    struct updater_status status = {0};
     if (s->hooks->ranges_status != NULL)
         s->hooks->ranges_status(s->hooks->context, &status);
     single(f, "archeio_ranges_updates_total", "counter", "Updates of the ranges that worked.",

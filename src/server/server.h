@@ -8,19 +8,13 @@
 
 #include "config/config.h"
 #include "ranges/compile.h"
+#include "ranges/updater.h"
 
 /* What a reload or a ranges update brings. The server takes ownership of both; image.data may be
  * NULL on a reload that keeps the snapshot, config NULL on one that keeps the configuration. */
 struct server_update {
     struct config *config;
     struct compile_image image;
-};
-
-struct server_ranges_status {
-    uint64_t updates;     /* since start */
-    uint64_t failures;    /* since start */
-    int64_t last_success; /* Unix seconds; 0: never */
-    bool failing;         /* the last try failed */
 };
 
 struct server_hooks {
@@ -31,8 +25,8 @@ struct server_hooks {
      * configuration that runs; -1: there is none. */
     int updates_fd;
     bool (*take)(void *context, const struct config *running, struct server_update *out);
-    /* For metrics. */
-    void (*ranges_status)(void *context, struct server_ranges_status *out);
+    /* For metrics. NULL: there is no background ranges update. */
+    void (*ranges_status)(void *context, struct updater_status *out);
     /* Once, when every listener listens: prints the banner. admin is the address that the admin
      * listener really has, NULL if it is off or was taken. */
     void (*started)(void *context, const char *admin);
