@@ -1,5 +1,6 @@
 #include "config/stores.h"
 
+#include "base/name.h"
 #include "config/value.h"
 #include "sys/xalloc.h"
 #include <archeio/snapshot.h>
@@ -69,7 +70,7 @@ static bool read_name(struct reader *r, const struct document_node *node, struct
 {
     if (!reader_scalar(r, node, "stores: name", "a word"))
         return false;
-    const char *expected = value_name(str_from(node->text));
+    const char *expected = name_check(str_from(node->text));
     if (expected == NULL) {
         s->name = xalloc_text(node->text);
         return true;

@@ -1,11 +1,11 @@
 #include "config/value.h"
 
+#include "base/name.h"
 #include "base/num.h"
 #include <archeio/addr.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#define NAME_MAX_BYTES 64
 #define PATH_MAX_BYTES 512
 
 struct unit {
@@ -211,20 +211,15 @@ const char *value_path(struct str text)
     return NULL;
 }
 
-const char *value_name(struct str text)
-{
-    return text.len > 0 && text.len <= NAME_MAX_BYTES && consists_of(text, "._-")
-               ? NULL
-               : "1 to 64 letters, digits, dots, underscores and hyphens";
-}
-
 const char *value_place(struct str text, struct str *cloud, struct str *region)
 {
-    static const char expected[] = "CLOUD/REGION, CLOUD or default, such as aws/eu-west-3";
+    static const char expected[] =
+        "CLOUD/REGION, CLOUD or default, such as aws/eu-west-3 (names of "
+        "letters, digits and . _ -, the first a letter or digit)";
     size_t slash = str_find(text, '/');
     struct str left = str_make(text.data, slash);
     struct str right = slash < text.len ? str_skip(text, slash + 1) : STR("");
-    if (value_name(left) != NULL || (slash < text.len && value_name(right) != NULL))
+    if (name_check(left) != NULL || (slash < text.len && name_check(right) != NULL))
         return expected;
     bool is_default = str_eq(left, STR("default"));
     if (is_default && slash < text.len)

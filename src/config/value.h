@@ -37,11 +37,9 @@ const char *value_page_url(struct str text);
 /* Repository segments: "mirror/images". */
 const char *value_path(struct str text);
 
-/* "default" (both empty), "CLOUD" (region empty) or "CLOUD/REGION": views into text. */
+/* "default" (both empty), "CLOUD" (region empty) or "CLOUD/REGION": views into text, the
+ * names fit (base/name.h). */
 const char *value_place(struct str text, struct str *cloud, struct str *region);
-
-/* What names a store: letters, digits, '.', '_', '-', at most 64. */
-const char *value_name(struct str text);
 
 /* The code point at the front of s (not empty) and its bytes; 0 bytes if that is not UTF-8
  * (RFC 3629 section 4). */

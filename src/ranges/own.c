@@ -1,5 +1,6 @@
 #include "ranges/own.h"
 
+#include "base/name.h"
 #include "sys/xalloc.h"
 
 enum { WORDS_MAX = 3 };
@@ -59,12 +60,12 @@ static bool read_line(struct line *l)
     enum prefix_result result = prefix_parse(l->word[0], &prefix);
     if (result == PREFIX_MALFORMED)
         return refuse(l, 0, "is no prefix", "one like 192.0.2.0/24 or 2001:db8::/32");
-    if ((expected = set_name_check(l->word[1])) != NULL)
+    if ((expected = name_check(l->word[1])) != NULL)
         return refuse(l, 1, "is no name of a cloud", expected);
     if (str_eq(l->word[1], STR("default")))
         return refuse(l, 1, "is what stores serve whom no other serves", "the name of a cloud");
     struct str region = l->n_words > 2 ? l->word[2] : STR("");
-    if (region.len > 0 && (expected = set_name_check(region)) != NULL)
+    if (region.len > 0 && (expected = name_check(region)) != NULL)
         return refuse(l, 2, "is no name of a region", expected);
     if (result == PREFIX_HOST_BITS)
         set_file(l->set)->host_bits++;

@@ -1,5 +1,6 @@
 #include "ranges/provider.h"
 
+#include "base/name.h"
 #include "base/num.h"
 #include "ranges/arena.h"
 #include "ranges/locate.h"
@@ -98,7 +99,7 @@ static bool read_region(struct reader *r, const json_t *object, const char *memb
         region->len = 0;
         return true;
     }
-    const char *expected = set_name_check(*region);
+    const char *expected = name_check(*region);
     if (expected == NULL)
         return true;
     char why[NAME_MAX_SHOWN];

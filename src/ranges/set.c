@@ -80,24 +80,6 @@ void set_undo(struct set *s, const struct set_mark *mark)
         s->slot[find_slot(s, s->place[i].cloud, s->place[i].region)] = (uint16_t)(i + 1);
 }
 
-static bool is_name_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-}
-
-const char *set_name_check(struct str name)
-{
-    static const char expected[] =
-        "letters, digits, '.', '_' and '-', at most 64, the first a letter or digit";
-    if (name.len == 0 || name.len > SET_NAME_MAX)
-        return expected;
-    for (size_t i = 0; i < name.len; i++)
-        if (!is_name_byte(name.data[i]))
-            return expected;
-    return strchr("._-", name.data[0]) != NULL ? expected : NULL;
-}
-
 static void add_place(struct set *s, struct str cloud, struct str region)
 {
     char *text = xalloc_zero(cloud.len + region.len + 1, 1);

@@ -7,8 +7,6 @@
 
 #include "ranges/ranges.h"
 
-#define SET_NAME_MAX 64 /* bytes of the name of a cloud or region */
-
 struct set_entry {
     struct prefix prefix;
     uint8_t rank; /* of two answers for one prefix, the lower counts */
@@ -53,10 +51,8 @@ void set_undo(struct set *s, const struct set_mark *mark);
 /* The file that is being read; its cloud (owned) and date are for the reader to fill in. */
 struct ranges_file *set_file(struct set *s);
 
-/* Whether a name is fit for a cloud or region: NULL, or what was expected (static). */
-const char *set_name_check(struct str name);
-
-/* Says that prefix is of cloud and (unless empty) region. NULL, or why it cannot be (static). */
+/* Says that prefix is of cloud and (unless empty) region, both fit names (base/name.h). NULL, or
+ * why it cannot be (static). */
 const char *set_add(struct set *s, const struct prefix *prefix, struct str cloud,
                     struct str region);
 

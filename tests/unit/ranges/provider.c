@@ -1,5 +1,6 @@
 #include "ranges/provider.h"
 
+#include "base/name.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -189,14 +190,14 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 static void names_are_as_long_as_they_may_be_and_no_longer(void **state)
 {
     (void)state;
-    for (size_t len = SET_NAME_MAX; len <= SET_NAME_MAX + 1; len++) {
-        char region[SET_NAME_MAX + 2] = "", text[256];
+    for (size_t len = NAME_LENGTH_MAX; len <= NAME_LENGTH_MAX + 1; len++) {
+        char region[NAME_LENGTH_MAX + 2] = "", text[256];
         struct diag d = {0};
         memset(region, 'r', len);
         snprintf(text, sizeof(text),
                  "{\"prefixes\":[{\"ipv4Prefix\":\"192.0.2.0/24\",\"scope\":\"%s\"}]}", region);
         struct ranges *r = ranges_parse("x.json", text, strlen(text), &d);
-        assert_int_equal(r != NULL, len == SET_NAME_MAX);
+        assert_int_equal(r != NULL, len == NAME_LENGTH_MAX);
         ranges_free(r);
         diag_clear(&d);
     }
