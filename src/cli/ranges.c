@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/ranges_commands.h"
 #include "config/config.h"
+#include "sys/log.h"
 #include "sys/xalloc.h"
 #include <getopt.h>
 #include <stdlib.h>
@@ -40,17 +41,22 @@ char *ranges_commands_directory(const struct ranges_commands_options *o, unsigne
     return directory;
 }
 
-struct ranges *ranges_commands_load(const struct ranges_commands_options *o)
+struct ranges *ranges_commands_load(const struct ranges_commands_options *o, struct lookup *lookup)
 {
     struct diag d = {0};
     char *directory = ranges_commands_directory(o, NULL);
+    *lookup = (struct lookup){.image = NULL};
     if (directory == NULL)
         return NULL;
     struct ranges *r = ranges_load(directory, &d);
     diag_print(&d, stderr);
     diag_clear(&d);
     free(directory);
-    return r;
+    if (lookup_build_ranges(lookup, r))
+        return r;
+    log_error("there is no memory for a table of %zu prefixes", r->n_ranges);
+    ranges_free(r);
+    return NULL;
 }
 
 struct command {

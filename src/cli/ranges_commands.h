@@ -4,7 +4,7 @@
 #ifndef CLI_RANGES_COMMANDS_H
 #define CLI_RANGES_COMMANDS_H
 
-#include "ranges/ranges.h"
+#include "ranges/lookup.h"
 
 struct ranges_commands_options {
     const char *config;    /* NULL: none given, as below */
@@ -23,7 +23,8 @@ int ranges_show(const struct ranges_commands_options *o);
  * configuration. NULL: the configuration is bad; it has been said. */
 char *ranges_commands_directory(const struct ranges_commands_options *o, unsigned *max_shrink);
 
-/* The directory's ranges; what is wrong with them has been printed. NULL as above. */
-struct ranges *ranges_commands_load(const struct ranges_commands_options *o);
+/* The directory's ranges (ranges_free() them) and their table (lookup_release() it); what is wrong
+ * with them has been said. NULL as above, or if there is no memory for the table. */
+struct ranges *ranges_commands_load(const struct ranges_commands_options *o, struct lookup *lookup);
 
 #endif

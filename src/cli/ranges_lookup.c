@@ -1,35 +1,19 @@
 #include "cli/ranges_commands.h"
 #include "ranges/compile.h"
 #include "sys/log.h"
-#include "sys/xalloc.h"
 #include <stdlib.h>
 
 /* The table, from either source. */
 struct table {
     struct lpm lpm;
-    void *image;           /* of the ranges; NULL with a snapshot */
-    struct ranges *ranges; /* the same */
+    struct ranges *ranges; /* NULL with a snapshot */
+    struct lookup lookup;  /* of the ranges */
     struct compile_image snapshot;
 };
 
-static bool build(struct table *t)
-{
-    const struct ranges *r = t->ranges;
-    struct lpm_entry *entry = xalloc_zero(r->n_ranges, sizeof(*entry));
-    for (size_t i = 0; i < r->n_ranges; i++)
-        entry[i] = (struct lpm_entry){r->range[i].prefix, r->range[i].place};
-    size_t scratch_size = lpm_scratch_size(r->n_ranges);
-    void *scratch = xalloc_zero(scratch_size, 1);
-    t->image = xalloc_zero(lpm_image_bound(entry, r->n_ranges), 1);
-    size_t size = lpm_build(entry, r->n_ranges, scratch, scratch_size, t->image);
-    free(scratch);
-    free(entry);
-    return size > 0 && lpm_open(&t->lpm, t->image, size) == NULL;
-}
-
 static bool open_table(struct table *t, const struct ranges_commands_options *o)
 {
-    *t = (struct table){.image = NULL};
+    *t = (struct table){.ranges = NULL};
     if (o->snapshot != NULL) {
         struct diag d = {0};
         bool good = compile_read(o->snapshot, &t->snapshot, &d);
@@ -39,13 +23,14 @@ static bool open_table(struct table *t, const struct ranges_commands_options *o)
             t->lpm = t->snapshot.snapshot.table;
         return good;
     }
-    t->ranges = ranges_commands_load(o);
-    return t->ranges != NULL && build(t);
+    t->ranges = ranges_commands_load(o, &t->lookup);
+    t->lpm = t->lookup.table;
+    return t->ranges != NULL;
 }
 
 static void close_table(struct table *t)
 {
-    free(t->image);
+    lookup_release(&t->lookup);
     ranges_free(t->ranges);
     compile_release(&t->snapshot);
 }

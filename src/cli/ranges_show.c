@@ -1,7 +1,5 @@
 #include "cli/ranges_commands.h"
 #include "ranges/diff.h"
-#include "sys/xalloc.h"
-#include <stdlib.h>
 #include <time.h>
 
 enum { NESTING_MAX = 130 }; /* a prefix of each length, and one more */
@@ -52,41 +50,28 @@ static size_t count_nested(const struct ranges *r)
     return nested;
 }
 
-static size_t table_size(const struct ranges *r)
-{
-    struct lpm_entry *entry = xalloc_zero(r->n_ranges, sizeof(*entry));
-    for (size_t i = 0; i < r->n_ranges; i++)
-        entry[i] = (struct lpm_entry){r->range[i].prefix, r->range[i].place};
-    size_t scratch_size = lpm_scratch_size(r->n_ranges);
-    void *scratch = xalloc_zero(scratch_size, 1);
-    void *image = xalloc_zero(lpm_image_bound(entry, r->n_ranges), 1);
-    size_t size = lpm_build(entry, r->n_ranges, scratch, scratch_size, image);
-    free(image);
-    free(scratch);
-    free(entry);
-    return size;
-}
-
-static void print_totals(const struct ranges *r)
+static void print_totals(const struct ranges *r, const struct lpm *table)
 {
     size_t v4 = 0;
     while (v4 < r->n_ranges && r->range[v4].prefix.addr.family == ADDR_V4)
         v4++;
     printf("\n%zu prefixes, %zu of IPv4 and %zu of IPv6\n", r->n_ranges, v4, r->n_ranges - v4);
     printf("%zu of them lie inside one with another answer\n", count_nested(r));
-    printf("the table takes %zu bytes\n", table_size(r));
+    printf("the table takes %zu bytes\n", table->size);
 }
 
 int ranges_show(const struct ranges_commands_options *o)
 {
-    struct ranges *r = ranges_commands_load(o);
+    struct lookup lookup;
+    struct ranges *r = ranges_commands_load(o, &lookup);
     if (r == NULL)
         return 1;
     int code = r->n_refused > 0 ? 1 : 0;
     print_files(r);
     if (r->n_ranges > 0)
         print_places(r);
-    print_totals(r);
+    print_totals(r, &lookup.table);
+    lookup_release(&lookup);
     ranges_free(r);
     return fflush(stdout) == 0 ? code : 1;
 }

@@ -11,17 +11,9 @@ static bool build_proxies(struct generation *g, const struct config_server *serv
         return false;
     for (size_t i = 0; i < n; i++)
         entries[i].prefix = server->trusted_proxies[i];
-    size_t bound = lpm_image_bound(entries, n), scratch_size = lpm_scratch_size(n);
-    void *scratch = malloc(scratch_size + 1);
-    g->proxies_image = malloc(bound + 1);
-    bool ok = scratch != NULL && g->proxies_image != NULL;
-    if (ok) {
-        size_t size = lpm_build(entries, n, scratch, scratch_size, g->proxies_image);
-        ok = size > 0 && lpm_open(&g->proxies, g->proxies_image, size) == NULL;
-    }
-    free(scratch);
+    bool built = lookup_build(&g->proxies, entries, n);
     free(entries);
-    return ok;
+    return built;
 }
 
 static bool number_stores(struct generation *g, struct exist *exist)
@@ -63,7 +55,7 @@ struct generation *generation_new(uint64_t number, struct config *config,
         generation_free(g);
         return NULL;
     }
-    g->rules = (struct client_rules){config->server.client_address, &g->proxies};
+    g->rules = (struct client_rules){config->server.client_address, &g->proxies.table};
     g->config = config;
     g->image = *image;
     return g;
@@ -75,7 +67,7 @@ void generation_free(struct generation *g)
         return;
     free(g->answered);
     free(g->store_id);
-    free(g->proxies_image);
+    lookup_release(&g->proxies);
     if (g->image.data != NULL)
         compile_release(&g->image);
     if (g->config != NULL)

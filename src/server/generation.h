@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "exist/exist.h"
 #include "ranges/compile.h"
+#include "ranges/lookup.h"
 #include "server/counters.h"
 
 struct generation {
@@ -29,8 +30,7 @@ struct generation {
 
     struct config *config; /* owned, as what follows */
     struct compile_image image;
-    void *proxies_image;
-    struct lpm proxies;
+    struct lookup proxies;
 };
 
 /* Takes ownership of config and image if it can be made. NULL: no memory, and nothing was taken. */
