@@ -1,9 +1,11 @@
 #include "client/hop.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static bool is_https(const char *url)
 {
@@ -64,6 +66,11 @@ static struct addr from_sockaddr(const struct sockaddr *sa)
     return (struct addr){.family = ADDR_NONE};
 }
 
+static bool is_want(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 /* Before a connection: nothing is sent to an address that is refused, not even a SYN. */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *to)
 {
@@ -74,7 +81,9 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
         h->refused = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    h->starved = fd < 0 && is_want(errno);
+    return fd >= 0 ? fd : CURL_SOCKET_BAD;
 }
 
 /* Before a request: the connection may be an old one, opened for somebody who was allowed to. */
@@ -159,9 +168,25 @@ enum hop_next hop_next(struct hop *h, const char **why)
     return redirect && url != NULL ? follow(h, url, why) : HOP_DONE;
 }
 
+/* The resolver needs descriptors, too, and does not say that it had none. */
+bool hop_starved(const struct hop *h, CURLcode code)
+{
+    if (h->starved || code == CURLE_OUT_OF_MEMORY)
+        return true;
+    if (code != CURLE_COULDNT_RESOLVE_HOST)
+        return false;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return is_want(errno);
+    close(fd);
+    return false;
+}
+
 const char *hop_problem(const struct hop *h, CURLcode code, const char *error)
 {
     if (h->refused)
         return "redirected to a private address";
+    if (hop_starved(h, code))
+        return "no descriptor or memory to be had here";
     return error[0] != '\0' ? error : h->curl->easy_strerror(code);
 }

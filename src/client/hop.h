@@ -24,6 +24,7 @@ struct hop {
     bool redirect; /* this hop came out of a redirect */
     bool proxied;  /* and goes through a proxy */
     bool refused;  /* its address was refused */
+    bool starved;  /* there was no descriptor or memory for it here */
     enum guard_class origin;
 };
 
@@ -46,6 +47,10 @@ enum hop_next {
 
 /* After a hop ended in CURLE_OK. *why (static) says why it is refused. */
 enum hop_next hop_next(struct hop *h, const char **why);
+
+/* Whether a hop that failed says nothing about the other side: this process had no descriptor or no
+ * memory for it. */
+bool hop_starved(const struct hop *h, CURLcode code);
 
 /* What a failed hop failed of; error is the handle's CURLOPT_ERRORBUFFER. */
 const char *hop_problem(const struct hop *h, CURLcode code, const char *error);

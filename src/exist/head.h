@@ -15,6 +15,7 @@ struct head {
     struct hop hop;
     int64_t began;
     int64_t deadline;
+    bool starved;      /* the error was ours: it says nothing about the store */
     void *owner;       /* the caller's */
     struct head *next; /* the caller's, too */
     struct head **link;

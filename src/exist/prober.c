@@ -261,15 +261,27 @@ static void remember(struct prober *p, const struct flight *f, enum exist_state 
     cache_put(&p->exist->cache, &f->key, state, now + ttl_of(p->exist, state), now);
 }
 
+/* What a HEAD has shown of its store and of its blob. */
+static enum stores_change learn(struct prober *p, const struct flight *f, enum exist_state state,
+                                const char *why, int64_t now)
+{
+    stores_note_latency(f->store, now - f->head->began);
+    enum stores_change change = stores_note(&p->exist->stores, f->store, state, why, now);
+    remember(p, f, state, now);
+    return change;
+}
+
 static void land(struct prober *p, struct flight *f, enum exist_state state, const char *why)
 {
-    struct exist *e = p->exist;
     struct store *store = f->store;
     enum flight_kind kind = f->kind;
     int64_t now = clock_now();
-    stores_note_latency(store, now - f->head->began);
-    enum stores_change change = stores_note(&e->stores, store, state, why, now);
-    remember(p, f, state, now);
+    bool starved = f->head->starved;
+    enum stores_change change = STORES_SAME;
+    if (starved)
+        stores_note_refused(store);
+    else
+        change = learn(p, f, state, why, now);
     *(flights_hold(kind) ? &store->running : &store->checking) -= 1;
     give_head(p, f->head);
     flights_answer(f, state);
@@ -278,7 +290,8 @@ static void land(struct prober *p, struct flight *f, enum exist_state state, con
         flights_answer_store(&p->flights, store, EXIST_DOWN);
         drop_queue(p, store);
     }
-    sweep_note(p, store, kind, state, now);
+    if (!starved)
+        sweep_note(p, store, kind, state, now);
     launch_queued(p, store, now);
 }
 
@@ -293,6 +306,7 @@ static void transfer_ended(struct prober *p, CURL *easy, CURLcode code)
         if (p->curl->multi_add_handle(p->multi, easy) == CURLM_OK)
             return;
         state = EXIST_ERROR;
+        h->starved = true;
     }
     land(p, h->owner, state, why);
 }

@@ -24,6 +24,7 @@ static void use(struct access_sink *s, int fd)
 {
     struct stat st;
     s->fd = fd;
+    s->torn = false;
     s->may_block = fstat(fd, &st) != 0 || !S_ISREG(st.st_mode);
 }
 
@@ -148,11 +149,21 @@ static size_t rest_of_line(const char *data, size_t at, size_t len)
     return end != NULL ? (size_t)(end - data) + 1 - at : len - at;
 }
 
+/* Ends a line that a full disk has cut, so that the next one is whole. False: it takes nothing. */
+static bool mend(struct access_sink *s)
+{
+    if (s->torn && ready(s) && !go_over(s))
+        s->torn = write(s->fd, "\n", 1) != 1;
+    return !s->torn;
+}
+
 uint64_t access_sink_write(struct access_sink *s, const char *data, size_t len)
 {
     uint64_t lost = 0;
     size_t at = 0;
     go_over(s);
+    if (!mend(s))
+        return count_lines(data, len);
     while (at < len && ready(s)) {
         if (go_over(s)) {
             size_t cut = rest_of_line(data, at, len);
@@ -166,6 +177,8 @@ uint64_t access_sink_write(struct access_sink *s, const char *data, size_t len)
         else if (errno != EINTR && errno != EAGAIN)
             break;
     }
+    if (at > 0)
+        s->torn = data[at - 1] != '\n';
     return lost + count_lines(data + at, len - at);
 }
 

@@ -16,6 +16,7 @@
 struct access_sink { /* private, as all */
     int fd;
     bool may_block;
+    bool torn;     /* the last line there has no end: the rest of it was refused */
     int next;      /* atomic: the descriptor to go over to; -1: none */
     int wake;      /* an eventfd: the writing thread is to look up */
     int64_t until; /* atomic: nothing is waited for any longer */

@@ -27,9 +27,26 @@ struct admin_conn {
     struct http1_parser parser;
     size_t len;
     bool answered;
+    bool pushing; /* the answer */
+    bool ended;   /* the client has said its last */
+    bool closed;
     char *answer; /* owned */
     char input[STREAM_HEADROOM];
 };
+
+static struct admin_conn *conn_of(struct stream *s)
+{
+    return (struct admin_conn *)(void *)s;
+}
+
+static void close_conn(struct stream *s)
+{
+    struct admin_conn *c = conn_of(s);
+    if (!c->closed)
+        c->admin->n--;
+    c->closed = true;
+    stream_close(s);
+}
 
 static void finish(struct admin_conn *c)
 {
@@ -44,7 +61,7 @@ static void answer(struct admin_conn *c, const char *status, char *body, size_t 
     c->answer = malloc(HEAD_MAX + len);
     if (c->answer == NULL || body == NULL) {
         free(body);
-        stream_close(&c->stream);
+        close_conn(&c->stream);
         return;
     }
     int n = snprintf(c->answer, HEAD_MAX,
@@ -59,11 +76,13 @@ static void answer(struct admin_conn *c, const char *status, char *body, size_t 
     free(body);
     long sent = stream_send(&c->stream, c->answer, size);
     if (sent < 0)
-        stream_close(&c->stream);
+        close_conn(&c->stream);
     else if ((size_t)sent == size)
         finish(c);
-    else
+    else {
+        c->pushing = true;
         stream_push(&c->stream, c->answer + sent, size - (size_t)sent);
+    }
 }
 
 static void answer_text(struct admin_conn *c, const char *status, const char *text, bool head)
@@ -94,12 +113,12 @@ static void respond(struct admin_conn *c, const struct http1_request *r)
 
 static void received(struct stream *s, char *data, size_t len)
 {
-    struct admin_conn *c = (struct admin_conn *)(void *)s;
+    struct admin_conn *c = conn_of(s);
     struct http1_request request;
     if (c->answered)
         return;
     if (len > sizeof(c->input) - c->len) {
-        stream_close(s);
+        close_conn(s);
         return;
     }
     memcpy(c->input + c->len, data, len);
@@ -114,43 +133,69 @@ static void received(struct stream *s, char *data, size_t len)
         answer_text(c, "400 Bad Request", "not understood\n", false);
         return;
     case HTTP1_CLOSE:
-        stream_close(s);
+        close_conn(s);
         return;
     }
 }
 
 static void sent(struct stream *s)
 {
-    finish((struct admin_conn *)(void *)s);
+    struct admin_conn *c = conn_of(s);
+    c->pushing = false;
+    if (c->ended)
+        close_conn(s);
+    else
+        finish(c);
+}
+
+/* A client may close its half when it has asked: it gets its answer. */
+static void ended(struct stream *s)
+{
+    struct admin_conn *c = conn_of(s);
+    c->ended = true;
+    if (!c->pushing)
+        close_conn(s);
 }
 
 static void gone(struct stream *s)
 {
-    struct admin_conn *c = (struct admin_conn *)(void *)s;
+    struct admin_conn *c = conn_of(s);
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it misses that the list's head has moved on */
     struct admin_conn **link = &c->admin->conn;
     while (*link != c)
         link = &(*link)->next;
     *link = c->next;
-    c->admin->n--;
     free(c->answer);
     free(c);
 }
 
 static const struct stream_events events = {
     .received = received,
-    .ended = stream_close,
+    .ended = ended,
     .sent = sent,
-    .broken = stream_close,
-    .expired = stream_close,
+    .broken = close_conn,
+    .expired = close_conn,
     .gone = gone,
 };
+
+/* Lest those that only wait keep out a health check. */
+static void close_oldest(struct admin *a)
+{
+    struct admin_conn *oldest = NULL;
+    for (struct admin_conn *c = a->conn; c != NULL; c = c->next)
+        if (!c->closed)
+            oldest = c;
+    if (oldest != NULL)
+        close_conn(&oldest->stream);
+}
 
 static void accepted(struct listener *l, struct listener_socket socket, const struct addr *peer)
 {
     struct admin *a = l->owner;
-    struct admin_conn *c = a->n < CONNECTIONS ? calloc(1, sizeof(*c)) : NULL;
     (void)peer;
+    if (a->n >= CONNECTIONS)
+        close_oldest(a);
+    struct admin_conn *c = calloc(1, sizeof(*c));
     if (c == NULL) {
         listener_drop(socket);
         return;
@@ -227,7 +272,7 @@ void admin_close(struct admin *a)
     listener_close(&a->listener);
     struct loop *loop = a->conn != NULL ? a->conn->stream.loop : NULL;
     for (struct admin_conn *c = a->conn; c != NULL; c = c->next)
-        stream_close(&c->stream);
+        close_conn(&c->stream);
     if (loop != NULL)
         loop_run_deferred(loop); /* releases them: until then the loop's list leads through them */
     free(a);

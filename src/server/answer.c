@@ -30,12 +30,14 @@ static struct addr client_of(struct conn *c, const struct http1_request *r)
     return client;
 }
 
-/* Asks the prober, if this request may still wait: true if it does. */
-static bool ask(struct conn *c, uint32_t store, const struct digest *digest)
+/* Asks the prober, if this request may still wait: true if it does. It asks about each of its
+ * candidates once, in their order: a store whose queue is full says so at once, and would be asked
+ * again and again, in turn with another, until the time is over. */
+static bool ask(struct conn *c, uint32_t at, uint32_t store, const struct digest *digest)
 {
     struct worker *w = c->worker;
     int64_t now = w->loop.now;
-    if (c->asked && now >= c->wait_until)
+    if (c->asked && (at <= c->question_at || now >= c->wait_until))
         return false;
     if (!exist_ask(w->shared->exist, w->number, store, digest, &c->waiter))
         return false;
@@ -47,18 +49,18 @@ static bool ask(struct conn *c, uint32_t store, const struct digest *digest)
         c->wait_until = now + w->generation->wait;
     c->asked = true;
     c->answered = false;
+    c->question_at = at;
     c->question_store = store;
-    c->question = *digest;
     return true;
 }
 
 /* The cache's answer, or the one that the prober has just given this request: that one counts even
- * if the cache has no room for it, so that no question is asked for ever. */
-static enum exist_state look_up(struct conn *c, uint32_t store, const struct digest *digest)
+ * if the cache has no room for it. */
+static enum exist_state look_up(struct conn *c, uint32_t at, uint32_t store,
+                                const struct digest *digest)
 {
     struct worker *w = c->worker;
-    if (c->answered && c->question_store == store &&
-        memcmp(&c->question, digest, sizeof(*digest)) == 0)
+    if (c->answered && c->question_at == at && c->question_store == store)
         return c->waiter.state;
     enum exist_state state = exist_lookup(w->shared->exist, w->number, store, digest, w->loop.now);
     if (!c->asked)
@@ -78,10 +80,11 @@ static enum answer_result settle_questions(struct conn *c, struct decision *d, i
 {
     const struct generation *g = c->worker->generation;
     enum decide_next next = DECIDE_ASK;
-    while (next == DECIDE_ASK) {
+    for (uint32_t at = 0; next == DECIDE_ASK; at++) {
         uint32_t store = g->store_id[d->ask_store];
-        enum exist_state state = store == UINT32_MAX ? EXIST_ERROR : look_up(c, store, &d->digest);
-        if (state == EXIST_MISS && ask(c, store, &d->digest))
+        enum exist_state state =
+            store == UINT32_MAX ? EXIST_ERROR : look_up(c, at, store, &d->digest);
+        if (state == EXIST_MISS && ask(c, at, store, &d->digest))
             return ANSWER_WAIT;
         *cache = c->asked ? EXIST_MISS : (int)state;
         next = decide_resume(d, existence_of(state));

@@ -166,6 +166,8 @@ static bool flush(struct conn *c, struct buf *out)
 
 static void await_answer(struct conn *c)
 {
+    if (c->began == 0)
+        c->began = c->stream.loop->now;
     c->state = CONN_ASK;
     stream_pause(&c->stream);
     stream_deadline(&c->stream, c->wait_until);
@@ -173,19 +175,21 @@ static void await_answer(struct conn *c)
 
 static void await_request(struct conn *c)
 {
-    const struct generation *g = c->worker->generation;
+    const struct worker *w = c->worker;
     int64_t now = c->stream.loop->now;
     if (c->state != CONN_READ) {
         c->state = CONN_READ;
         stream_resume(&c->stream);
     }
     if (c->held == NULL) {
-        stream_deadline(&c->stream, now + g->idle_timeout);
+        bool serving = w->phase == WORKER_SERVE;
+        int64_t patience = serving ? w->generation->idle_timeout : CONN_DRAIN_GRACE;
+        stream_deadline(&c->stream, now + patience);
         return;
     }
     if (c->began == 0)
         c->began = now;
-    stream_deadline(&c->stream, c->began + g->header_timeout);
+    stream_deadline(&c->stream, c->began + w->generation->header_timeout);
 }
 
 /* Answers what lies at data, in the loop's memory or the held buffer. */

@@ -39,8 +39,8 @@ struct conn {
     int64_t began; /* when a request began that is not answered yet; 0: there is none */
     int64_t wait_until;
     struct exist_waiter waiter;
+    uint32_t question_at; /* of the questions that its decision asks, the last that was asked */
     uint32_t question_store;
-    struct digest question;
 };
 
 /* Takes a connection over; it may be refused. */

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define RESERVED 128 /* descriptors for everything else: listeners, log, HEADs, files */
+#define RESERVED 128 /* descriptors for everything else, at least: listeners, log, HEADs, files */
+#define RESERVED_MAX 2048
 #define CONNECTIONS_MAX (1U << 20)
 
 /* CPUs that one group's quota amounts to, rounded up; 0: no quota. */
@@ -76,5 +77,8 @@ uint64_t limits_connections(void)
             limit = raised;
     }
     uint64_t n = limit.rlim_cur > CONNECTIONS_MAX ? CONNECTIONS_MAX : limit.rlim_cur;
-    return n > 2 * RESERVED ? n - RESERVED : n / 2;
+    uint64_t reserved = n / 8 < RESERVED_MAX ? n / 8 : RESERVED_MAX;
+    if (reserved < RESERVED)
+        reserved = RESERVED;
+    return n > 2 * RESERVED ? n - reserved : n / 2;
 }

@@ -13,7 +13,8 @@
 
 #define STACK (256 * 1024)
 #define IDLE_MS 60000
-#define SMALL_MAX 32768 /* buffers: reserved addresses, not memory */
+#define TURN_ANSWERS 256 /* of the prober: the clock stands still meanwhile, and others wait */
+#define SMALL_MAX 32768  /* buffers: reserved addresses, not memory */
 #define LARGE_MAX 2048
 
 /* ── Memory ── */
@@ -59,8 +60,12 @@ static void answers_came(struct loop_source *source, uint32_t events)
     struct worker *w = (struct worker *)(void *)((char *)source - offsetof(struct worker, exist));
     struct exist_waiter *waiter;
     (void)events;
-    while ((waiter = exist_collect(w->shared->exist, w->number)) != NULL)
+    for (unsigned n = 0; n < TURN_ANSWERS; n++) {
+        waiter = exist_collect(w->shared->exist, w->number);
+        if (waiter == NULL)
+            return;
         conn_answered(waiter);
+    }
 }
 
 void worker_wake(struct worker *w)

@@ -224,6 +224,58 @@ def test_a_slow_store_costs_the_budget_once(ask, stand_in):
     assert len(store.requests) == 1
 
 
+def test_the_log_says_how_long_a_client_waited(archeio, stand_in, tmp_path):
+    """The duration of a request that waited for a store has the wait in it, whichever way it was
+    sent in the end."""
+    def answer(path, count):
+        time.sleep(0.3)
+        return status(200)
+
+    server = archeio({"upstream": {"endpoint": UPSTREAM},
+                      "log": {"access": str(tmp_path / "archeio-0" / "access.log")},
+                      "stores": [{"name": "one", "url": stand_in(answer).url,
+                                  "serves": ["default"]}]})
+    for _ in range(2):
+        server.request(f"/v2/app/blobs/{digest_of(1)}", client=CLIENT)
+    wait_until(lambda: len(server.access_log()) == 2, 5, "two lines")
+    waited, known = sorted((line["duration_us"] for line in server.access_log()), reverse=True)
+    assert waited >= 300_000 > known
+
+
+def test_a_store_whose_queue_is_full_is_asked_once_by_each_request(archeio, stand_in):
+    """With two stores that hang and whose queues are full, a request that would wait asks each of
+    them once, and is sent to the upstream."""
+    stores = [stand_in(lambda path, count: None) for _ in range(2)]
+    config = {"upstream": {"endpoint": UPSTREAM},
+              "server": {"workers": 2},
+              "stores": [{"name": f"s{i}", "url": s.url, "serves": ["default"]}
+                         for i, s in enumerate(stores)],
+              "existence": {"wait": "0s"}}
+    server = archeio(config)
+    refused = lambda: server.metric("archeio_heads_total", result="refused")  # noqa: E731
+
+    def fill(first):
+        server.exchange("".join(
+            f"GET /v2/a/blobs/{digest_of(n)} HTTP/1.1\r\nHost: a\r\n"
+            f"{'Connection: close' + chr(13) + chr(10) if n == first + 449 else ''}\r\n"
+            for n in range(first, first + 450)).encode())
+
+    fillers = [threading.Thread(target=fill, args=(n * 450,)) for n in range(10)]
+    for filler in fillers:
+        filler.start()
+    for filler in fillers:
+        filler.join()
+    config["existence"]["wait"] = "2s"
+    server.write(config)
+    server.reload()
+    wait_until(lambda: "reloaded" in server.output(), 5, "the reload")
+    before = refused()
+    assert before > 0
+    answer = server.request(f"/v2/a/blobs/{digest_of(999_999)}")
+    assert answer.location.startswith(UPSTREAM)
+    assert refused() - before == len(stores)
+
+
 def test_one_redirect_is_followed(ask, bucket, tmp_path):
     """A bucket that redirects to where its objects are is asked there; clients are sent to the
     bucket itself."""

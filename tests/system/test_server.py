@@ -484,6 +484,28 @@ def test_open_admin_connections_do_not_outlive_the_server(archeio):
         sock.close()
 
 
+def test_idle_admin_connections_do_not_keep_out_a_health_check(archeio):
+    server = archeio({})
+    socks = [http.connect(server.admin_port) for _ in range(200)]
+    assert server.admin_status("/healthz") == 200
+    for sock in socks:
+        sock.close()
+
+
+def test_metrics_are_whole_for_a_client_that_closes_its_half(archeio):
+    server = archeio({"upstream": {"endpoint": "https://u.example"},
+                      "stores": [{"name": f"store-{i}", "url": f"https://s{i}.example",
+                                  "serves": ["default"]} for i in range(4000)]})
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", server.admin_port))
+        sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        head, _, body = http.read_all(sock).partition(b"\r\n\r\n")
+    size = int(re.search(rb"Content-Length: (\d+)", head)[1])
+    assert len(body) == size > 4_000_000
+
+
 def test_an_admin_address_that_is_taken_is_an_error_if_it_was_chosen(archeio, tmp_path):
     server = archeio({})
     code, lines = ended(tmp_path / "second", {}, admin=server.admin_port)

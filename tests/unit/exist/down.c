@@ -1,5 +1,7 @@
 #include "questions.h"
 
+#include <sys/resource.h>
+
 /* What a store does; one server each, so that all can fail at the same time. */
 enum behaviour { GOOD, HANGING, RESETTING, FAILING, STOPPED, MISSING };
 
@@ -110,6 +112,38 @@ static void three_errors_in_a_row_are_down(void **state)
     assert_int_equal(lookup(s, 1), EXIST_DOWN);
     assert_int_equal(lookup(s, 99), EXIST_DOWN);
     assert_int_equal(lookup(&shop[1], 1), EXIST_MISS);
+}
+
+/* Takes all descriptors that this process may have. */
+static int take_descriptors(int fd[static 512])
+{
+    struct rlimit limit = {256, 256};
+    int n = 0;
+    assert_int_equal(prlimit(0, RLIMIT_NOFILE, NULL, &limit), 0);
+    limit.rlim_cur = 256;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    while (n < 512 && (fd[n] = dup(0)) >= 0)
+        n++;
+    assert_in_range(n, 1, 511);
+    return n;
+}
+
+static void want_of_descriptors_is_not_the_stores_fault(void **state)
+{
+    (void)state;
+    int fd[512];
+    struct exist_store_stats stats;
+    assert_int_equal(ask(&shop[1], 1), EXIST_PRESENT); /* opens the library */
+    int n = take_descriptors(fd);
+    for (uint64_t i = 0; i < 5; i++)
+        assert_int_equal(ask(&shop[0], i), EXIST_ERROR);
+    while (n > 0)
+        close(fd[--n]);
+    exist_stats_store(exist, shop[0].number, &stats);
+    assert_false(stats.down);
+    assert_int_equal(stats.heads[EXIST_ERROR], 0);
+    assert_int_equal(stats.heads[3], 5); /* not asked, for want of something here */
+    assert_int_equal(ask(&shop[0], 0), EXIST_PRESENT);
 }
 
 static void take_down(struct shop *s)
@@ -280,6 +314,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(three_errors_in_a_row_are_down),
+        TEST(want_of_descriptors_is_not_the_stores_fault),
         TEST(a_store_that_is_down_is_tried_once_a_second),
         TEST(forbidden_and_missing_are_signs_of_life),
         TEST(questions_to_a_store_that_is_down_are_answered_at_once),

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -215,6 +216,27 @@ static void a_pipe_that_nobody_reads_is_refused_and_one_whose_reader_went_loses_
     assert_int_equal(access_sink_write(&sink, lines, lines_len), LINES);
 }
 
+static void set_file_limit(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_line_that_a_full_disk_cut_does_not_spoil_the_next(void **state)
+{
+    (void)state;
+    assert_int_equal(access_sink_open(&sink, file), 0);
+    set_file_limit(11);
+    assert_int_equal(access_sink_write(&sink, "01234567\nlost\n", 14), 1);
+    assert_int_equal(access_sink_write(&sink, "lost\n", 5), 1);
+    set_file_limit(RLIM_INFINITY);
+    assert_int_equal(access_sink_write(&sink, "whole\n", 6), 0);
+    assert_int_equal(access_sink_write(&sink, "next\n", 5), 0);
+    check_str(str_make(got, read_file(got, sizeof(got))), "01234567\nlo\nwhole\nnext\n");
+}
+
 static void rest_ends_with_a_wake_and_leaves_the_old_target(void **state)
 {
     (void)state;
@@ -244,9 +266,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_pipe_that_nobody_reads_is_refused_and_one_whose_reader_went_loses_lines, setup,
             teardown),
+        cmocka_unit_test_setup_teardown(a_line_that_a_full_disk_cut_does_not_spoil_the_next, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(rest_ends_with_a_wake_and_leaves_the_old_target, setup,
                                         teardown),
     };
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
