@@ -166,7 +166,7 @@ static const char *check_options(const struct options *o, struct addr *client)
     if (o->both)
         return "either --present or --absent, not both";
     if (o->path[0] == '\0')
-        return "expected one PATH, such as /v2/pause/manifests/3.9";
+        return "expected one PATH, such as /v2/pause/manifests/3.10";
     if (o->path[0] != '/' && strstr(o->path, "://") == NULL)
         return "PATH: expected a path that begins with \"/\", or a whole URL";
     if (strlen(o->path) > DECIDE_TARGET_MAX)

@@ -1,14 +1,13 @@
 #include "server/server.h"
 
+#include "cli/banner.h"
 #include "cli/commands.h"
 #include "ranges/updater.h"
-#include "sys/clock.h"
 #include "sys/log.h"
 
 #include <getopt.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -26,12 +25,7 @@ struct serve {
     const char *file;     /* NULL: none */
     const char *snapshot; /* NULL: none */
     struct updater *updater;
-    char *listen; /* for the banner, as what follows */
-    char *upstream;
-    uint32_t n_stores;
-    uint32_t n_prefixes;
-    bool fetches;   /* ranges, in the background */
-    int64_t oldest; /* when the oldest source was published; 0: there is none */
+    struct banner banner;
 };
 
 /* ── What the server asks for ── */
@@ -112,60 +106,10 @@ static void ranges_status(void *context, struct updater_status *out)
     updater_status(s->updater, out);
 }
 
-/* ── The banner ── */
-
-static char *join_listen(const struct config_server *server)
-{
-    size_t size = 1;
-    for (size_t i = 0; i < server->n_listen; i++)
-        size += strlen(server->listen[i].address) + 2;
-    char *text = calloc(1, size);
-    for (size_t i = 0; text != NULL && i < server->n_listen; i++) {
-        strcat(text, i > 0 ? ", " : "");
-        strcat(text, server->listen[i].address);
-    }
-    return text;
-}
-
-static void note_for_banner(struct serve *s, const struct server_update *start)
-{
-    const struct snapshot *snapshot = &start->image.snapshot;
-    s->listen = join_listen(&start->config->server);
-    s->upstream = strndup(snapshot->upstream.data, snapshot->upstream.len);
-    s->n_stores = snapshot->n_stores;
-    s->fetches = s->snapshot == NULL && start->config->ranges.refresh > 0;
-    s->n_prefixes = lpm_count(&snapshot->table, ADDR_V4) + lpm_count(&snapshot->table, ADDR_V6);
-    for (uint32_t i = 0; i < snapshot->n_sources; i++) {
-        int64_t modified = (int64_t)snapshot_source(snapshot, i).modified;
-        if (s->oldest == 0 || modified < s->oldest)
-            s->oldest = modified;
-    }
-}
-
-/* A URL that works here for what listens on text. */
-static void print_curl(const char *text)
-{
-    const char *port = strrchr(text, ':');
-    fprintf(stderr, "  try:      curl -i http://127.0.0.1%s/v2/pause/manifests/3.10\n",
-            port != NULL ? port : "");
-}
-
-static void started(void *context, const char *admin)
+static void started(void *context, const struct server_started *how)
 {
     const struct serve *s = context;
-    fprintf(stderr, "archeio " ARCHEIO_VERSION " answers on %s\n", s->listen);
-    fprintf(stderr, "  serves:   %s, and blobs from %u stores\n", s->upstream, s->n_stores);
-    if (s->n_prefixes == 0)
-        fprintf(stderr, "  ranges:   no ranges yet: every client counts as unknown%s\n",
-                s->fetches ? " until they have been fetched" : "");
-    else
-        fprintf(stderr, "  ranges:   %u prefixes, the oldest file is of %lld days ago\n",
-                s->n_prefixes, (long long)((clock_wall() - s->oldest) / 86400));
-    if (admin != NULL)
-        fprintf(stderr, "  metrics:  http://%s/metrics\n", admin);
-    else
-        fputs("  metrics:  off\n", stderr);
-    print_curl(s->listen);
+    banner_print(&s->banner, how, stderr);
 }
 
 /* ── The command ── */
@@ -193,8 +137,8 @@ static int run(struct serve *s)
     if (!loaded)
         return 1;
     log_init("archeio", (enum log_level)start.config->log.level);
-    note_for_banner(s, &start);
-    if (s->listen == NULL || s->upstream == NULL || !start_updater(s, start.config)) {
+    banner_note(&s->banner, start.config, &start.image.snapshot, s->snapshot != NULL);
+    if (!start_updater(s, start.config)) {
         config_free(start.config);
         compile_release(&start.image);
         return 1;
@@ -240,7 +184,6 @@ int serve_main(int argc, char **argv)
     log_init("archeio", LOG_LEVEL_INFO);
     int code = run(&s);
     updater_stop(s.updater);
-    free(s.listen);
-    free(s.upstream);
+    banner_release(&s.banner);
     return code;
 }

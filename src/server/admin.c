@@ -238,8 +238,10 @@ bool admin_open(struct control *s, const struct config_server *config)
         return true;
     const char *why = "expected ADDRESS:PORT, like 127.0.0.1:9090";
     struct admin *a = calloc(1, sizeof(*a));
-    if (a == NULL)
+    if (a == NULL) {
+        log_error("cannot start: out of memory");
         return false;
+    }
     a->control = s;
     a->listener.source.fd = a->listener.spare = -1;
     if (listener_parse(config->admin, &address)) {

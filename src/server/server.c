@@ -53,6 +53,12 @@ static void update_came(struct loop_source *source, uint32_t events)
     swap_take(OWNER(source, updates));
 }
 
+static bool no_memory(void)
+{
+    log_error("cannot start: out of memory");
+    return false;
+}
+
 /* ── Listeners ── */
 
 static bool say_no(const char *setting, const char *address, const char *why)
@@ -79,11 +85,11 @@ static bool open_listeners(struct control *s, const struct config_server *config
     s->shared.n_listeners = config->n_listen;
     s->address = calloc(config->n_listen, sizeof(*s->address));
     if (s->address == NULL)
-        return false;
+        return no_memory();
     for (unsigned w = 0; w < s->n_workers; w++) {
         s->worker[w].listener = calloc(config->n_listen, sizeof(*s->worker[w].listener));
         if (s->worker[w].listener == NULL)
-            return false;
+            return no_memory();
         for (size_t i = 0; i < config->n_listen; i++)
             s->worker[w].listener[i].source.fd = s->worker[w].listener[i].spare = -1;
     }
@@ -143,7 +149,7 @@ static bool make_workers(struct control *s, const struct config_server *config)
     s->n_workers = config->workers > 0 ? config->workers : limits_workers();
     s->worker = aligned_alloc(64, (s->n_workers * sizeof(*s->worker) + 63) / 64 * 64);
     if (s->worker == NULL)
-        return false;
+        return no_memory();
     memset(s->worker, 0, s->n_workers * sizeof(*s->worker));
     for (unsigned i = 0; i < s->n_workers; i++) {
         s->worker[i].shared = &s->shared;
@@ -180,8 +186,9 @@ static bool start_all(struct control *s, struct server_update *start)
 
 static void run(struct control *s)
 {
+    const struct server_started how = {s->address, s->shared.n_listeners, admin_address(s->admin)};
     if (s->hooks->started != NULL)
-        s->hooks->started(s->hooks->context, admin_address(s->admin));
+        s->hooks->started(s->hooks->context, &how);
     while (!drain_over(s)) {
         loop_turn(&s->loop, s->draining || s->retired != NULL ? BUSY_MS : TURN_MS);
         swap_collect(s);

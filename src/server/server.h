@@ -7,6 +7,7 @@
 #define SERVER_SERVER_H
 
 #include "config/config.h"
+#include "io/listener.h"
 #include "ranges/compile.h"
 #include "ranges/updater.h"
 
@@ -15,6 +16,13 @@
 struct server_update {
     struct config *config;
     struct compile_image image;
+};
+
+/* Where it listens: addresses and ports as they really are. */
+struct server_started {
+    const struct listener_address *listen;
+    size_t n_listen;
+    const char *admin; /* NULL: the admin listener is off, or its address was taken */
 };
 
 struct server_hooks {
@@ -27,9 +35,8 @@ struct server_hooks {
     bool (*take)(void *context, const struct config *running, struct server_update *out);
     /* For metrics. NULL: there is no background ranges update. */
     void (*ranges_status)(void *context, struct updater_status *out);
-    /* Once, when every listener listens: prints the banner. admin is the address that the admin
-     * listener really has, NULL if it is off or was taken. */
-    void (*started)(void *context, const char *admin);
+    /* Once, when every listener listens: prints the banner. */
+    void (*started)(void *context, const struct server_started *how);
 };
 
 /* Keeps the signals that server_run() waits for from every thread started later. Call it before the

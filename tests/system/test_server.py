@@ -396,6 +396,29 @@ def test_ipv6_and_dual_stack(archeio):
 
 # ── Seeing what it does ──
 
+def banner(server):
+    """The request that the banner proposes, made: (its path, the answer)."""
+    wait_until(lambda: "  try: " in server.output(), 10, "a banner")
+    host, port, path = re.search(r"curl -i http://(\S+):(\d+)(/\S*)\n", server.output()).groups()
+    return path, http.request(int(port), path, host=host.strip("[]"))
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "127.0.0.2:0", "[::1]:0", "[::]:0", "0.0.0.0:0"])
+def test_what_the_banner_proposes_works_wherever_it_listens(archeio, listen):
+    server = archeio({"server": {"listen": [listen]}}, wait=False)
+    path, answer = banner(server)
+    assert (path, answer.status, answer.location) == (MANIFEST, 307, UPSTREAM)
+
+
+def test_the_banner_proposes_to_another_registry_what_every_registry_answers(archeio):
+    site = {"upstream": {"endpoint": "https://registry.example.com"},
+            "stores": [{"name": "one", "url": "https://one.example.com", "serves": ["default"]}]}
+    server = archeio(site)
+    path, answer = banner(server)
+    assert (path, answer.status) == ("/v2/", 200)
+    assert "https://registry.example.com/v2/, and blobs from 1 store\n" in server.output()
+
+
 def test_metrics_are_prometheus_text_and_count(archeio):
     server = archeio({})
     server.request(MANIFEST)

@@ -116,11 +116,11 @@ static enum httpd_action has_everything(struct httpd *server, struct httpd_reque
     return httpd_status(r, 200);
 }
 
-static void started(void *context, const char *admin)
+static void started(void *context, const struct server_started *how)
 {
     struct served *s = context;
-    (void)admin;
     pthread_mutex_lock(&s->lock);
+    s->port = how->listen[0].port;
     s->started = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
@@ -133,17 +133,6 @@ static void *run(void *argument)
     return (void *)(intptr_t)server_run(&s->start, &hooks);
 }
 
-static int free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    close(fd);
-    return ntohs(a.sin_port);
-}
-
 static void serve(struct served *s, const char *log)
 {
     static const char ranges[] = "192.0.2.0/24 aws eu-west-3\n198.51.100.0/24 gcp west\n";
@@ -151,13 +140,12 @@ static void serve(struct served *s, const char *log)
     struct diag d = {0};
     memset(s, 0, sizeof(*s));
     s->store = httpd_start(has_everything, NULL);
-    s->port = free_port();
     int n = snprintf(text, sizeof(text),
-                     "server: {listen: [\"127.0.0.1:%d\"], admin: \"\", workers: 1}\n"
+                     "server: {listen: [\"127.0.0.1:0\"], admin: \"\", workers: 1}\n"
                      "log: {access: \"%s\"}\n"
                      "upstream: {endpoint: \"https://upstream.test\", blobs_for: [gcp]}\n"
                      "stores:\n  - {name: eu, url: \"%s\", serves: [aws/eu-west-3]}\n",
-                     s->port, log, s->store->url);
+                     log, s->store->url);
     s->start.config = config_parse("test", text, (size_t)n, environment, &d);
     assert_non_null(s->start.config);
     struct ranges *r = ranges_parse("own.txt", ranges, strlen(ranges), &d);

@@ -1,0 +1,78 @@
+#include "cli/banner.h"
+
+#include "config/schema.h"
+#include "sys/clock.h"
+#include "sys/xalloc.h"
+#include <stdlib.h>
+
+#define DAY 86400
+
+static bool is_preset(const struct config *c, const char *setting)
+{
+    return c->origins[schema_find(setting)].source == CONFIG_PRESET;
+}
+
+void banner_note(struct banner *b, const struct config *c, const struct snapshot *s,
+                 bool from_snapshot)
+{
+    *b = (struct banner){
+        .upstream = xalloc_copy(s->upstream.data, s->upstream.len),
+        .n_stores = s->n_stores,
+        .n_prefixes = lpm_count(&s->table, ADDR_V4) + lpm_count(&s->table, ADDR_V6),
+        .fetches = !from_snapshot && c->ranges.refresh > 0,
+        .is_preset =
+            !from_snapshot && is_preset(c, "upstream.endpoint") && is_preset(c, "upstream.path"),
+    };
+    for (uint32_t i = 0; i < s->n_sources; i++) {
+        int64_t modified = (int64_t)snapshot_source(s, i).modified;
+        if (b->oldest == 0 || modified < b->oldest)
+            b->oldest = modified;
+    }
+}
+
+static void print_ranges(const struct banner *b, FILE *to)
+{
+    if (b->n_prefixes == 0)
+        fprintf(to, "  ranges:   none yet: every client counts as unknown%s\n",
+                b->fetches ? " until they have been fetched" : "");
+    else
+        fprintf(to, "  ranges:   %u prefixes, the oldest file is %lld days old\n", b->n_prefixes,
+                (long long)((clock_wall() - b->oldest) / DAY));
+}
+
+/* A request that works from here, with an answer that every registry gives. */
+static void print_curl(const struct banner *b, struct listener_address at, FILE *to)
+{
+    char text[LISTENER_TEXT_MAX];
+    const struct addr any = {.family = at.addr.family};
+    if (addr_eq(&at.addr, &any)) /* "[::]" takes IPv4, too */
+        at.addr = addr_from_v4((const uint8_t[]){127, 0, 0, 1});
+    listener_format(&at, text);
+    fprintf(to, "  try:      curl -i http://%s/v2/%s\n", text,
+            b->is_preset ? "pause/manifests/3.10" : "");
+}
+
+void banner_print(const struct banner *b, const struct server_started *started, FILE *to)
+{
+    char text[LISTENER_TEXT_MAX];
+    fputs("archeio " ARCHEIO_VERSION " answers on ", to);
+    for (size_t i = 0; i < started->n_listen; i++) {
+        listener_format(&started->listen[i], text);
+        fprintf(to, "%s%s", i > 0 ? ", " : "", text);
+    }
+    fprintf(to, "\n  serves:   %s, and blobs from %u store%s\n", b->upstream, b->n_stores,
+            b->n_stores == 1 ? "" : "s");
+    print_ranges(b, to);
+    if (started->admin != NULL)
+        fprintf(to, "  metrics:  http://%s/metrics\n", started->admin);
+    else
+        fputs("  metrics:  off\n", to);
+    if (started->n_listen > 0)
+        print_curl(b, started->listen[0], to);
+}
+
+void banner_release(struct banner *b)
+{
+    free(b->upstream);
+    b->upstream = NULL;
+}
