@@ -45,8 +45,7 @@ int ranges_update(const struct ranges_commands_options *o)
         struct update_result result;
         update_source(i, &options, NULL, &state.entry[i], &result);
         if (result.outcome == UPDATE_FAILED) {
-            log_error("ranges: %s not updated, the old data stays: %s", source_table[i].cloud,
-                      result.error);
+            log_error("%s not updated, %s: %s", source_table[i].file, result.kept, result.error);
             code = 1;
         } else {
             state_write(&state, directory);

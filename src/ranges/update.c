@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     TIMEOUT_MS = 60000,
@@ -55,11 +56,18 @@ static void read_old(struct job *j)
     diag_clear(&ignored);
 }
 
-/* A condition only where what it stands for is what we have, and came from there. */
+static bool can_write(const char *directory)
+{
+    return update_make_directory(directory) == 0 && access(directory, W_OK | X_OK) == 0;
+}
+
+/* A condition only where what it stands for is what we have, and came from there. What is held only
+ * because the directory could not be written is asked for again once it can be. */
 static void add_condition(const struct job *j, struct fetch_request *request)
 {
     const struct state_entry *s = j->state;
-    bool have = j->held != NULL || (j->result->before != NULL && state_hash(j->old) == s->hash);
+    bool have = j->held != NULL ? !can_write(j->options->directory)
+                                : j->result->before != NULL && state_hash(j->old) == s->hash;
     if (!have || s->checked == 0 || strcmp(s->url, request->url) != 0)
         return;
     request->etag = s->etag[0] != '\0' ? s->etag : NULL;
@@ -212,10 +220,15 @@ static void take(struct job *j)
         after->file[0].modified = date_of(j);
     result->after = after;
     result->outcome = UPDATE_CHANGED;
+    bool same_held = j->held != NULL && j->state->hash == state_hash(body_of(j));
     if (j->held == NULL && result->before != NULL && str_eq(j->old, body_of(j)))
         result->outcome = UPDATE_CURRENT;
     else
         write_file(j);
+    if (result->unwritten && same_held) {
+        result->outcome = UPDATE_CURRENT;
+        result->unwritten = false;
+    }
     if (result->outcome != UPDATE_FAILED)
         remember(j);
     if (result->outcome != UPDATE_CHANGED) {
@@ -239,6 +252,8 @@ void update_source(size_t source, const struct update_options *options, const st
     read_old(&j);
     if (get_file(&j))
         take(&j);
+    result->kept = held != NULL || result->before != NULL ? "the old data stays"
+                                                          : "and there is no older data";
     fetch_release(&j.response);
     free((char *)(uintptr_t)j.old.data);
     free(j.path);

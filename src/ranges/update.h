@@ -17,7 +17,8 @@ typedef bool update_get(const struct fetch_request *request, struct fetch_respon
 struct update_options {
     const char *directory;
     unsigned max_shrink;     /* percent of a file's prefixes that an update may lose */
-    bool keep_in_memory;     /* where the directory cannot be written, that is no failure */
+    bool keep_in_memory;     /* where the directory cannot be written, that is no failure, and what
+                                is held is CURRENT while the server has nothing newer */
     update_get *get;         /* NULL: fetch_get() */
     const atomic_bool *stop; /* NULL, or: once true, a download is given up */
 };
@@ -34,6 +35,7 @@ struct update_result {
     struct ranges *after;  /* UPDATE_CHANGED: what it says now */
     bool unwritten;        /* UPDATE_CHANGED: it is in `after` only */
     char error[1024];      /* UPDATE_FAILED, or why it is unwritten: one line */
+    const char *kept; /* UPDATE_FAILED: whether older data goes on counting, in words (static) */
 };
 
 /* Updates source_table[source]. held: what an earlier update left unwritten, or NULL; it counts as

@@ -23,20 +23,21 @@
 struct task {
     int64_t due;   /* clock_now() */
     int64_t retry; /* how long the next failure waits; 0: none has failed */
+    bool failed;   /* the last try, while it is still to be made good */
     struct ranges *held;
-    bool failed; /* the last try */
+    struct state_entry held_state; /* of held: the directory cannot keep it */
 };
 
 struct updater {
     pthread_t thread;
     int fd; /* an eventfd */
     atomic_bool stop;
+    char *directory;      /* which the tasks are about; only the thread changes it, locked */
     pthread_mutex_t lock; /* everything below */
     pthread_cond_t wake;
     struct updater_options options; /* directory is owned */
-    bool configured;                /* the options are new ... */
-    bool moved;                     /* ... and the directory is another */
-    struct task task[SOURCE_COUNT];
+    bool configured;                /* the options are new to the thread */
+    struct task task[SOURCE_COUNT]; /* what is held there only the thread changes */
     struct ranges *offered;
     struct updater_status status;
 };
@@ -50,13 +51,19 @@ static int64_t jitter(int64_t interval)
     return interval - interval / 10 + (int64_t)((double)interval / 5 * (random / 4294967296.0));
 }
 
+/* Locked. What is known is about another directory than the options name. */
+static bool has_moved(const struct updater *u)
+{
+    return strcmp(u->directory, u->options.directory) != 0;
+}
+
 /* When a file was last known to be current: Unix seconds, 0 if it is missing. */
-static int64_t last_checked(const char *directory, size_t source, const struct state *state)
+static int64_t last_checked(const struct updater *u, size_t source, const struct state *state)
 {
     struct stat st;
-    size_t size = strlen(directory) + strlen(source_table[source].file) + 2;
-    char *path = xalloc_zero(size, 1);
-    snprintf(path, size, "%s/%s", directory, source_table[source].file);
+    if (u->task[source].held != NULL)
+        return u->task[source].held_state.checked;
+    char *path = xalloc_format("%s/%s", u->directory, source_table[source].file);
     bool there = stat(path, &st) == 0;
     free(path);
     if (!there)
@@ -64,27 +71,36 @@ static int64_t last_checked(const char *directory, size_t source, const struct s
     return state->entry[source].checked > 0 ? state->entry[source].checked : st.st_mtime;
 }
 
-/* From the options: when each file is due. Locked. */
+/* Locked. Nothing of the old directory counts any more. */
+static void move(struct updater *u)
+{
+    free(u->directory);
+    u->directory = xalloc_text(u->options.directory);
+    for (size_t i = 0; i < SOURCE_COUNT; i++) {
+        ranges_free(u->task[i].held);
+        u->task[i].held = NULL;
+    }
+}
+
+/* From the options: when each file is due. A failure is over where the file is not due: updates are
+ * off, or what is there is young enough. Locked. */
 static void schedule(struct updater *u)
 {
     struct state state;
-    int64_t now = clock_now(), wall = clock_wall();
-    state_read(&state, u->options.directory);
+    int64_t now = clock_now(), wall = clock_wall(), refresh = u->options.refresh;
+    if (has_moved(u))
+        move(u);
+    state_read(&state, u->directory);
     for (size_t i = 0; i < SOURCE_COUNT; i++) {
-        if (u->moved) {
-            ranges_free(u->task[i].held);
-            u->task[i].held = NULL;
-        }
-        int64_t age = wall - last_checked(u->options.directory, i, &state);
-        int64_t refresh = u->options.refresh;
-        u->task[i].due = NEVER;
-        u->task[i].retry = 0;
+        struct task *t = &u->task[i];
+        int64_t age = wall - last_checked(u, i, &state);
+        t->due = NEVER;
+        t->retry = 0;
         if (refresh > 0)
-            u->task[i].due =
-                age < 0 || age >= refresh / CLOCK_S ? now : now + refresh - age * CLOCK_S;
+            t->due = age < 0 || age >= refresh / CLOCK_S ? now : now + refresh - age * CLOCK_S;
+        t->failed = t->failed && t->due <= now;
     }
     u->configured = false;
-    u->moved = false;
 }
 
 static const char *changes(const struct ranges *before, const struct ranges *after, char out[64])
@@ -96,7 +112,8 @@ static const char *changes(const struct ranges *before, const struct ranges *aft
 }
 
 /* Locked. Takes what it keeps out of the result. */
-static void settle_good(struct updater *u, size_t source, struct update_result *result)
+static void settle_good(struct updater *u, size_t source, const struct state_entry *entry,
+                        struct update_result *result)
 {
     struct task *t = &u->task[source];
     const char *file = source_table[source].file;
@@ -106,6 +123,7 @@ static void settle_good(struct updater *u, size_t source, struct update_result *
     t->failed = false;
     u->status.updates++;
     u->status.last_success = clock_wall();
+    t->held_state = *entry;
     if (result->outcome != UPDATE_CHANGED) {
         log_debug("ranges: %s is current", file);
         return;
@@ -132,37 +150,49 @@ static void settle_bad(struct updater *u, size_t source, const struct update_res
     t->due = clock_now() + jitter(t->retry);
     t->failed = true;
     u->status.failures++;
-    log_warning("ranges: %s not updated, the old data stays: %s", source_table[source].file,
+    log_warning("ranges: %s not updated, %s: %s", source_table[source].file, result->kept,
                 result->error);
 }
 
-/* Locked; unlocked while it downloads. True if there is something new. */
+/* Not locked: it takes as long as the downloads do. *entry is what is known of the file then. */
+static void download(struct updater *u, size_t source, const struct update_options *options,
+                     struct state_entry *entry, struct update_result *result)
+{
+    const struct task *t = &u->task[source];
+    struct state state;
+    state_read(&state, options->directory);
+    *entry = t->held != NULL ? t->held_state : state.entry[source];
+    update_source(source, options, t->held, entry, result);
+    bool in_memory = result->unwritten || (t->held != NULL && result->outcome == UPDATE_CURRENT);
+    if (result->outcome == UPDATE_FAILED || in_memory)
+        return;
+    state.entry[source] = *entry;
+    state_write(&state, options->directory);
+}
+
+/* Locked; unlocked while it downloads. True if there is something new. What comes of a download
+ * counts if the directory is still the same, whatever else was configured meanwhile. */
 static bool update_one(struct updater *u, size_t source)
 {
     struct update_options options = {
-        .directory = xalloc_text(u->options.directory),
+        .directory = u->directory,
         .max_shrink = u->options.max_shrink,
         .keep_in_memory = true,
         .get = u->options.get,
         .stop = &u->stop,
     };
-    struct ranges *held = u->task[source].held; /* only this thread frees it while not configured */
     struct update_result result;
-    struct state state;
+    struct state_entry entry;
     pthread_mutex_unlock(&u->lock);
-    state_read(&state, options.directory);
-    update_source(source, &options, held, &state.entry[source], &result);
-    if (result.outcome != UPDATE_FAILED && !result.unwritten)
-        state_write(&state, options.directory);
+    download(u, source, &options, &entry, &result);
     pthread_mutex_lock(&u->lock);
-    bool stale = u->configured || atomic_load(&u->stop);
-    bool changed = result.outcome == UPDATE_CHANGED && !stale;
-    if (!stale && result.outcome == UPDATE_FAILED)
+    bool counts = !has_moved(u) && !atomic_load(&u->stop);
+    bool changed = counts && result.outcome == UPDATE_CHANGED;
+    if (counts && result.outcome == UPDATE_FAILED)
         settle_bad(u, source, &result);
-    else if (!stale)
-        settle_good(u, source, &result);
+    else if (counts)
+        settle_good(u, source, &entry, &result);
     update_release(&result);
-    free((char *)(uintptr_t)options.directory);
     return changed;
 }
 
@@ -172,7 +202,7 @@ static struct ranges *load(struct updater *u, struct diag *d)
     struct ranges_held held[SOURCE_COUNT];
     size_t n = 0;
     for (size_t i = 0; i < SOURCE_COUNT; i++)
-        if (u->task[i].held != NULL && !u->moved)
+        if (u->task[i].held != NULL && !has_moved(u))
             held[n++] = (struct ranges_held){source_table[i].file, u->task[i].held};
     return ranges_load_with(u->options.directory, held, n, d);
 }
@@ -244,6 +274,7 @@ static void release(struct updater *u)
     if (u->fd >= 0)
         close(u->fd);
     free((char *)(uintptr_t)u->options.directory);
+    free(u->directory);
     free(u);
 }
 
@@ -271,6 +302,7 @@ struct updater *updater_start(const struct updater_options *options, const char 
     pthread_condattr_destroy(&monotonic);
     u->options = *options;
     u->options.directory = xalloc_text(options->directory);
+    u->directory = xalloc_text(options->directory);
     u->configured = true;
     u->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (u->fd < 0 || start_thread(u) != 0) {
@@ -289,7 +321,10 @@ void updater_configure(struct updater *u, const struct updater_options *options)
     bool same = !moved && u->options.refresh == options->refresh;
     u->options = *options;
     u->options.directory = xalloc_text(options->directory);
-    u->moved = u->moved || moved;
+    if (moved) {
+        ranges_free(u->offered);
+        u->offered = NULL;
+    }
     if (!same) {
         u->configured = true;
         pthread_cond_signal(&u->wake);

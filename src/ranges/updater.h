@@ -3,9 +3,10 @@
  *
  * At start it fetches what is missing or was last checked longer than `refresh` ago, later each
  * file again every `refresh`, give or take a tenth, so that a fleet does not ask at once. What
- * fails is tried again after half a minute, then after twice as long each time, at most an hour;
- * the old data stays. Each change is logged, and offered as the whole directory loaded anew; where
- * the directory cannot be written, what was fetched is held in memory in its files' places.
+ * fails is tried again after half a minute, then after twice as long each time, at most an hour
+ * (or `refresh`, if that is shorter); the old data stays. Each change is logged, and offered as the
+ * whole directory loaded anew; where the directory cannot be written, what was fetched is held in
+ * memory in its files' places.
  *
  * All functions but updater_status() are the control thread's.
  */
@@ -28,14 +29,15 @@ struct updater_status {
     uint64_t updates;     /* files found current or replaced, since start */
     uint64_t failures;    /* since start */
     int64_t last_success; /* Unix seconds; 0: none since start */
-    bool failing;         /* of some file the last try failed */
+    bool failing;         /* of some file the last try failed, and it will be tried again */
 };
 
 /* NULL and *why (static) if there can be no thread. Log before it whatever must come first. */
 struct updater *updater_start(const struct updater_options *options, const char **why);
 
-/* New settings after a reload. A new directory, or a refresh that is shorter, counts at once. What
- * is held in memory for another directory is forgotten. */
+/* New settings after a reload. A new directory or refresh counts at once: each file's next update
+ * is reckoned anew from when it was last known to be current. A download on its way still counts if
+ * the directory is the same; what was offered or is held in memory for another one is forgotten. */
 void updater_configure(struct updater *u, const struct updater_options *options);
 
 /* Readable when updater_take() has something; the same for its life. */

@@ -278,6 +278,47 @@ static void where_nothing_can_be_written_memory_holds_it_if_that_was_asked_for(v
     ranges_free(held);
 }
 
+static void what_is_held_is_written_once_the_directory_can_be_written(void **state)
+{
+    (void)state;
+    struct update_options options = {
+        .directory = "/dev/null/ranges", .max_shrink = 20, .keep_in_memory = true, .get = answer};
+    struct update_result first, result;
+    server.etag = "\"v1\"";
+    server.body = FILE_OF(TEN);
+    server.status = 200;
+    update_source(GCP, &options, NULL, &entry, &first);
+    assert_true(first.unwritten);
+    server.status = 304;
+    update_source(GCP, &options, first.after, &entry, &result);
+    assert_int_equal(result.outcome, UPDATE_CURRENT);
+    assert_string_equal(server.condition, "\"v1\"");
+    update_release(&result);
+    options.directory = dir.path;
+    server.status = 200;
+    update_source(GCP, &options, first.after, &entry, &result);
+    assert_int_equal(result.outcome, UPDATE_CHANGED);
+    assert_false(result.unwritten);
+    assert_string_equal(server.condition, "");
+    assert_string_equal(content(NAME), FILE_OF(TEN));
+    update_release(&result);
+    update_release(&first);
+    server.etag = NULL;
+}
+
+static void a_failure_says_whether_there_is_older_data(void **state)
+{
+    (void)state;
+    struct update_result result = update(GCP, NULL, 0);
+    assert_int_equal(result.outcome, UPDATE_FAILED);
+    assert_string_equal(result.kept, "and there is no older data");
+    update_release(&result);
+    directory_write(&dir, NAME, FILE_OF(TEN));
+    result = update(GCP, NULL, 0);
+    assert_string_equal(result.kept, "the old data stays");
+    update_release(&result);
+}
+
 static void directories_are_made_with_those_above_them(void **state)
 {
     (void)state;
@@ -306,6 +347,8 @@ int main(void)
         TEST(only_https_addresses_are_fetched),
         TEST(azures_page_is_followed_to_the_file),
         TEST(where_nothing_can_be_written_memory_holds_it_if_that_was_asked_for),
+        TEST(what_is_held_is_written_once_the_directory_can_be_written),
+        TEST(a_failure_says_whether_there_is_older_data),
         TEST(directories_are_made_with_those_above_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
