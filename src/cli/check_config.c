@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/online.h"
 #include "config/check.h"
@@ -11,16 +12,15 @@
 
 #define HINT_MAX 160
 
-static const char usage[] =
-    "usage: archeio check-config [--online] [FILE | --config FILE]\n"
-    "\n"
-    "Prints everything that is wrong with a configuration (FILE, or what ARCHEIO_CONFIG names, or\n"
-    "the built-in one) and the environment, and warns of what will hardly work. Exit code 1 if\n"
-    "anything is wrong.\n"
-    "\n"
-    "  -o, --online        ask the upstream and every store, too\n"
-    "  -c, --config FILE   the same as FILE\n"
-    "  -h, --help          this text\n";
+static const char usage[] = "usage: archeio check-config [--online] [FILE | --config FILE]\n"
+                            "\n"
+                            "Prints everything that is wrong with a configuration (FILE, or what\n"
+                            "ARCHEIO_CONFIG names, or the built-in one) and the environment, and\n"
+                            "warns of what will hardly work. Exit code 1 if anything is wrong.\n"
+                            "\n"
+                            "  -o, --online        ask the upstream and every store, too\n"
+                            "  -c, --config FILE   the same as FILE\n"
+                            "  -h, --help          this text\n";
 
 /* Has any loaded range this cloud and region? */
 static bool is_in_ranges(const struct ranges *r, const struct config_place *p)
@@ -136,10 +136,7 @@ int check_config_main(int argc, char **argv)
     }
     if (optind < argc)
         file = argv[optind++];
-    if (optind < argc) {
-        fprintf(stderr, "archeio check-config: unexpected argument \"%s\"\n%s", argv[optind],
-                usage);
-        return 2;
-    }
+    if (optind < argc)
+        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
     return check(file, online);
 }

@@ -3,13 +3,14 @@
 #include "cli/commands.h"
 #include "sys/diag.h"
 #include "sys/log.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 const struct cli_command cli_commands[] = {
     {"serve", serve_main, "answer pull requests (what is done without a subcommand)"},
     {"check-config", check_config_main, "find everything that is wrong with a configuration"},
-    {"config", config_main, "print the effective configuration, and where each value comes from"},
+    {"config", config_main, "print the effective configuration, and where each value is from"},
     {"explain", explain_main, "show step by step how a request is answered"},
     {"ranges", ranges_main, "update, look up and show the clouds' address ranges"},
     {"compile", compile_main, "write a snapshot, from which serve starts faster"},
@@ -20,21 +21,20 @@ static int help(void)
 {
     fputs("usage: archeio [SUBCOMMAND] [OPTION]...\n"
           "\n"
-          "A redirect server in front of a container registry: clients fetch blobs from the copy\n"
-          "that is nearest to them.\n"
+          "A redirect server in front of a container registry: clients fetch blobs\n"
+          "from the copy that is nearest to them.\n"
           "\n",
           stdout);
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
         printf("  %-13s %s\n", c->name, c->what);
-    fputs(
-        "  help          print this text, or that of a subcommand\n"
-        "\n"
-        "  -h, --help     this text\n"
-        "  -V, --version  the version\n"
-        "\n"
-        "`archeio SUBCOMMAND --help` says more. Exit codes: 0 fine, 1 the world's fault, 2 wrong\n"
-        "usage.\n",
-        stdout);
+    fputs("  help          print this text, or that of a subcommand\n"
+          "\n"
+          "  -h, --help     this text\n"
+          "  -V, --version  the version\n"
+          "\n"
+          "`archeio SUBCOMMAND --help` says more. Exit codes: 0 fine, 1 it could not be\n"
+          "done (a line says why), 2 wrong usage.\n",
+          stdout);
     return 0;
 }
 
@@ -54,24 +54,40 @@ static int unknown(const char *name)
         names[n++] = c->name;
     const char *nearest = diag_nearest(name, names, n);
     if (nearest != NULL)
-        log_error("there is no subcommand \"%s\"; did you mean \"%s\"?", name, nearest);
+        fprintf(stderr, "archeio: there is no subcommand \"%s\"; did you mean \"%s\"?\n", name,
+                nearest);
     else
-        log_error("there is no subcommand \"%s\"; `archeio --help` lists them", name);
+        fprintf(stderr, "archeio: there is no subcommand \"%s\"; `archeio --help` lists them\n",
+                name);
     return 2;
 }
 
-/* argv[0] becomes the subcommand's own name. */
-static int run_as(char *name, int argc, char **argv)
+static int run_as(const char *name, int argc, char **argv)
 {
+    char command[64];
     const struct cli_command *c = find(name);
-    argv[0] = name;
-    return c != NULL ? c->run(argc, argv) : unknown(name);
+    if (c == NULL)
+        return unknown(name);
+    snprintf(command, sizeof(command), "archeio %s", name);
+    argv[0] = command;
+    return c->run(argc, argv);
+}
+
+int cli_misuse(const char *command, const char *usage, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "%s: ", command);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\n%s", usage);
+    va_end(arguments);
+    return 2;
 }
 
 static int run(int argc, char **argv)
 {
-    char serve[] = "serve", option[] = "--help";
-    char *first = argc > 1 ? argv[1] : serve;
+    char option[] = "--help";
+    const char *first = argc > 1 ? argv[1] : "serve";
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0)
         return help();
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0)
@@ -79,7 +95,7 @@ static int run(int argc, char **argv)
     if (strcmp(first, "help") == 0)
         return argc > 2 ? run_as(argv[2], 2, (char *[]){NULL, option, NULL}) : help();
     if (argc < 2 || first[0] == '-') /* `archeio --config FILE` is serve's, too */
-        return run_as(serve, argc > 0 ? argc : 1, argc > 0 ? argv : (char *[]){NULL, NULL});
+        return run_as("serve", argc > 0 ? argc : 1, argc > 0 ? argv : (char *[]){NULL, NULL});
     return run_as(first, argc - 1, argv + 1);
 }
 

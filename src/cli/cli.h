@@ -4,8 +4,14 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-/* Returns the exit code: 0 fine, 1 the world's fault, 2 wrong usage. No subcommand means serve. */
+/* Returns the exit code: 0 fine, 1 it could not be done (a line says why), 2 wrong usage. No
+ * subcommand means serve. */
 int cli_main(int argc, char **argv);
+
+/* Prints "archeio SUBCOMMAND: MESSAGE", as getopt does, and the usage to standard error; returns 2,
+ * the exit code. command: "archeio SUBCOMMAND". */
+int cli_misuse(const char *command, const char *usage, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 struct cli_command {
     const char *name;

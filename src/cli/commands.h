@@ -1,6 +1,6 @@
 /*
- * The subcommands: one file each, X.c exporting X_main(). argv[0] is the subcommand's own name.
- * They return the exit code: 0 fine, 1 the world's fault, 2 wrong usage.
+ * The subcommands: one file each, X.c exporting X_main(). argv[0] is "archeio SUBCOMMAND", with
+ * which getopt's messages begin. They return the exit code, as cli_main().
  */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H

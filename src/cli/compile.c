@@ -1,5 +1,6 @@
 #include "ranges/compile.h"
 
+#include "cli/cli.h"
 #include "cli/commands.h"
 #include <getopt.h>
 #include <stdlib.h>
@@ -8,12 +9,14 @@
 static const char usage[] =
     "usage: archeio compile [--config FILE] --output FILE\n"
     "\n"
-    "Writes a snapshot of the configuration and the ranges, from which `archeio serve --snapshot`\n"
-    "starts faster. Nothing is written if anything in them is wrong.\n"
+    "Writes a snapshot of the configuration and the ranges, from which\n"
+    "`archeio serve --snapshot` starts faster. Nothing is written if anything\n"
+    "in them is wrong.\n"
     "\n"
     "  -c, --config FILE   the configuration (default: what ARCHEIO_CONFIG\n"
     "                      names; else the built-in one)\n"
-    "  -o, --output FILE   the snapshot; one that is there is replaced in one step\n"
+    "  -o, --output FILE   the snapshot; one that is there is replaced in one\n"
+    "                      step\n"
     "  -h, --help          this text\n";
 
 static bool build(const char *file, struct compile_image *image, struct diag *d)
@@ -37,9 +40,9 @@ static int compile(const char *file, const char *output)
     diag_clear(&d);
     if (written) {
         const struct snapshot *s = &image.snapshot;
-        printf("%s: %u stores, %u networks, %u prefixes, %zu bytes\n", output, s->n_stores,
-               s->n_networks, lpm_count(&s->table, ADDR_V4) + lpm_count(&s->table, ADDR_V6),
-               image.size);
+        printf("%s: %u store%s, %u network%s, %u prefixes, %zu bytes\n", output, s->n_stores,
+               s->n_stores == 1 ? "" : "s", s->n_networks, s->n_networks == 1 ? "" : "s",
+               lpm_count(&s->table, ADDR_V4) + lpm_count(&s->table, ADDR_V6), image.size);
     }
     compile_release(&image);
     return written && fflush(stdout) == 0 ? 0 : 1;
@@ -64,10 +67,9 @@ int compile_main(int argc, char **argv)
             return c == 'h' ? 0 : 2;
         }
     }
-    if (output == NULL || optind < argc) {
-        fprintf(stderr, "archeio compile: %s\n%s",
-                output == NULL ? "--output is missing" : "unexpected argument", usage);
-        return 2;
-    }
+    if (optind < argc)
+        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
+    if (output == NULL)
+        return cli_misuse(argv[0], usage, "--output is missing");
     return compile(file, output);
 }

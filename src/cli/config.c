@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/manual_page.h"
 #include "config/dump.h"
@@ -13,13 +14,16 @@ static const char usage[] =
     "usage: archeio config [--config FILE]\n"
     "       archeio config --sample | --markdown | --man PAGE\n"
     "\n"
-    "Prints the effective configuration as YAML, every setting with where its value comes from:\n"
-    "default, preset, file and line, or environment. Read back, it is the same configuration.\n"
+    "Prints the effective configuration as YAML, every setting with where its\n"
+    "value comes from: default, preset, file and line, or environment. Read\n"
+    "back, it is the same configuration.\n"
     "\n"
-    "  -c, --config FILE   the configuration (default: what ARCHEIO_CONFIG names; else none)\n"
+    "  -c, --config FILE   the configuration (default: what ARCHEIO_CONFIG\n"
+    "                      names; else the built-in one)\n"
     "  --sample            print a commented sample file instead\n"
     "  --markdown          print the table of settings for the README instead\n"
-    "  --man PAGE          print a manual page instead: archeio.1 or archeio.yaml.5\n"
+    "  --man PAGE          print a manual page instead: archeio.1 or\n"
+    "                      archeio.yaml.5\n"
     "  -h, --help          this text\n";
 
 static int show(const char *file)
@@ -35,7 +39,7 @@ static int show(const char *file)
     return 0;
 }
 
-static int show_manual(const char *page)
+static int show_manual(const char *command, const char *page)
 {
     if (strcmp(page, "archeio.1") == 0) {
         manual_page_write(stdout);
@@ -45,8 +49,7 @@ static int show_manual(const char *page)
         manual_settings(stdout);
         return 0;
     }
-    fprintf(stderr, "archeio config: there is no manual page \"%s\"\n%s", page, usage);
-    return 2;
+    return cli_misuse(command, usage, "there is no manual page \"%s\"", page);
 }
 
 int config_main(int argc, char **argv)
@@ -73,12 +76,10 @@ int config_main(int argc, char **argv)
             return c == 'h' ? 0 : 2;
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "archeio config: unexpected argument \"%s\"\n%s", argv[optind], usage);
-        return 2;
-    }
+    if (optind < argc)
+        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
     if (page != NULL)
-        return show_manual(page);
+        return show_manual(argv[0], page);
     if (sample)
         manual_sample(stdout);
     else if (markdown)

@@ -1,3 +1,4 @@
+#include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/explanation.h"
 #include "exist/exist.h"
@@ -8,12 +9,14 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: archeio explain --ip ADDRESS [--method METHOD] [--present | --absent] [--json]\n"
+    "usage: archeio explain --ip ADDRESS [--method METHOD]\n"
+    "                       [--present | --absent] [--json]\n"
     "                       [--config FILE] [--snapshot FILE] PATH\n"
     "\n"
-    "Prints step by step how a request for PATH from ADDRESS is answered: the prefix that holds\n"
-    "the address, the stores that may have the blob with their URLs, and the answer for each\n"
-    "outcome. Unless told what to take for granted, it asks the stores.\n"
+    "Prints step by step how a request for PATH from ADDRESS is answered: the\n"
+    "prefix that holds the address, the stores that may have the blob with\n"
+    "their URLs, and the answer for each outcome. Unless told what to take for\n"
+    "granted, it asks the stores.\n"
     "\n"
     "  -i, --ip ADDRESS      the client's address\n"
     "  -m, --method METHOD   the request's method (default: GET)\n"
@@ -22,7 +25,8 @@ static const char usage[] =
     "  -j, --json            one JSON object\n"
     "  -c, --config FILE     the configuration (default: what ARCHEIO_CONFIG\n"
     "                        names; else the built-in one)\n"
-    "  -s, --snapshot FILE   policy and ranges from `archeio compile`, as with serve\n"
+    "  -s, --snapshot FILE   policy and ranges from `archeio compile`, as with\n"
+    "                        serve\n"
     "  -h, --help            this text\n";
 
 enum mode { MODE_HEAD, MODE_PRESENT, MODE_ABSENT };
@@ -187,6 +191,5 @@ int explain_main(int argc, char **argv)
     const char *wrong = check_options(&o, &client);
     if (wrong == NULL)
         return explain(&o, &client);
-    fprintf(stderr, "archeio explain: %s\n%s", wrong, usage);
-    return 2;
+    return cli_misuse(argv[0], usage, "%s", wrong);
 }

@@ -56,16 +56,89 @@ static void put_literal(const char *text, FILE *to)
 static void put_environment(FILE *to)
 {
     fputs(".Sh ENVIRONMENT\n"
-          ".Bl -tag -width ARCHEIO_CONFIG\n"
+          ".Bl -tag -width ARCHEIO_CONFIG -compact\n"
           ".It Ev ARCHEIO_CONFIG\n"
           "The configuration file, where\n"
           ".Fl Fl config\n"
           "names none.\n"
-          ".It Ev PORT , UPSTREAM_REGISTRY_ENDPOINT , UPSTREAM_REGISTRY_PATH ,\n"
-          ".It Ev SIGNATURE_UPSTREAM_ENDPOINT , DEFAULT_AWS_BASE_URL , ARCHEIO_RANGES\n"
+          ".It Ev PORT\n"
+          ".It Ev UPSTREAM_REGISTRY_ENDPOINT\n"
+          ".It Ev UPSTREAM_REGISTRY_PATH\n"
+          ".It Ev SIGNATURE_UPSTREAM_ENDPOINT\n"
+          ".It Ev DEFAULT_AWS_BASE_URL\n"
+          ".It Ev ARCHEIO_RANGES\n"
           "Settings: see\n"
           ".Xr archeio.yaml 5 .\n"
           ".El\n",
+          to);
+}
+
+static void put_signals(FILE *to)
+{
+    fputs(".Sh SIGNALS\n"
+          ".Bl -tag -width SIGTERM\n"
+          ".It Dv SIGHUP\n"
+          "Reads the configuration and the ranges anew, and reopens the access log.\n"
+          "If anything is wrong, what runs stays.\n"
+          ".It Dv SIGTERM , SIGINT\n"
+          "Ends it: what was accepted is answered first, as server.shutdown_delay and\n"
+          "server.drain_timeout say.\n"
+          "A second one ends it at once.\n"
+          ".El\n",
+          to);
+}
+
+static void put_files(FILE *to)
+{
+    fputs(".Sh FILES\n"
+          ".Bl -tag -width Ds\n"
+          ".It Pa /var/lib/archeio/ranges\n"
+          "The clouds' published address ranges, and your own\n"
+          ".Pq Pa *.txt ,\n"
+          "unless ranges.directory says otherwise.\n"
+          ".It Pa /etc/default/archeio\n"
+          "Environment of the systemd unit: there,\n"
+          ".Ev ARCHEIO_CONFIG\n"
+          "names the configuration.\n"
+          ".El\n",
+          to);
+}
+
+static void put_exit_status(FILE *to)
+{
+    fputs(".Sh EXIT STATUS\n"
+          ".Bl -tag -width Ds\n"
+          ".It 0\n"
+          "It was done.\n"
+          ".It 1\n"
+          "It could not be done, or something is wrong with the configuration, a file, an\n"
+          "address or the network; a line on standard error says what.\n"
+          ".It 2\n"
+          "Wrong usage.\n"
+          ".El\n",
+          to);
+}
+
+static void put_examples(FILE *to)
+{
+    fputs(".Sh EXAMPLES\n"
+          "Serve what registry.k8s.io serves, on port 8080:\n"
+          ".Pp\n"
+          ".Dl archeio serve\n"
+          ".Pp\n"
+          "Check a configuration, and whether the upstream and the stores answer:\n"
+          ".Pp\n"
+          ".Dl archeio check\\-config \\-\\-online archeio.yaml\n"
+          ".Pp\n"
+          "Find out where a client is sent for a manifest, and why:\n"
+          ".Pp\n"
+          ".Dl archeio ranges update\n"
+          ".Dl archeio explain \\-\\-ip 15.188.0.1 /v2/pause/manifests/3.10\n"
+          ".Pp\n"
+          "Start from a snapshot, which does not depend on files that may be missing later:\n"
+          ".Pp\n"
+          ".Dl archeio compile \\-\\-config archeio.yaml \\-\\-output archeio.snapshot\n"
+          ".Dl archeio serve \\-\\-config archeio.yaml \\-\\-snapshot archeio.snapshot\n",
           to);
 }
 
@@ -94,10 +167,12 @@ void manual_page_write(FILE *to)
         fputs(".Ed\n", to);
         free(text);
     }
+    put_signals(to);
     put_environment(to);
-    fputs(".Sh EXIT STATUS\n"
-          "0: fine; 1: the world's fault; 2: wrong usage.\n"
-          ".Sh SEE ALSO\n"
+    put_files(to);
+    put_exit_status(to);
+    put_examples(to);
+    fputs(".Sh SEE ALSO\n"
           ".Xr archeio.yaml 5\n",
           to);
 }

@@ -1,6 +1,7 @@
 #include "cli/online.h"
 
 #include "client/fetch.h"
+#include "config/schema.h"
 #include "sys/xalloc.h"
 #include <stdlib.h>
 
@@ -16,6 +17,11 @@ static struct diag_at position(const struct config_origin *o)
     if (o->source != CONFIG_FILE)
         return (struct diag_at){0};
     return (struct diag_at){o->name, o->line, o->column};
+}
+
+static struct diag_at setting(const struct config *c, const char *name)
+{
+    return position(&c->origins[schema_find(name)]);
 }
 
 /* The status of the answer to GET url; 0 and why if there is none. */
@@ -72,9 +78,10 @@ void online_check(const struct config *c, struct diag *d)
         diag_error(d, (struct diag_at){0}, "--online: %s", why);
         return;
     }
-    check_registry(c->upstream.endpoint, c->upstream.path, (struct diag_at){0}, d);
+    check_registry(c->upstream.endpoint, c->upstream.path, setting(c, "upstream.endpoint"), d);
     if (c->signature_endpoint[0] != '\0')
-        check_registry(c->signature_endpoint, c->upstream.path, (struct diag_at){0}, d);
+        check_registry(c->signature_endpoint, c->upstream.path, setting(c, "signatures.endpoint"),
+                       d);
     for (size_t i = 0; i < c->n_stores; i++)
         check_store(&c->stores[i], d);
 }

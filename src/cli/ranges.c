@@ -1,3 +1,4 @@
+#include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/ranges_commands.h"
 #include "config/config.h"
@@ -9,18 +10,23 @@
 
 static const char usage[] =
     "usage: archeio ranges update [--config FILE] [--directory DIR]\n"
-    "       archeio ranges lookup [--config FILE] [--directory DIR | --snapshot FILE] ADDRESS...\n"
+    "       archeio ranges lookup [--config FILE]\n"
+    "                             [--directory DIR | --snapshot FILE] ADDRESS...\n"
     "       archeio ranges show   [--config FILE] [--directory DIR]\n"
     "\n"
-    "update  downloads the published ranges of AWS, GCP and Azure and prints what changed\n"
-    "lookup  prints ADDRESS, CLOUD, REGION and PREFIX, separated by tabs; \"-\" for what is\n"
-    "        unknown; an ADDRESS of \"-\" reads addresses from standard input, one a line\n"
+    "update  downloads the published ranges of AWS, GCP and Azure and prints\n"
+    "        what changed\n"
+    "lookup  prints ADDRESS, CLOUD, REGION and PREFIX, separated by tabs; \"-\"\n"
+    "        for what is unknown; an ADDRESS of \"-\" reads addresses from\n"
+    "        standard input, one a line\n"
     "show    prints what the directory holds\n"
     "\n"
     "  -c, --config FILE     the configuration (default: what ARCHEIO_CONFIG\n"
     "                        names; else the built-in one)\n"
-    "  -d, --directory DIR   the ranges directory, instead of the configuration's\n"
-    "  -s, --snapshot FILE   a file that `archeio compile` wrote, instead of the directory\n"
+    "  -d, --directory DIR   the ranges directory, instead of the\n"
+    "                        configuration's\n"
+    "  -s, --snapshot FILE   a file that `archeio compile` wrote, instead of the\n"
+    "                        directory\n"
     "  -h, --help            this text\n";
 
 char *ranges_commands_directory(const struct ranges_commands_options *o, unsigned *max_shrink)
@@ -72,12 +78,6 @@ static const struct command commands[] = {
     {"show", ranges_show, false, false},
 };
 
-static int wrong_usage(const char *what, const char *which)
-{
-    fprintf(stderr, "archeio ranges: %s%s\n%s", what, which, usage);
-    return 2;
-}
-
 /* 0, or 2 for wrong usage, or -1 where help was asked for. */
 static int read_options(int argc, char **argv, struct ranges_commands_options *o)
 {
@@ -118,26 +118,28 @@ static int run_command(const struct command *command, int argc, char **argv)
         return result;
     }
     if (o.snapshot != NULL && !command->snapshot)
-        return wrong_usage("--snapshot is for lookup, not for ", command->name);
+        return cli_misuse(argv[0], usage, "--snapshot is for lookup, not for %s", command->name);
     if (o.snapshot != NULL && o.directory != NULL)
-        return wrong_usage("either --snapshot or --directory, not both", "");
+        return cli_misuse(argv[0], usage, "either --snapshot or --directory, not both");
     if (command->arguments && o.n_arguments == 0)
-        return wrong_usage("an address is missing", "");
+        return cli_misuse(argv[0], usage, "an address is missing");
     if (!command->arguments && o.n_arguments > 0)
-        return wrong_usage("unexpected argument: ", o.arguments[0]);
+        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", o.arguments[0]);
     return command->run(&o);
 }
 
 int ranges_main(int argc, char **argv)
 {
     if (argc < 2)
-        return wrong_usage("a command is missing", "");
+        return cli_misuse(argv[0], usage, "a command is missing");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(usage, stdout);
         return 0;
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            argv[1] = argv[0];
             return run_command(&commands[i], argc - 1, argv + 1);
-    return wrong_usage("unknown command: ", argv[1]);
+        }
+    return cli_misuse(argv[0], usage, "there is no command \"%s\"", argv[1]);
 }

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "cli/banner.h"
+#include "cli/cli.h"
 #include "cli/commands.h"
 #include "ranges/updater.h"
 #include "sys/log.h"
@@ -13,12 +14,14 @@
 static const char usage[] =
     "usage: archeio serve [--config FILE] [--snapshot FILE]\n"
     "\n"
-    "Answers pull requests with redirects until SIGTERM or SIGINT; SIGHUP reloads.\n"
+    "Answers pull requests with redirects until SIGTERM or SIGINT; SIGHUP\n"
+    "reloads.\n"
     "\n"
-    "  -c, --config FILE     the configuration (default: what ARCHEIO_CONFIG names; else the\n"
-    "                        built-in one, which serves what registry.k8s.io serves)\n"
-    "  -s, --snapshot FILE   policy and ranges from `archeio compile`; of the configuration, only\n"
-    "                        server, existence and log count\n"
+    "  -c, --config FILE     the configuration (default: what ARCHEIO_CONFIG\n"
+    "                        names; else the built-in one, which serves what\n"
+    "                        registry.k8s.io serves)\n"
+    "  -s, --snapshot FILE   policy and ranges from `archeio compile`; of the\n"
+    "                        configuration, only server, existence and log count\n"
     "  -h, --help            this text\n";
 
 struct serve {
@@ -174,10 +177,8 @@ int serve_main(int argc, char **argv)
             return c == 'h' ? 0 : 2;
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "archeio serve: unexpected argument \"%s\"\n%s", argv[optind], usage);
-        return 2;
-    }
+    if (optind < argc)
+        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
 
     mallopt(M_ARENA_MAX, 1); /* threads that hardly allocate need no arenas of their own */
     server_block_signals();

@@ -102,12 +102,12 @@ static void sample_stores(FILE *to)
 static void sample_row(const struct schema_row *row, FILE *to)
 {
     bool nested = strchr(row->name, '.') != NULL;
-    char range[SCHEMA_RANGE_MAX];
-    schema_range_text(row, range);
+    char text[SCHEMA_RANGE_MAX];
+    const char *range = schema_range_text(row, text);
     char *value = default_value(row);
     wrap(row->help, nested ? "  # " : "# ", to);
-    if (row->most > 0 || row->words != NULL)
-        fprintf(to, "%s# %s%s%s\n", nested ? "  " : "", schema_type_text(row), ": ", range);
+    if (range[0] != '\0')
+        fprintf(to, "%s# %s: %s\n", nested ? "  " : "", schema_type_text(row), range);
     if (row->variable != NULL)
         fprintf(to, "%s# Environment: %s\n", nested ? "  " : "", row->variable);
     if (row->type == SCHEMA_STORES)
@@ -191,12 +191,11 @@ static void put_mdoc(const char *text, FILE *to)
 
 static void settings_row(const struct schema_row *row, FILE *to)
 {
-    char range[SCHEMA_RANGE_MAX];
-    schema_range_text(row, range);
-    bool has_range = row->most > 0 || row->words != NULL;
+    char text[SCHEMA_RANGE_MAX];
+    const char *range = schema_range_text(row, text);
     char *value = default_value(row);
-    char *type = xalloc_format("Value: %s%s%s.", schema_type_text(row), has_range ? ": " : "",
-                               has_range ? range : "");
+    char *type =
+        xalloc_format("Value: %s%s%s.", schema_type_text(row), range[0] != '\0' ? ": " : "", range);
     fprintf(to, ".It Ic %s\n", row->name);
     put_mdoc(row->help, to);
     fputs(".Pp\n", to);

@@ -11,18 +11,20 @@
 struct unit {
     struct str name;
     uint64_t factor;
+    uint64_t least; /* what is fewer of them is said in smaller ones: 24h, not 1d */
 };
 
 static const struct unit durations[] = {
-    {STR_INIT("d"), 86400000000000}, {STR_INIT("h"), 3600000000000}, {STR_INIT("m"), 60000000000},
-    {STR_INIT("s"), 1000000000},     {STR_INIT("ms"), 1000000},
+    {STR_INIT("d"), 86400000000000, 2}, {STR_INIT("h"), 3600000000000, 1},
+    {STR_INIT("m"), 60000000000, 2},    {STR_INIT("s"), 1000000000, 1},
+    {STR_INIT("ms"), 1000000, 1},
 };
 
 static const struct unit sizes[] = {
-    {STR_INIT("GiB"), 1U << 30},
-    {STR_INIT("MiB"), 1U << 20},
-    {STR_INIT("KiB"), 1U << 10},
-    {STR_INIT("B"), 1},
+    {STR_INIT("GiB"), 1U << 30, 1},
+    {STR_INIT("MiB"), 1U << 20, 1},
+    {STR_INIT("KiB"), 1U << 10, 1},
+    {STR_INIT("B"), 1, 1},
 };
 
 static bool read_units(struct str text, const struct unit *units, size_t n, uint64_t *out)
@@ -51,7 +53,7 @@ static void format_units(uint64_t value, const struct unit *units, size_t n,
                          char out[VALUE_TEXT_MAX])
 {
     size_t i = 0;
-    while (i + 1 < n && (value < units[i].factor || value % units[i].factor != 0))
+    while (i + 1 < n && (value / units[i].factor < units[i].least || value % units[i].factor != 0))
         i++;
     snprintf(out, VALUE_TEXT_MAX, "%" PRIu64 "%s", value / units[i].factor, units[i].name.data);
 }

@@ -1,5 +1,6 @@
 #include "server/drain.h"
 
+#include "config/value.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -12,9 +13,15 @@ static void enter(struct control *s, enum worker_phase phase)
 
 void drain_begin(struct control *s)
 {
+    int64_t delay = s->current->config->server.shutdown_delay;
+    char shown[VALUE_TEXT_MAX];
+    value_format_duration(delay, shown);
     s->draining = true;
-    s->phase_until = clock_now() + s->current->config->server.shutdown_delay;
-    log_info("ending: no new connections soon, what was accepted is answered");
+    s->phase_until = clock_now() + delay;
+    if (delay > 0)
+        log_info("ending: new connections are accepted for %s more (server.shutdown_delay)", shown);
+    else
+        log_info("ending: no new connections; what was accepted is answered");
 }
 
 void drain_now(struct control *s)

@@ -54,7 +54,7 @@ def test_every_error_is_found_with_its_place(file):
     assert 'did you mean "server.listen"?' in lines[0]
 
 
-def test_a_file_that_is_missing_is_the_worlds_fault(tmp_path):
+def test_a_file_that_is_missing_is_exit_code_1(tmp_path):
     for command in ("check-config", "config"):
         done = run(command, "--config", tmp_path / "none.yaml")
         assert done.returncode == 1
@@ -123,7 +123,9 @@ def test_online_asks_the_upstream_and_every_store(file, world):
 def test_online_says_who_does_not_answer(file):
     done = online(file, f"http://127.0.0.1:{free_port()}", 404, 404)
     assert done.returncode == 1
-    assert done.stderr.count("does not answer") == 3
+    lines = [line for line in done.stderr.splitlines() if "warning" not in line]
+    assert len(lines) == 3 and all("does not answer" in line for line in lines)
+    assert all(re.match(r"\S+\.yaml:\d+:\d+: error: ", line) for line in lines), "each has a position"
 
 
 def test_the_variable_names_the_file(file):
@@ -145,10 +147,18 @@ def test_wrong_usage_is_code_2_and_says_what_is_right():
             (["config", "--what"], "usage: archeio config"),
             (["config", "--man", "x"], 'no manual page "x"'),
             (["check-config", "a", "b"], 'unexpected argument "b"'),
+            (["compile", "--output", "a", "b"], 'unexpected argument "b"'),
+            (["compile"], "--output is missing"),
+            (["serve", "b"], 'unexpected argument "b"'),
+            (["ranges"], "a command is missing"),
+            (["ranges", "shwo"], 'there is no command "shwo"'),
+            (["ranges", "show", "b"], 'unexpected argument "b"'),
+            (["ranges", "show", "--what"], "usage: archeio ranges"),
             (["help", "confg"], 'did you mean "config"?')):
         done = run(*arguments)
         assert done.returncode == 2, arguments
         assert said in done.stderr, done.stderr
+        assert re.match(r"archeio( (config|check-config|compile|ranges|serve))?: ", done.stderr)
         assert done.stdout == ""
 
 
@@ -164,6 +174,8 @@ def test_help_lists_every_subcommand_and_each_has_its_own():
         assert own.returncode == 0 and own.stderr == ""
         assert own.stdout.startswith(f"usage: archeio {name}")
         assert run("help", name).stdout == own.stdout
+        too_long = [line for line in own.stdout.splitlines() if len(line) > 75]
+        assert not too_long, "it is longer than 80 columns in the manual page"
     assert re.fullmatch(r"archeio \d+\.\d+\.\d+\n", run("--version").stdout)
 
 

@@ -192,7 +192,7 @@ def test_wrong_usage_is_said(arguments, message):
     assert message in done.stderr and "usage: archeio explain" in done.stderr
 
 
-def test_a_bad_configuration_is_the_worlds_fault(tmp_path):
+def test_a_bad_configuration_is_exit_code_1(tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text("stores: 5\n")
     done = run("explain", "--config", file, "--ip", PARIS, BLOB)

@@ -233,7 +233,7 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"server: {max_connections: -1}\n", "server.max_connections: expected an integer"},
         {"server: {max_connections: 99999999999999999999}\n", "expected an integer"},
         {"server: {idle_timeout: 5}\n", "expected an integer and a unit"},
-        {"server: {idle_timeout: 0}\n", "0 is out of range; expected 1ms to 1d"},
+        {"server: {idle_timeout: 0}\n", "0 is out of range; expected 1ms to 24h"},
         {"server: {idle_timeout: {a: b}}\n", "got a mapping"},
         {"existence: {memory: 1KiB}\n", "1KiB is out of range; expected 64KiB to 1024GiB"},
         {"existence: {memory: 64MB}\n", "such as 64MiB"},
