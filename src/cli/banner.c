@@ -30,14 +30,21 @@ void banner_note(struct banner *b, const struct config *c, const struct snapshot
     }
 }
 
+/* Days are those of UTC, as the dates of `archeio ranges show` are. */
 static void print_ranges(const struct banner *b, FILE *to)
 {
-    if (b->n_prefixes == 0)
+    if (b->n_prefixes == 0) {
         fprintf(to, "  ranges:   none yet: every client counts as unknown%s\n",
                 b->fetches ? " until they have been fetched" : "");
+        return;
+    }
+    int64_t days = clock_wall() / DAY - b->oldest / DAY;
+    fprintf(to, "  ranges:   %u prefix%s, the oldest file is from ", b->n_prefixes,
+            b->n_prefixes == 1 ? "" : "es");
+    if (days > 1)
+        fprintf(to, "%lld days ago\n", (long long)days);
     else
-        fprintf(to, "  ranges:   %u prefixes, the oldest file is %lld days old\n", b->n_prefixes,
-                (long long)((clock_wall() - b->oldest) / DAY));
+        fputs(days == 1 ? "yesterday\n" : "today\n", to);
 }
 
 /* A request that works from here, with an answer that every registry gives. */

@@ -58,9 +58,11 @@ struct ranges *ranges_commands_load(const struct ranges_commands_options *o, str
     diag_print(&d, stderr);
     diag_clear(&d);
     free(directory);
-    if (lookup_build_ranges(lookup, r))
-        return r;
-    log_error("there is no memory for a table of %zu prefixes", r->n_ranges);
+    if (r->n_files > 0 || r->n_refused == 0) {
+        if (lookup_build_ranges(lookup, r))
+            return r;
+        log_error("there is no memory for a table of %zu prefixes", r->n_ranges);
+    }
     ranges_free(r);
     return NULL;
 }

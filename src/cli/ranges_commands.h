@@ -24,7 +24,8 @@ int ranges_show(const struct ranges_commands_options *o);
 char *ranges_commands_directory(const struct ranges_commands_options *o, unsigned *max_shrink);
 
 /* The directory's ranges (ranges_free() them) and their table (lookup_release() it); what is wrong
- * with them has been said. NULL as above, or if there is no memory for the table. */
+ * with them has been said. NULL as above, or if all that is there was refused, or if there is no
+ * memory for the table. */
 struct ranges *ranges_commands_load(const struct ranges_commands_options *o, struct lookup *lookup);
 
 #endif

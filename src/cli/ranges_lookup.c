@@ -84,8 +84,8 @@ static bool look_up(const struct table *t, struct str text, const char *where, s
         print_answer(t, text, &a);
         return true;
     }
-    log_error("%s %zu: is no IP address: %.*s", where, number, (int)(text.len < 64 ? text.len : 64),
-              text.data);
+    log_error("%s %zu: \"%.*s\" is no IP address; expected one such as 192.0.2.1 or 2001:db8::1",
+              where, number, (int)(text.len < 64 ? text.len : 64), text.data);
     print_refused(text);
     return false;
 }
@@ -127,6 +127,8 @@ int ranges_lookup(const struct ranges_commands_options *o)
                             : look_up(&t, str_from(o->arguments[i]), "argument", (size_t)i + 1);
         good = answered && good;
     }
+    if (t.ranges != NULL && t.ranges->n_refused > 0)
+        good = false; /* what was refused might have known better */
     close_table(&t);
     return fflush(stdout) == 0 && good ? 0 : 1;
 }

@@ -108,6 +108,24 @@ static void take_held(struct set *s, const struct ranges_held *held)
     }
 }
 
+/* One that is missing is one into which nothing was fetched yet; any other that cannot be read is
+ * refused. Returns how many refusals that is. */
+static size_t report_directory(const char *directory, int error, struct diag *d)
+{
+    struct diag_at at = {directory, 0, 0};
+    struct stat st;
+    if (error == ENOENT) {
+        diag_warning(d, at, "does not exist yet; `archeio ranges update` makes and fills it");
+        return 0;
+    }
+    bool other = stat(directory, &st) == 0 && !S_ISDIR(st.st_mode);
+    diag_error(d, at,
+               "%s%s; expected a directory that can be read: name it in ranges.directory or with "
+               "--directory",
+               other ? "is no directory" : "cannot be read: ", other ? "" : strerror(error));
+    return 1;
+}
+
 static size_t load_directory(struct set *s, const char *directory, const struct ranges_held *held,
                              size_t n_held, struct diag *d)
 {
@@ -116,11 +134,8 @@ static size_t load_directory(struct set *s, const char *directory, const struct 
     int n = scandir(directory, &entry, is_ranges_file, compare_names);
     if (n < 0 && n_held > 0)
         return 0;
-    if (n < 0) {
-        diag_warning(d, (struct diag_at){directory, 0, 0},
-                     "%s; fill it with `archeio ranges update`", strerror(errno));
-        return 0;
-    }
+    if (n < 0)
+        return report_directory(directory, errno, d);
     if (n == 0 && n_held == 0)
         diag_warning(d, (struct diag_at){directory, 0, 0},
                      "holds no ranges files; fetch them with `archeio ranges update`");

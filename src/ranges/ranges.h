@@ -37,12 +37,13 @@ struct ranges {
     size_t n_places;
     struct ranges_file *file; /* those that loaded */
     size_t n_files;
-    size_t n_refused;
-    char *text; /* the places' text */
+    size_t n_refused; /* files, and the directory itself if it cannot be read */
+    char *text;       /* the places' text */
 };
 
 /* Never NULL: a directory that is missing or holds nothing gives an empty set, with a warning in
- * d. Refused files are errors in d. Out of memory ends the program. */
+ * d. Refused files are errors in d, and so is a directory that cannot be read or is none. Out of
+ * memory ends the program. */
 struct ranges *ranges_load(const char *directory, struct diag *d);
 void ranges_free(struct ranges *r);
 

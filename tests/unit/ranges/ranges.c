@@ -81,6 +81,27 @@ static void a_missing_directory_is_an_empty_set_and_a_warning(void **state)
     diag_clear(&d);
 }
 
+static void what_is_no_directory_is_an_empty_set_and_an_error(void **state)
+{
+    struct directory *dir = *state;
+    static const struct {
+        const char *name, *says;
+    } rows[] = {{"file", "is no directory"}, {"file/ranges", "cannot be read: "}};
+    directory_write(dir, "file", "");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct diag d = {0};
+        struct ranges *r = ranges_load(directory_file(dir, rows[i].name), &d);
+        assert_int_equal(r->n_ranges, 0);
+        assert_int_equal(r->n_refused, 1);
+        assert_int_equal(d.n, 1);
+        assert_int_equal(d.n_errors, 1);
+        assert_non_null(strstr(d.message[0].text, rows[i].says));
+        assert_non_null(strstr(d.message[0].text, "ranges.directory"));
+        ranges_free(r);
+        diag_clear(&d);
+    }
+}
+
 static void an_empty_directory_is_an_empty_set_and_a_warning(void **state)
 {
     struct directory *dir = *state;
@@ -197,6 +218,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_bad_file_is_refused_and_the_others_load, make, unmake),
         cmocka_unit_test(a_missing_directory_is_an_empty_set_and_a_warning),
+        cmocka_unit_test_setup_teardown(what_is_no_directory_is_an_empty_set_and_an_error, make,
+                                        unmake),
         cmocka_unit_test_setup_teardown(an_empty_directory_is_an_empty_set_and_a_warning, make,
                                         unmake),
         cmocka_unit_test_setup_teardown(
