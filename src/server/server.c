@@ -191,7 +191,7 @@ static void run(struct control *s)
         s->hooks->started(s->hooks->context, &how);
     while (!drain_over(s)) {
         loop_turn(&s->loop, s->draining || s->retired != NULL ? BUSY_MS : TURN_MS);
-        swap_collect(s);
+        swap_advance(s);
         if (s->draining)
             drain_advance(s);
     }

@@ -11,8 +11,8 @@
 #include "ranges/compile.h"
 #include "ranges/updater.h"
 
-/* What a reload or a ranges update brings. The server takes ownership of both; image.data may be
- * NULL on a reload that keeps the snapshot, config NULL on one that keeps the configuration. */
+/* What a reload or a ranges update brings. The server takes ownership of both; config is NULL on a
+ * ranges update, which keeps the configuration. */
 struct server_update {
     struct config *config;
     struct compile_image image;

@@ -3,9 +3,9 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define HEAD_TIMEOUT (5 * CLOCK_S)
 #define STORE_REQUESTS 64
@@ -33,7 +33,8 @@ static void count_in(struct control *s, const struct generation *g)
     }
 }
 
-void swap_collect(struct control *s)
+/* Frees the retired generation, when no worker uses it any more. */
+static void collect(struct control *s)
 {
     if (s->retired == NULL)
         return;
@@ -46,15 +47,6 @@ void swap_collect(struct control *s)
     count_in(s, s->retired);
     generation_free(s->retired);
     s->retired = NULL;
-}
-
-/* Only two generations are ever alive: the next swap waits until the workers have left the first,
- * which they do at the end of a turn. */
-static void wait_for_retired(struct control *s)
-{
-    const struct timespec pause = {.tv_nsec = 1000000};
-    for (swap_collect(s); s->retired != NULL; swap_collect(s))
-        nanosleep(&pause, NULL);
 }
 
 bool swap_first(struct control *s, struct server_update *start)
@@ -111,21 +103,18 @@ static void apply_settings(struct control *s, const struct config *old, const st
 
 static void release_update(struct server_update *update)
 {
-    if (update->config != NULL)
-        config_free(update->config);
-    if (update->image.data != NULL)
-        compile_release(&update->image);
+    config_free(update->config);
+    compile_release(&update->image);
 }
 
-/* What an update leaves out goes over from the old generation to the new. False: refused. */
+/* An update without a configuration goes on with the old generation's. False: refused. */
 static bool go_over(struct control *s, struct server_update *update)
 {
-    wait_for_retired(s);
+    assert(s->retired == NULL);
     struct generation *old = s->current;
     struct config *config = update->config != NULL ? update->config : old->config;
-    struct compile_image *image = update->image.data != NULL ? &update->image : &old->image;
     struct generation *next =
-        generation_new(old->number + 1, config, image, s->shared.exist, s->n_workers);
+        generation_new(old->number + 1, config, &update->image, s->shared.exist, s->n_workers);
     if (next == NULL) {
         log_error("out of memory: the update is dropped, and what was running goes on");
         release_update(update);
@@ -135,8 +124,6 @@ static bool go_over(struct control *s, struct server_update *update)
         apply_settings(s, old->config, config);
     else
         old->config = NULL;
-    if (image == &old->image)
-        old->image = (struct compile_image){0};
     s->current = next;
     s->retired = old;
     __atomic_store_n(&s->shared.generation, next, __ATOMIC_RELEASE);
@@ -145,9 +132,10 @@ static bool go_over(struct control *s, struct server_update *update)
     return true;
 }
 
-void swap_reload(struct control *s)
+static void reload(struct control *s)
 {
     struct server_update update = {0};
+    s->reload_wanted = false;
     if (s->hooks->reload == NULL || !s->hooks->reload(s->hooks->context, &update)) {
         log_warning("reload refused: what was running goes on");
         return;
@@ -156,11 +144,28 @@ void swap_reload(struct control *s)
         log_info("reloaded");
 }
 
+/* Only two generations are ever alive: what comes while workers use both waits in the loop. */
+void swap_reload(struct control *s)
+{
+    s->reload_wanted = true;
+    swap_advance(s);
+}
+
 void swap_take(struct control *s)
 {
     struct server_update update = {0};
-    if (s->hooks->take(s->hooks->context, s->current->config, &update))
+    collect(s);
+    if (s->retired != NULL)
+        loop_rest(&s->loop, &s->updates);
+    else if (s->hooks->take(s->hooks->context, s->current->config, &update))
         go_over(s, &update);
+}
+
+void swap_advance(struct control *s)
+{
+    collect(s);
+    if (s->reload_wanted && s->retired == NULL)
+        reload(s);
 }
 
 void swap_close(struct control *s)

@@ -9,14 +9,15 @@
 /* Makes the first generation current. Takes ownership; false: it has said why. */
 bool swap_first(struct control *s, struct server_update *start);
 
-/* SIGHUP: asks the hook, and goes over to what it brings. */
+/* SIGHUP: asks the hook, and goes over to what it brings; swap_advance() does so later if workers
+ * still use the generation before the current one. */
 void swap_reload(struct control *s);
 
-/* The background update has something. */
+/* The background update has something, and says so until it is taken. */
 void swap_take(struct control *s);
 
-/* Frees the retired generation, when no worker uses it any more. Call now and then. */
-void swap_collect(struct control *s);
+/* Goes on with what waits for the workers to leave the retired generation. Call now and then. */
+void swap_advance(struct control *s);
 
 /* Releases all. */
 void swap_close(struct control *s);
