@@ -45,10 +45,8 @@ static const char *same_last_word(const char *key)
 
 static const char *nearest_section(const char *key)
 {
-    static const char *const sections[] = {"server",   "log",        "pages",
-                                           "upstream", "signatures", "ranges",
-                                           "stores",   "existence",  "preset"};
-    return diag_nearest(key, sections, sizeof(sections) / sizeof(sections[0]));
+    const char *top[SCHEMA_TOP_MAX];
+    return diag_nearest(key, top, schema_top(top));
 }
 
 static void unknown(const char *file, const struct document_node *node, const char *name,

@@ -255,7 +255,7 @@ void manual_settings(FILE *to)
           ".Fl Fl config\n"
           "or by\n"
           ".Ev ARCHEIO_CONFIG .\n"
-          "Without one, the built-in preset registry-k8s-io applies.\n"
+          "Without one, the built-in preset " PRESET_NAME " applies.\n"
           "The environment overrides the file, except that\n"
           ".Ev PORT\n"
           "counts only where the file sets no listen.\n"

@@ -1,7 +1,6 @@
 #include "config/reader.h"
 
 #include "base/num.h"
-#include "config/preset.h"
 #include "config/stores.h"
 #include "config/value.h"
 #include "sys/xalloc.h"

@@ -1,7 +1,9 @@
 #include "config/schema.h"
 
 #include "config/config.h"
+#include "config/preset.h"
 #include "config/value.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #define AT(member)                                                                                 \
     .offset = offsetof(struct config, member), .size = sizeof(((struct config *)0)->member)
 
-static const char *const presets[] = {"registry-k8s-io", NULL};
+static const char *const presets[] = {PRESET_NAME, NULL};
 static const char *const automatic[] = {"auto", NULL};
 static const char *const sinks[] = {"off", "stdout", NULL};
 /* In the order of enum client_mode and enum log_level. */
@@ -213,19 +215,34 @@ const char *schema_number_text(const struct schema_row *row, uint64_t value,
     return out;
 }
 
+static const struct {
+    const char *name, *text;
+} sections[] = {
+    {"server", "Listeners, clients and time limits"},
+    {"log", "What is written down"},
+    {"pages", "Where people are sent"},
+    {"upstream", "The registry that is the source of truth"},
+    {"signatures", "Where cosign's signatures are"},
+    {"ranges", "Whose an address is"},
+    {"existence", "What is known of the stores, and for how long"},
+};
+
+size_t schema_top(const char *out[SCHEMA_TOP_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+        out[n++] = sections[i].name;
+    for (size_t i = 0; i < schema_count; i++)
+        if (strchr(schema_rows[i].name, '.') == NULL)
+            out[n++] = schema_rows[i].name;
+    assert(n <= SCHEMA_TOP_MAX);
+    return n;
+}
+
 const char *schema_section_text(const char *section)
 {
-    static const char *const text[][2] = {
-        {"server", "Listeners, clients and time limits"},
-        {"log", "What is written down"},
-        {"pages", "Where people are sent"},
-        {"upstream", "The registry that is the source of truth"},
-        {"signatures", "Where cosign's signatures are"},
-        {"ranges", "Whose an address is"},
-        {"existence", "What is known of the stores, and for how long"},
-    };
-    for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
-        if (strcmp(text[i][0], section) == 0)
-            return text[i][1];
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+        if (strcmp(sections[i].name, section) == 0)
+            return sections[i].text;
     return NULL;
 }

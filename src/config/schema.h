@@ -61,6 +61,11 @@ const char *schema_range_text(const struct schema_row *row, char out[SCHEMA_RANG
 const char *schema_number_text(const struct schema_row *row, uint64_t value,
                                char out[SCHEMA_NUMBER_MAX]);
 
+/* What may stand at the top of a file: the sections, and the settings that lie in none. Returns how
+ * many there are. */
+#define SCHEMA_TOP_MAX 16
+size_t schema_top(const char *out[SCHEMA_TOP_MAX]);
+
 /* What a section (the part before the dot) is about, for headings and comments; NULL: unknown. */
 const char *schema_section_text(const char *section);
 

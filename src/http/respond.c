@@ -83,9 +83,6 @@ static void put_status(struct buf *out, uint16_t status)
     case 431:
         PUT(out, "HTTP/1.1 431 Request Header Fields Too Large");
         break;
-    case 503:
-        PUT(out, "HTTP/1.1 503 Service Unavailable");
-        break;
     case 505:
         PUT(out, "HTTP/1.1 505 HTTP Version Not Supported");
         break;

@@ -41,8 +41,8 @@ void respond_date(int64_t unix_seconds, char out[RESPOND_DATE_SIZE]);
 void respond_answer(struct buf *out, const struct decide_answer *answer,
                     const struct respond_options *options);
 
-/* Appends an answer without a decision, which always closes: 400, 408, 414, 431, 503 or 505 (400
- * for any other number). At most RESPOND_HEAD_MAX bytes. */
+/* Appends an answer without a decision, which always closes: 400, 408, 414, 431 or 505 (400 for
+ * any other number). At most RESPOND_HEAD_MAX bytes. */
 void respond_error(struct buf *out, uint16_t status, const char *date);
 
 #endif

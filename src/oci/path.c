@@ -1,33 +1,18 @@
 #include "oci/path.h"
 
-static const struct {
-    struct str word;
-    enum path_kind kind;
-} endpoint[] = {
-    {STR_INIT("blobs"), PATH_BLOB},
-    {STR_INIT("manifests"), PATH_MANIFEST},
-    {STR_INIT("tags"), PATH_TAGS},
-    {STR_INIT("referrers"), PATH_REFERRERS},
-};
-
 static enum path_kind kind_of(struct str word, struct str last)
 {
-    for (size_t i = 0; i < sizeof(endpoint) / sizeof(endpoint[0]); i++) {
-        if (!str_eq(word, endpoint[i].word))
-            continue;
-        /* "blobs/uploads" and the like are not blobs, "tags" is only ever "tags/list". */
-        if (endpoint[i].kind == PATH_BLOB && str_find(last, ':') == last.len)
-            return PATH_OTHER;
-        if (endpoint[i].kind == PATH_TAGS && !str_eq(last, STR("list")))
-            return PATH_OTHER;
-        return endpoint[i].kind;
-    }
+    if (str_eq(word, STR("manifests")))
+        return PATH_MANIFEST;
+    /* "blobs/uploads" and the like are not blobs. */
+    if (str_eq(word, STR("blobs")) && str_find(last, ':') < last.len)
+        return PATH_BLOB;
     return PATH_OTHER;
 }
 
 struct path path_parse(struct str below)
 {
-    struct path out = {.kind = PATH_OTHER, .repository = STR(""), .reference = STR("")};
+    struct path out = {.kind = PATH_OTHER, .reference = STR("")};
     size_t last_slash = str_find_last(below, '/');
     if (last_slash == below.len)
         return out;
@@ -37,10 +22,7 @@ struct path path_parse(struct str below)
     if (word_slash == front.len)
         return out; /* no name in front of the endpoint */
     out.kind = kind_of(str_skip(front, word_slash + 1), last);
-    if (out.kind == PATH_OTHER)
-        return out;
-    out.repository = str_make(front.data, word_slash);
-    if (out.kind != PATH_TAGS)
+    if (out.kind != PATH_OTHER)
         out.reference = last;
     return out;
 }

@@ -8,17 +8,14 @@
 #include <archeio/str.h>
 
 enum path_kind {
-    PATH_OTHER,
-    PATH_MANIFEST,  /* <name>/manifests/<reference> */
-    PATH_BLOB,      /* <name>/blobs/<reference with a ':'>: R9's shape */
-    PATH_TAGS,      /* <name>/tags/list */
-    PATH_REFERRERS, /* <name>/referrers/<digest> */
+    PATH_OTHER,    /* tags, referrers, uploads and all else: for the upstream to answer */
+    PATH_MANIFEST, /* <name>/manifests/<reference> */
+    PATH_BLOB,     /* <name>/blobs/<reference with a ':'>: R9's shape */
 };
 
 struct path {
     enum path_kind kind;
-    struct str repository; /* <name>: one or more segments; empty for PATH_OTHER */
-    struct str reference;  /* the last segment; empty for PATH_OTHER and PATH_TAGS */
+    struct str reference; /* the last segment; empty for PATH_OTHER */
 };
 
 /* below: a normalised, safe path without its leading "/v2/". */

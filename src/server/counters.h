@@ -22,7 +22,6 @@ static inline uint64_t counters_get(const uint64_t *n)
 /* Errors that are answered without a decision. */
 enum counters_error {
     COUNTERS_400,
-    COUNTERS_405,
     COUNTERS_408,
     COUNTERS_414,
     COUNTERS_431,
