@@ -197,7 +197,8 @@ def test_what_is_used_is_renewed_and_the_rest_expires(ask, bucket, tmp_path):
     put(one, tmp_path, 1, 2)
     where = ask(one.url, present_ttl="4s")
     assert where(digest_of(1)) == "store" and where(digest_of(2)) == "store"
-    for _ in range(60):
+    begun = time.monotonic()
+    while time.monotonic() < begun + 6:  # longer than an entry lives
         assert where(digest_of(1)) == "store"
         time.sleep(0.1)
     assert where.server.metric("archeio_existence_lookups_total", state="miss") == 2
@@ -210,16 +211,19 @@ def test_what_is_used_is_renewed_and_the_rest_expires(ask, bucket, tmp_path):
 def test_a_slow_store_costs_the_budget_once(ask, stand_in):
     """A client waits for a slow store as long as the budget says and goes to the upstream; the
     HEAD goes on, and the next client is sent to the store at once."""
+    go_on = threading.Event()
+
     def answer(path, count):
-        time.sleep(1)
+        go_on.wait()
         return status(200)
 
     store = stand_in(answer)
     where = ask(store.url, wait="300ms")
     begun = time.monotonic()
     assert where(digest_of(1)) == "upstream"
-    assert 0.25 < time.monotonic() - begun < 0.9
-    time.sleep(1)
+    assert time.monotonic() - begun > 0.25
+    go_on.set()
+    wait_until(lambda: where.heads("present") == 1, 5, "the answer")
     assert where(digest_of(1)) == "store"
     assert len(store.requests) == 1
 
@@ -302,10 +306,10 @@ def test_redirects_that_are_not_followed(ask, stand_in, target, requests):
     with, is an error at once, and nothing is sent there."""
     store = stand_in(lambda path, count: status(
         307, Location=target.format(self=store.url, port=store.port)))
-    where = ask(store.url)
+    where = ask(store.url, wait="30s")
     begun = time.monotonic()
     assert where(digest_of(1)) == "upstream"
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 4, "that was the HEAD's time limit"
     assert len(store.requests) == requests
     assert where.heads("error") == 1
 
@@ -320,7 +324,7 @@ def test_a_store_that_lies_is_an_error(ask, stand_in, answer):
     where = ask(store.url, wait="500ms")
     begun = time.monotonic()
     assert where(digest_of(1)) == "upstream"
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 4, "that was the HEAD's time limit"
 
 
 def test_connections_are_kept(ask, stand_in):
@@ -357,4 +361,4 @@ def test_it_ends_at_once_while_a_store_hangs(ask, stand_in):
     assert where(digest_of(1)) == "upstream"
     begun = time.monotonic()
     where.server.stop()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 4, "that was the HEAD's time limit"

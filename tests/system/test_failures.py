@@ -111,7 +111,9 @@ def test_ten_thousand_requests_for_one_cold_digest_send_one_head(site, upstream)
         bucket.freeze()  # the question stays open until everybody has asked
         loader.send((f"GET /v2/{Upstream.REPOSITORY}/blobs/{digest} HTTP/1.1\r\nHost: a\r\n"
                      f"X-Forwarded-For: {CLIENTS['eu']}, 130.211.0.1\r\n\r\n").encode())
-        time.sleep(1)
+        asked = lambda: one.archeio.metric("archeio_existence_lookups_total",  # noqa: E731
+                                           state="miss") >= count
+        wait_until(asked, 4, "everybody's question")  # before the one HEAD gives up
         bucket.thaw()
         heads = loader.answers(40)
     finally:

@@ -282,31 +282,25 @@ def statuses(data):
 @pytest.mark.parametrize("begin", [b"G", b"GET /v2/ HTTP/1.1\r\n", b"GET /v2/ HTTP/1.1\r\nHost: x",
                                    b"\r\n"])
 def test_a_slow_header_is_given_up(impatient, begin):
-    """408 or a close comes header_timeout after the first byte, though more bytes drip in."""
+    """408 and a close come header_timeout after the first byte, though more bytes drip in."""
     with http.connect(impatient.port) as sock:
         sock.sendall(begin)
         started = time.monotonic()
         sock.settimeout(0.1)
         heard = b""
-        while time.monotonic() < started + 5:
+        while not heard:
+            assert time.monotonic() < started + 10, "it waits for ever"
             try:
-                chunk = sock.recv(4096)
+                heard = sock.recv(4096)
+                assert heard, "closed without a word"
             except socket.timeout:
-                try:
-                    sock.send(b"y")
-                except OSError:
-                    break
-                continue
-            except ConnectionResetError:
-                break
-            heard += chunk
-            if not chunk:
-                break
+                sock.send(b"y")
         took = time.monotonic() - started
-    assert statuses(heard) in ([], [408], [400]) and (begin != b"G" or statuses(heard) != [400])
-    assert took < 3
-    if statuses(heard) == [408]:
-        assert took > 0.9
+        sock.settimeout(10)
+        while chunk := sock.recv(4096):
+            heard += chunk
+    assert statuses(heard) == [408]
+    assert took > 0.9
 
 
 def test_an_idle_connection_is_kept_and_then_closed(impatient):
@@ -416,12 +410,12 @@ def test_a_body_without_end_is_not_read_for_ever(impatient):
     """What is discarded after the last answer is bounded in bytes and in time."""
     with http.connect(impatient.port) as sock:
         sock.sendall(b"PUT /v2/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert statuses(sock.recv(4096)) == [405]
         started = time.monotonic()
-        with pytest.raises(OSError):
-            while time.monotonic() < started + 5:
+        with pytest.raises(OSError):  # it is closed
+            while time.monotonic() < started + 20:
                 sock.sendall(b"1\r\nx\r\n")
                 time.sleep(0.01)
-        assert time.monotonic() - started < 3
 
 
 def test_out_of_descriptors_it_sheds_keeps_and_recovers(impatient):

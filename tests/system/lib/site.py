@@ -6,7 +6,6 @@ The addresses are those of RFC 5737 and RFC 3849, which belong to nobody.
 """
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from . import http, image as images
 from .archeio import Archeio, merge
 from .clients import Skopeo
 from .nginx import Bucket, Front
+from .ports import wait_until
 from .registry import Registry
 
 PATH = "mirror/images"  # upstream.path: what lies at the registry below it is served
@@ -141,12 +141,20 @@ class Site:
         return {**{name: b.accesses for name, b in self.buckets.items()},
                 "upstream": self.registry.accesses, "front": self.front.accesses}
 
+    def _complete(self, marks):
+        """What is new in each log, once all is there: a server logs an answer after it has sent it.
+        Clients follow each redirect once; only the prober sends HEADs to buckets."""
+        new = {name: log()[marks[name]:] for name, log in self._logs().items()}
+        redirects = sum(a.status == 307 for a in new["front"])
+        followed = sum(a.method == "GET" for name in self.buckets for a in new[name])
+        followed += sum(a.path != "/v2/" for a in new["upstream"])
+        return new if 0 < redirects <= followed else None
+
     def pull(self, client, who, reference=":v1"):
         """Pulls, and reads in the logs what happened."""
         marks = self.marks()
         pulled = client.pull(self.host(who), Upstream.REPOSITORY, reference)
-        time.sleep(0.1)  # a server logs an answer after it has sent it
-        new = {name: log()[marks[name]:] for name, log in self._logs().items()}
+        new = wait_until(lambda: self._complete(marks), 10, "each redirect's target in a log")
         blobs, manifests = {}, {}
         for name in (*self.buckets, "upstream"):
             for access in new[name]:

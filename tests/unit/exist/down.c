@@ -12,6 +12,7 @@ struct shop {
 };
 
 #define SHOPS 4
+#define PATIENCE_MS 10000 /* for what takes a few seconds at most */
 
 static struct shop shop[SHOPS];
 static struct exist *exist;
@@ -75,6 +76,20 @@ static void redirect(const struct shop *s, uint64_t n)
 static int requests(const struct shop *s)
 {
     return atomic_load(&s->server->requests);
+}
+
+static void wait_for_requests(const struct shop *s, int n)
+{
+    for (int64_t began = clock_now(); requests(s) < n; usleep(2000))
+        assert_true(clock_now() - began < PATIENCE_MS * CLOCK_MS);
+}
+
+/* That have come to the prober. */
+static uint64_t answers(const struct shop *s)
+{
+    struct exist_store_stats stats;
+    exist_stats_store(exist, s->number, &stats);
+    return stats.heads[EXIST_PRESENT];
 }
 
 static bool is_down(const struct shop *s)
@@ -161,11 +176,12 @@ static void a_store_that_is_down_is_tried_once_a_second(void **state)
     assert_int_equal(ask(s, 1), EXIST_PRESENT);
     take_down(s);
     int before = requests(s);
-    usleep(3500000);
-    assert_in_range(requests(s) - before, 2, 4);
+    int64_t began = clock_now();
+    wait_for_requests(s, before + 4);
+    assert_true(clock_now() - began > 2900 * CLOCK_MS); /* there are three seconds between four */
     assert_true(is_down(s));
     behave(s, GOOD);
-    assert_in_range(questions_wait_down(exist, s->number, false, 5000), 0, 1500);
+    assert_int_not_equal(questions_wait_down(exist, s->number, false, PATIENCE_MS), -1);
     assert_int_equal(lookup(s, 1), EXIST_PRESENT); /* what was known counts again */
 }
 
@@ -174,7 +190,7 @@ static void forbidden_and_missing_are_signs_of_life(void **state)
     (void)state;
     take_down(&shop[0]);
     behave(&shop[0], MISSING);
-    assert_in_range(questions_wait_down(exist, shop[0].number, false, 5000), 0, 1500);
+    assert_int_not_equal(questions_wait_down(exist, shop[0].number, false, PATIENCE_MS), -1);
 }
 
 static void questions_to_a_store_that_is_down_are_answered_at_once(void **state)
@@ -185,10 +201,8 @@ static void questions_to_a_store_that_is_down_are_answered_at_once(void **state)
     behave(s, HANGING);
     int64_t began = clock_now();
     assert_int_equal(ask(s, 50), EXIST_DOWN);
-    assert_true(clock_now() - began < CLOCK_S);
-    began = clock_now();
     assert_int_equal(ask(&shop[1], 50), EXIST_PRESENT); /* and another store is not touched */
-    assert_true(clock_now() - began < CLOCK_S);
+    assert_true(clock_now() - began < 4 * CLOCK_S);     /* a HEAD that hangs takes five */
 }
 
 static void who_waits_is_answered_when_the_store_goes_down(void **state)
@@ -207,7 +221,7 @@ static void who_waits_is_answered_when_the_store_goes_down(void **state)
         enum exist_state got = questions_next(exist);
         assert_true(got == EXIST_ERROR || got == EXIST_DOWN);
     }
-    assert_in_range((clock_now() - began) / CLOCK_MS, 4500, 6500); /* one HEAD's limit, not 16 */
+    assert_in_range((clock_now() - began) / CLOCK_MS, 4500, 20000); /* one HEAD's limit, not 16 */
     assert_true(is_down(s));
 }
 
@@ -215,12 +229,14 @@ static void a_store_that_clients_are_sent_to_is_watched(void **state)
 {
     (void)state;
     struct shop *s = &shop[0];
+    int64_t began = clock_now();
     assert_int_equal(ask(s, 1), EXIST_PRESENT);
-    for (int i = 0; i < 115; i++) {
+    while (requests(s) < 3 && clock_now() - began < 3 * PATIENCE_MS * CLOCK_MS) {
         redirect(s, 1);
-        usleep(100000);
+        usleep(10000);
     }
     assert_int_equal(requests(s), 3); /* after 5 and after 10 seconds */
+    assert_true(clock_now() - began > 9 * CLOCK_S);
     assert_int_equal(requests(&shop[1]), 0);
 }
 
@@ -232,9 +248,10 @@ static void a_store_that_was_emptied_is_asked_anew(void **state)
     assert_int_equal(ask(s, 2), EXIST_PRESENT);
     assert_int_equal(ask(&shop[1], 2), EXIST_PRESENT);
     behave(s, MISSING);
-    for (int i = 0; i < 70 && lookup(s, 1) == EXIST_PRESENT; i++) {
+    int64_t began = clock_now();
+    while (lookup(s, 1) == EXIST_PRESENT && clock_now() - began < 2 * PATIENCE_MS * CLOCK_MS) {
         redirect(s, 1);
-        usleep(100000);
+        usleep(10000);
     }
     assert_int_equal(lookup(s, 1), EXIST_ABSENT);
     assert_int_equal(lookup(s, 2), EXIST_MISS);
@@ -246,20 +263,19 @@ static void a_store_that_was_emptied_is_asked_anew(void **state)
  * the worst moment. */
 static void fail_after_a_watch(const enum behaviour how[SHOPS], int64_t failed[SHOPS])
 {
-    int before[SHOPS];
+    uint64_t before[SHOPS];
     unsigned left = SHOPS;
     for (unsigned i = 0; i < SHOPS; i++) {
         assert_int_equal(ask(&shop[i], 1), EXIST_PRESENT);
-        before[i] = requests(&shop[i]);
+        before[i] = answers(&shop[i]);
         failed[i] = 0;
     }
     for (int64_t began = clock_now(); left > 0 && clock_now() - began < 15 * CLOCK_S;) {
         usleep(1000);
         for (unsigned i = 0; i < SHOPS; i++) {
             redirect(&shop[i], 1);
-            if (failed[i] != 0 || requests(&shop[i]) == before[i])
+            if (failed[i] != 0 || answers(&shop[i]) == before[i])
                 continue;
-            usleep(20000); /* so that its answer has gone */
             behave(&shop[i], how[i]);
             failed[i] = clock_now();
             left--;
