@@ -3,9 +3,9 @@
 #include "exist/sweep.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/thread.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #define STACK (1024 * 1024) /* of addresses; libcurl needs some of it */
@@ -350,23 +350,6 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* With every signal blocked: they are the control thread's, and SIGPIPE nobody's. */
-static bool start_thread(struct prober *p)
-{
-    sigset_t all, before;
-    pthread_attr_t attr;
-    sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    p->started = pthread_create(&p->thread, &attr, work, p) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    if (p->started)
-        pthread_setname_np(p->thread, "prober");
-    return p->started;
-}
-
 struct prober *prober_new(struct exist *e, const char **why)
 {
     struct prober *p = calloc(1, sizeof(*p));
@@ -376,7 +359,9 @@ struct prober *prober_new(struct exist *e, const char **why)
         return NULL;
     }
     p->exist = e;
-    if (start_thread(p))
+    const struct thread_options options = {.name = "prober", .stack = STACK, .cpu = -1};
+    p->started = thread_start(&p->thread, &options, work, p) == 0;
+    if (p->started)
         return p;
     *why = "no thread to be had for the prober";
     prober_free(p);

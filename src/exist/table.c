@@ -1,6 +1,7 @@
 #include "exist/table.h"
 
 #include "sys/clock.h"
+#include "sys/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,11 +76,10 @@ static inline uint64_t relaxed(const _Atomic uint64_t *word)
 
 static void *reserve(size_t bytes)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-        return NULL;
-    madvise(memory, bytes, MADV_NOHUGEPAGE); /* 2 MiB for the first entry is no bounded filling */
+    void *memory = memory_reserve(bytes);
+    if (memory != NULL)
+        madvise(memory, bytes,
+                MADV_NOHUGEPAGE); /* 2 MiB for the first entry is no bounded filling */
     return memory;
 }
 
@@ -111,10 +111,8 @@ bool table_open(struct table *t, unsigned digest_size, unsigned workers, uint64_
 
 void table_close(struct table *t)
 {
-    if (t->bucket != NULL)
-        munmap(t->bucket, bucket_bytes(t));
-    if (t->marks != NULL)
-        munmap(t->marks, mark_bytes(t));
+    memory_release(t->bucket, bucket_bytes(t));
+    memory_release(t->marks, mark_bytes(t));
     free(t->filled);
     *t = (struct table){0};
 }

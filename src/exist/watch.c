@@ -1,7 +1,7 @@
 #include "exist/watch.h"
 
+#include "sys/memory.h"
 #include <string.h>
-#include <sys/mman.h>
 
 #define WORDS (sizeof(((struct digest *)NULL)->bytes) / 8)
 
@@ -12,27 +12,18 @@ struct watch_digest {
     _Atomic uint64_t word[WORDS];
 };
 
-static void *reserve(size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory != MAP_FAILED ? memory : NULL;
-}
-
 bool watch_open(struct watch *w, uint32_t n_stores)
 {
     w->n = n_stores;
-    w->second = reserve(n_stores * sizeof(*w->second));
-    w->digest = reserve(n_stores * sizeof(*w->digest));
+    w->second = memory_reserve(n_stores * sizeof(*w->second));
+    w->digest = memory_reserve(n_stores * sizeof(*w->digest));
     return w->second != NULL && w->digest != NULL;
 }
 
 void watch_close(struct watch *w)
 {
-    if (w->second != NULL)
-        munmap(w->second, w->n * sizeof(*w->second));
-    if (w->digest != NULL)
-        munmap(w->digest, w->n * sizeof(*w->digest));
+    memory_release(w->second, w->n * sizeof(*w->second));
+    memory_release(w->digest, w->n * sizeof(*w->digest));
     *w = (struct watch){0};
 }
 

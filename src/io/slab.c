@@ -1,16 +1,15 @@
 #include "io/slab.h"
 
+#include "sys/memory.h"
 #include <string.h>
-#include <sys/mman.h>
 
 #define LINE 64 /* a cache line: items do not share one */
 
 bool slab_open(struct slab *s, size_t item, size_t count)
 {
     item = (item + LINE - 1) / LINE * LINE;
-    void *memory = mmap(NULL, item * count, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
+    void *memory = memory_reserve(item * count);
+    if (memory == NULL)
         return false;
     *s = (struct slab){.memory = memory, .item = item, .count = count};
     return true;
@@ -18,8 +17,7 @@ bool slab_open(struct slab *s, size_t item, size_t count)
 
 void slab_close(struct slab *s)
 {
-    if (s->memory != NULL)
-        munmap(s->memory, s->item * s->count);
+    memory_release(s->memory, s->item * s->count);
     *s = (struct slab){0};
 }
 

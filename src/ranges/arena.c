@@ -1,10 +1,10 @@
 #include "ranges/arena.h"
 
+#include "sys/memory.h"
 #include <jansson.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
     ALIGN = 16,
@@ -45,17 +45,14 @@ void arena_begin(size_t len)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, install);
     size_t size = len * PER_BYTE + AT_LEAST;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    arena.memory = memory != MAP_FAILED ? memory : NULL;
-    arena.size = memory != MAP_FAILED ? size : 0;
+    arena.memory = memory_reserve(size);
+    arena.size = arena.memory != NULL ? size : 0;
     arena.used = 0;
 }
 
 void arena_end(void)
 {
-    if (arena.memory != NULL)
-        munmap(arena.memory, arena.size);
+    memory_release(arena.memory, arena.size);
     arena.memory = NULL;
     arena.size = 0;
 }

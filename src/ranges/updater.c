@@ -3,10 +3,9 @@
 #include "ranges/diff.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/thread.h"
 #include "sys/xalloc.h"
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -278,22 +277,10 @@ static void release(struct updater *u)
     free(u);
 }
 
-/* The thread takes no signals: they are the control thread's. */
-static int start_thread(struct updater *u)
-{
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int error = pthread_create(&u->thread, NULL, run, u);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (error == 0)
-        pthread_setname_np(u->thread, "ranges");
-    return error;
-}
-
 struct updater *updater_start(const struct updater_options *options, const char **why)
 {
     struct updater *u = xalloc_zero(1, sizeof(*u));
+    const struct thread_options thread = {.name = "ranges", .cpu = -1};
     pthread_condattr_t monotonic;
     pthread_mutex_init(&u->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -305,7 +292,7 @@ struct updater *updater_start(const struct updater_options *options, const char 
     u->directory = xalloc_text(options->directory);
     u->configured = true;
     u->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (u->fd < 0 || start_thread(u) != 0) {
+    if (u->fd < 0 || thread_start(&u->thread, &thread, run, u) != 0) {
         *why = u->fd < 0 ? "no descriptor is left" : "there can be no more threads";
         release(u);
         return NULL;

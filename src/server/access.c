@@ -3,9 +3,9 @@
 #include "base/buf.h"
 #include "server/access_format.h"
 #include "server/access_sink.h"
+#include "sys/thread.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -218,18 +218,6 @@ static bool make_rings(struct access_log *log)
     return ok;
 }
 
-static int start_thread(struct access_log *log)
-{
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
-    int error = pthread_create(&log->thread, &attr, work, log);
-    pthread_attr_destroy(&attr);
-    if (error == 0)
-        pthread_setname_np(log->thread, "access-log");
-    return error;
-}
-
 struct access_log *access_open(const char *target, unsigned workers, int *error)
 {
     struct access_log *log = calloc(1, sizeof(*log));
@@ -237,11 +225,12 @@ struct access_log *access_open(const char *target, unsigned workers, int *error)
     if (log == NULL)
         return NULL;
     log->workers = workers;
+    const struct thread_options options = {.name = "access-log", .stack = STACK, .cpu = -1};
     int failed = access_sink_open(&log->sink, target);
     if (failed != 0)
         *error = failed;
     else if (make_rings(log))
-        *error = start_thread(log);
+        *error = thread_start(&log->thread, &options, work, log);
     if (*error == 0)
         return log;
     release(log);

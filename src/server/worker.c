@@ -2,8 +2,8 @@
 
 #include "server/conn.h"
 #include "sys/log.h"
+#include "sys/thread.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,25 +177,13 @@ bool worker_open(struct worker *w, unsigned number)
 
 bool worker_start(struct worker *w, int cpu)
 {
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
-    if (cpu >= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET((unsigned)cpu, &set);
-        pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
-    }
-    w->started = pthread_create(&w->thread, &attr, work, w) == 0;
-    pthread_attr_destroy(&attr);
-    if (!w->started) {
+    char name[32];
+    snprintf(name, sizeof(name), "worker-%u", w->number);
+    const struct thread_options options = {.name = name, .stack = STACK, .cpu = cpu};
+    w->started = thread_start(&w->thread, &options, work, w) == 0;
+    if (!w->started)
         log_error("worker %u cannot start: no thread to be had", w->number);
-        return false;
-    }
-    char name[16]; /* as long as the kernel lets it be */
-    snprintf(name, sizeof(name), "worker-%u", w->number % 100000);
-    pthread_setname_np(w->thread, name);
-    return true;
+    return w->started;
 }
 
 void worker_close(struct worker *w)
