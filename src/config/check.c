@@ -38,17 +38,47 @@ static void check_clouds(const struct config_place *places, size_t n, struct dia
     }
 }
 
-void check_config(const struct config *c, struct diag *d)
+/* Whoever can connect can write the header that the default believes: a limit by client would then
+ * be none, and every client's region its own choice. */
+static void need_client_address(const struct config_origin *o, const char *what, struct diag *d)
+{
+    diag_error(d, position(o),
+               "%s needs server.client_address in the file, since its default (google-lb) believes "
+               "a header that clients can write; write \"client_address: peer\" if clients or a "
+               "PROXY protocol sender connect directly, else google-lb or trusted-proxies",
+               what);
+}
+
+static void check_client_address(const struct config *c, struct diag *d)
+{
+    size_t i = 0;
+    if (c->origins[schema_find("server.client_address")].source != CONFIG_DEFAULT)
+        return;
+    while (i < c->server.n_listen && c->server.listen[i].n_certificates == 0)
+        i++;
+    if (i < c->server.n_listen)
+        need_client_address(&c->server.listen[i].origin, "server.listen: tls", d);
+    if (c->rate_limit.rate > 0)
+        need_client_address(&c->origins[schema_find("rate_limit.rate")], "rate_limit.rate", d);
+}
+
+static void check_proxies(const struct config *c, struct diag *d)
 {
     const struct config_server *s = &c->server;
-    if (s->client_address == CLIENT_TRUSTED_PROXIES && s->n_trusted_proxies == 0)
+    if (s->client_address == CLIENT_TRUSTED_PROXIES && s->trusted_proxies.n == 0)
         diag_error(d, position_of(c, "server.client_address"),
                    "server.client_address: trusted-proxies needs server.trusted_proxies; list "
                    "your proxies' prefixes there, as in [10.0.0.0/8]");
-    if (s->client_address != CLIENT_TRUSTED_PROXIES && s->n_trusted_proxies > 0)
+    if (s->client_address != CLIENT_TRUSTED_PROXIES && s->trusted_proxies.n > 0)
         diag_warning(d, position_of(c, "server.trusted_proxies"),
                      "server.trusted_proxies has no effect without client_address: "
                      "trusted-proxies");
+}
+
+void check_config(const struct config *c, struct diag *d)
+{
+    check_client_address(c, d);
+    check_proxies(c, d);
     check_clouds(c->upstream.blobs_for, c->upstream.n_blobs_for, d);
     for (size_t i = 0; i < c->n_stores; i++)
         check_clouds(c->stores[i].serves, c->stores[i].n_serves, d);
@@ -102,6 +132,10 @@ void check_advise(const struct config *c, struct diag *d)
                      "upstream");
     for (size_t i = 0; i < c->n_stores; i++)
         advise_store(c, &c->stores[i], d);
+    if (c->server.max_connections_per_client > 0 && c->server.client_address != CLIENT_PEER)
+        diag_warning(d, position_of(c, "server.max_connections_per_client"),
+                     "server.max_connections_per_client counts the connections of a proxy, too: "
+                     "all its clients share them");
     if (c->existence.wait > WAIT_ADVISED)
         diag_warning(d, position_of(c, "existence.wait"),
                      "existence.wait: clients wait longer than 10s when a store is slow");

@@ -22,8 +22,30 @@ struct config_origin {
     unsigned column;
 };
 
+struct config_prefixes {
+    struct prefix *prefix; /* without host bits */
+    size_t n;
+};
+
+/* PEM files, as written. Whether they can be read and fit together is not known yet. */
+struct config_certificate {
+    char *certificate; /* the chain, the server's own first */
+    char *key;
+    struct config_origin certificate_origin;
+    struct config_origin key_origin;
+};
+
+/* Bits: what a listener speaks. */
+enum config_protocol { CONFIG_PROTOCOL_HTTP1 = 1, CONFIG_PROTOCOL_H2 = 2 };
+
 struct config_listen {
-    char *address; /* as written: "[::]:8080" */
+    char *address;                          /* as written: "[::]:8080" */
+    struct config_certificate *certificate; /* in the file's order: the first is the one for clients
+                                             * without SNI, or with a name that none has */
+    size_t n_certificates;                  /* 0: in clear */
+    unsigned protocols;                     /* enum config_protocol; never 0 */
+    struct config_prefixes proxy_protocol;  /* peers that must begin with a PROXY header; n is 0:
+                                             * nobody may */
     struct config_origin origin;
 };
 
@@ -48,14 +70,21 @@ struct config_server {
     bool admin_is_default; /* if the address is taken: a warning, not an error */
     uint32_t workers;      /* 0: auto */
     enum client_mode client_address;
-    struct prefix *trusted_proxies;
-    size_t n_trusted_proxies;
+    struct config_prefixes trusted_proxies;
     int64_t header_timeout; /* nanoseconds, as all durations here */
     int64_t idle_timeout;
     int64_t write_timeout;
     int64_t shutdown_delay;
     int64_t drain_timeout;
-    uint64_t max_connections; /* 0: what the descriptor limit allows */
+    uint64_t max_connections;            /* 0: what the descriptor limit allows */
+    uint64_t max_connections_per_client; /* 0: no such bound */
+};
+
+struct config_rate_limit {
+    uint64_t rate;  /* requests an hour; 0: off */
+    uint32_t burst; /* requests at once, at least 1 */
+    struct config_prefixes exempt;
+    uint64_t memory; /* bytes */
 };
 
 struct config_log {
@@ -86,6 +115,7 @@ struct config_existence {
 
 struct config {
     struct config_server server;
+    struct config_rate_limit rate_limit;
     struct config_log log;
     char *info_page;
     char *privacy_page;

@@ -1,5 +1,6 @@
 #include "config/dump.h"
 
+#include "config/listen.h"
 #include "config/preset.h"
 #include "config/schema.h"
 #include "config/stores.h"
@@ -116,7 +117,15 @@ static uint64_t load_number(const struct config *c, const struct schema_row *row
     return wide;
 }
 
-static size_t put_listen(const struct config_server *s, FILE *to)
+static bool all_plain(const struct config_server *s)
+{
+    size_t i = 0;
+    while (i < s->n_listen && listen_is_plain(&s->listen[i]))
+        i++;
+    return i == s->n_listen;
+}
+
+static size_t put_addresses(const struct config_server *s, FILE *to)
 {
     size_t columns = 2;
     fputc('[', to);
@@ -128,13 +137,13 @@ static size_t put_listen(const struct config_server *s, FILE *to)
     return columns;
 }
 
-static size_t put_prefixes(const struct config_server *s, FILE *to)
+static size_t put_prefixes(const struct config_prefixes *list, FILE *to)
 {
     size_t columns = 2;
     fputc('[', to);
-    for (size_t i = 0; i < s->n_trusted_proxies; i++) {
+    for (size_t i = 0; i < list->n; i++) {
         char text[PREFIX_TEXT_MAX];
-        prefix_format(&s->trusted_proxies[i], text);
+        prefix_format(&list->prefix[i], text);
         columns += (size_t)fprintf(to, "%s\"%s\"", i > 0 ? ", " : "", text);
     }
     fputc(']', to);
@@ -146,15 +155,16 @@ static size_t put_value(const struct config *c, const struct schema_row *row, FI
     char number[SCHEMA_NUMBER_MAX];
     switch (row->type) {
     case SCHEMA_LISTEN:
-        return put_listen(&c->server, to);
+        return put_addresses(&c->server, to);
     case SCHEMA_PREFIXES:
-        return put_prefixes(&c->server, to);
+        return put_prefixes((const void *)((const char *)c + row->offset), to);
     case SCHEMA_PLACES:
         return put_places(c->upstream.blobs_for, c->upstream.n_blobs_for, to);
     case SCHEMA_COUNT:
     case SCHEMA_CHOICE:
     case SCHEMA_DURATION:
     case SCHEMA_SIZE:
+    case SCHEMA_RATE:
     case SCHEMA_PERCENT:
         return (size_t)fprintf(to, "%s", schema_number_text(row, load_number(c, row), number));
     default:
@@ -163,6 +173,47 @@ static size_t put_value(const struct config *c, const struct schema_row *row, FI
     const char *text;
     memcpy(&text, (const char *)c + row->offset, sizeof(text));
     return put_text(text, to);
+}
+
+static void put_protocols(unsigned protocols, FILE *to)
+{
+    const char *between = "";
+    fputs("      protocols: [", to);
+    for (unsigned i = 0; listen_protocols[i] != NULL; i++) {
+        if ((protocols & 1U << i) == 0)
+            continue;
+        fprintf(to, "%s%s", between, listen_protocols[i]);
+        between = ", ";
+    }
+    fputs("]\n", to);
+}
+
+static void put_listener(const struct config_listen *l, FILE *to)
+{
+    size_t column = (size_t)fprintf(to, listen_is_plain(l) ? "    - " : "    - address: ");
+    end_line(&l->origin, column + put_quoted(l->address, to), to);
+    if (listen_is_plain(l))
+        return;
+    if (l->n_certificates > 0)
+        fputs("      tls:\n", to);
+    for (size_t i = 0; i < l->n_certificates; i++) {
+        fputs("        - certificate: ", to);
+        put_text(l->certificate[i].certificate, to);
+        fputs("\n          key: ", to);
+        put_text(l->certificate[i].key, to);
+        fputc('\n', to);
+    }
+    put_protocols(l->protocols, to);
+    fputs("      proxy_protocol: ", to);
+    put_prefixes(&l->proxy_protocol, to);
+    fputc('\n', to);
+}
+
+static void put_listeners(const struct config *c, const struct config_origin *o, FILE *to)
+{
+    end_line(o, (size_t)fprintf(to, "  listen:"), to);
+    for (size_t i = 0; i < c->server.n_listen; i++)
+        put_listener(&c->server.listen[i], to);
 }
 
 static void put_stores(const struct config *c, const struct config_origin *o, FILE *to)
@@ -209,6 +260,9 @@ void dump_config(const struct config *c, FILE *to)
         }
         section = row->name;
         section_len = len;
-        put_row(c, i, to);
+        if (row->type == SCHEMA_LISTEN && !all_plain(&c->server))
+            put_listeners(c, &c->origins[i], to);
+        else
+            put_row(c, i, to);
     }
 }

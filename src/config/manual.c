@@ -1,6 +1,7 @@
 #include "config/manual.h"
 
 #include "config/document.h"
+#include "config/listen.h"
 #include "config/preset.h"
 #include "config/schema.h"
 #include "config/stores.h"
@@ -93,10 +94,26 @@ static void sample_stores(FILE *to)
 {
     fputs("#\n#stores:\n", to);
     fputs("#  - name: eu-west-3            # ", to);
-    fprintf(to, "%s\n", stores_keys[0].help);
+    fprintf(to, "%s\n", stores_keys.key[0].help);
     fprintf(to, "#    url: https://blobs.eu-west-3.example.com\n");
-    fprintf(to, "#    serves: [aws/eu-west-3]   # %s\n", stores_keys[2].help);
+    fprintf(to, "#    serves: [aws/eu-west-3]   # %s\n", stores_keys.key[2].help);
     fputs("#  - name: cdn\n#    url: https://cdn.example.com\n#    serves: [default]\n", to);
+}
+
+static void sample_listen(FILE *to)
+{
+    static const char *const values[] = {
+        "\"[::]:8443\"",
+        "{certificate: /etc/archeio/tls.crt, key: /etc/archeio/tls.key}",
+        "[http/1.1, h2]",
+        "[10.0.0.0/8]",
+    };
+    fputs("  # Or, with all that a listener may have:\n  # listen:\n", to);
+    for (size_t i = 0; i < listen_keys.n; i++) {
+        const char *name = listen_keys.key[i].name;
+        wrap(listen_keys.key[i].help, i == 0 ? "  # # " : "  #   # ", to);
+        fprintf(to, "  # %s %s: %s\n", i == 0 ? "-" : " ", name, values[i]);
+    }
 }
 
 static void sample_row(const struct schema_row *row, FILE *to)
@@ -114,6 +131,8 @@ static void sample_row(const struct schema_row *row, FILE *to)
         sample_stores(to);
     else
         fprintf(to, "%s#%s: %s\n", nested ? "  " : "", key_of(row), value);
+    if (row->type == SCHEMA_LISTEN)
+        sample_listen(to);
     fputc('\n', to);
     free(value);
 }
@@ -211,12 +230,12 @@ static void settings_row(const struct schema_row *row, FILE *to)
     free(value);
 }
 
-static void settings_stores(FILE *to)
+static void settings_keys(const char *sentence, const struct keys *keys, FILE *to)
 {
-    fputs(".Pp\nA store has these keys, all of them required:\n.Bl -tag -width serves\n", to);
-    for (size_t i = 0; i < STORES_KEYS; i++) {
-        fprintf(to, ".It Ic %s\n", stores_keys[i].name);
-        put_mdoc(stores_keys[i].help, to);
+    fprintf(to, ".Pp\n%s\n.Bl -tag -width Ds\n", sentence);
+    for (size_t i = 0; i < keys->n; i++) {
+        fprintf(to, ".It Ic %s\n", keys->key[i].name);
+        put_mdoc(keys->key[i].help, to);
     }
     fputs(".El\n", to);
 }
@@ -280,7 +299,12 @@ void manual_settings(FILE *to)
         }
         settings_row(&schema_rows[i], to);
         if (schema_rows[i].type == SCHEMA_STORES)
-            settings_stores(to);
+            settings_keys("A store has these keys, all of them required:", &stores_keys, to);
+        if (schema_rows[i].type != SCHEMA_LISTEN)
+            continue;
+        settings_keys(
+            "A listener that is a mapping has an address, and what it needs of:", &listen_keys, to);
+        settings_keys("Each pair of files of tls has both keys:", &listen_tls_keys, to);
     }
     fputs(".El\n", to);
     settings_end(to);

@@ -1,15 +1,16 @@
 #include "config/reader.h"
 
 #include "base/num.h"
+#include "config/listen.h"
 #include "config/stores.h"
 #include "config/value.h"
 #include "sys/xalloc.h"
+#include <archeio/lpm.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PLACES_MAX 1024
-#define LISTENERS_MAX 64
 
 /* ── What every reader needs ── */
 
@@ -44,8 +45,7 @@ bool reader_scalar(struct reader *r, const struct document_node *node, const cha
     return false;
 }
 
-/* Always false. */
-static bool unfit(struct reader *r, const struct document_node *node, const char *label,
+bool reader_unfit(struct reader *r, const struct document_node *node, const char *label,
                   const char *expected)
 {
     char shown[DOCUMENT_SHOWN_MAX];
@@ -53,10 +53,10 @@ static bool unfit(struct reader *r, const struct document_node *node, const char
     return false;
 }
 
-static bool is_list(struct reader *r, const struct document_node *node, const char *label,
-                    const char *expected)
+bool reader_list(struct reader *r, const struct document_node *node, const char *label,
+                 const char *expected)
 {
-    return node->kind == DOCUMENT_LIST || unfit(r, node, label, expected);
+    return node->kind == DOCUMENT_LIST || reader_unfit(r, node, label, expected);
 }
 
 /* ── Numbers ── */
@@ -80,6 +80,8 @@ static const char *parse_number(const struct schema_row *row, const struct docum
         return value_duration(text, (int64_t *)out);
     if (row->type == SCHEMA_SIZE)
         return value_size(text, out);
+    if (row->type == SCHEMA_RATE)
+        return value_rate(text, out);
     if (row->type == SCHEMA_PERCENT)
         return value_percent(text, out);
     if (row->words != NULL && strcmp(node->text, row->words[0]) == 0) {
@@ -99,7 +101,7 @@ static bool read_number(struct reader *r, const struct schema_row *row,
         return false;
     const char *expected = parse_number(row, node, &value);
     if (expected != NULL)
-        return unfit(r, node, row->name, expected);
+        return reader_unfit(r, node, row->name, expected);
     bool is_word = row->words != NULL && value == 0;
     if (!is_word && (value < row->least || value > row->most)) {
         char range[SCHEMA_RANGE_MAX];
@@ -142,18 +144,6 @@ static bool read_choice(struct reader *r, const struct schema_row *row,
     return word >= 0;
 }
 
-static const char *check_file(struct str text)
-{
-    uint32_t c;
-    for (struct str rest = text; rest.len > 0;) {
-        size_t n = value_utf8(rest, &c);
-        if (n == 0)
-            return "a path in UTF-8";
-        rest = str_skip(rest, n);
-    }
-    return text.len < 4096 ? NULL : "a path of less than 4096 bytes";
-}
-
 static const char *check_text(const struct schema_row *row, struct str text)
 {
     if (text.len == 0)
@@ -164,7 +154,7 @@ static const char *check_text(const struct schema_row *row, struct str text)
         return value_base_url(text);
     if (row->type == SCHEMA_PAGE)
         return value_page_url(text);
-    return row->type == SCHEMA_PATH ? value_path(text) : check_file(text);
+    return row->type == SCHEMA_PATH ? value_path(text) : value_file(text);
 }
 
 static bool read_text(struct reader *r, const struct schema_row *row,
@@ -179,7 +169,7 @@ static bool read_text(struct reader *r, const struct schema_row *row,
         text = value_trim(text);
     const char *expected = check_text(row, text);
     if (expected != NULL)
-        return unfit(r, node, row->name, expected);
+        return reader_unfit(r, node, row->name, expected);
     char **at = (char **)(void *)((char *)r->config + row->offset);
     free(*at);
     *at = xalloc_copy(text.data, text.len);
@@ -188,33 +178,35 @@ static bool read_text(struct reader *r, const struct schema_row *row,
 
 /* ── Lists ── */
 
-static bool read_listen(struct reader *r, const struct schema_row *row,
-                        const struct document_node *list)
+static bool read_prefix(struct reader *r, const struct document_node *node, const char *label,
+                        struct prefix *out)
 {
-    struct config_server *s = &r->config->server;
-    bool good = is_list(r, list, row->name, "a list such as [\"[::]:8080\"]");
-    reader_clear(r->config, row);
-    if (good && list->first == NULL)
-        good = unfit(r, list, row->name, "at least one address, as in [\"[::]:8080\"]");
-    for (const struct document_node *n = list->first; n != NULL; n = n->next) {
-        if (s->n_listen == LISTENERS_MAX)
-            return unfit(r, n, row->name, "at most 64 addresses");
-        if (!reader_scalar(r, n, row->name, "an address and a port")) {
-            good = false;
-            continue;
-        }
-        const char *expected = value_listen(str_from(n->text));
-        for (size_t i = 0; i < s->n_listen && expected == NULL; i++)
-            if (strcmp(s->listen[i].address, n->text) == 0 &&
-                !str_ends(str_from(n->text), STR(":0")))
-                expected = "every address once";
-        if (expected != NULL) {
-            good = unfit(r, n, row->name, expected);
-            continue;
-        }
-        s->listen = xalloc_grow(s->listen, s->n_listen, sizeof(*s->listen));
-        s->listen[s->n_listen++] =
-            (struct config_listen){xalloc_text(n->text), reader_origin(r, n)};
+    static const char expected[] = "a prefix such as 10.0.0.0/8 or 2001:db8::/32";
+    if (!reader_scalar(r, node, label, expected))
+        return false;
+    enum prefix_result result = prefix_parse(str_from(node->text), out);
+    if (result == PREFIX_MALFORMED)
+        return reader_unfit(r, node, label, expected);
+    if (result == PREFIX_HOST_BITS) {
+        char text[PREFIX_TEXT_MAX];
+        prefix_format(out, text);
+        struct diag_at at = {r->name, node->line, node->column};
+        diag_warning(r->d, at, "%s: %s has bits behind its length; it is read as %s", label,
+                     node->text, text);
+    }
+    return true;
+}
+
+bool reader_prefixes(struct reader *r, const struct document_node *list, const char *label,
+                     struct config_prefixes *out)
+{
+    bool good = reader_list(r, list, label, "a list of prefixes such as [10.0.0.0/8]");
+    for (const struct document_node *n = list->first; n != NULL && good; n = n->next) {
+        if (out->n == LPM_PREFIXES_MAX)
+            return reader_unfit(r, n, label, "at most 1000000 prefixes");
+        out->prefix = xalloc_grow(out->prefix, out->n, sizeof(*out->prefix));
+        good = read_prefix(r, n, label, &out->prefix[out->n]);
+        out->n += good;
     }
     return good;
 }
@@ -222,33 +214,8 @@ static bool read_listen(struct reader *r, const struct schema_row *row,
 static bool read_prefixes(struct reader *r, const struct schema_row *row,
                           const struct document_node *list)
 {
-    static const char expected[] = "a prefix such as 10.0.0.0/8 or 2001:db8::/32";
-    struct config_server *s = &r->config->server;
-    bool good = is_list(r, list, row->name, "a list of prefixes such as [10.0.0.0/8]");
     reader_clear(r->config, row);
-    for (const struct document_node *n = list->first; n != NULL && good; n = n->next) {
-        struct prefix prefix;
-        if (!reader_scalar(r, n, row->name, expected)) {
-            good = false;
-            continue;
-        }
-        enum prefix_result result = prefix_parse(str_from(n->text), &prefix);
-        if (result == PREFIX_MALFORMED) {
-            good = unfit(r, n, row->name, expected);
-            continue;
-        }
-        if (result == PREFIX_HOST_BITS) {
-            char text[PREFIX_TEXT_MAX];
-            prefix_format(&prefix, text);
-            struct diag_at at = {r->name, n->line, n->column};
-            diag_warning(r->d, at, "%s: %s has bits behind its length; it is read as %s", row->name,
-                         n->text, text);
-        }
-        s->trusted_proxies =
-            xalloc_grow(s->trusted_proxies, s->n_trusted_proxies, sizeof(*s->trusted_proxies));
-        s->trusted_proxies[s->n_trusted_proxies++] = prefix;
-    }
-    return good;
+    return reader_prefixes(r, list, row->name, (void *)((char *)r->config + row->offset));
 }
 
 static bool is_new_place(struct reader *r, const struct document_node *node, const char *label,
@@ -273,7 +240,7 @@ static bool read_place(struct reader *r, const struct document_node *node, const
         return false;
     const char *expected = value_place(str_from(node->text), &cloud, &region);
     if (expected != NULL)
-        return unfit(r, node, label, expected);
+        return reader_unfit(r, node, label, expected);
     *out = (struct config_place){
         .cloud = xalloc_copy(cloud.data, cloud.len),
         .region = xalloc_copy(region.data, region.len),
@@ -285,12 +252,12 @@ static bool read_place(struct reader *r, const struct document_node *node, const
 bool reader_places(struct reader *r, const struct document_node *list, const char *label,
                    struct config_place **out, size_t *n)
 {
-    bool good = is_list(r, list, label, "a list such as [aws/eu-west-3, gcp]");
+    bool good = reader_list(r, list, label, "a list such as [aws/eu-west-3, gcp]");
     *out = NULL;
     *n = 0;
     for (const struct document_node *node = list->first; node != NULL; node = node->next) {
         if (*n == PLACES_MAX)
-            return unfit(r, node, label, "at most 1024 places");
+            return reader_unfit(r, node, label, "at most 1024 places");
         *out = xalloc_grow(*out, *n, sizeof(**out));
         if (!read_place(r, node, label, &(*out)[*n])) {
             good = false;
@@ -321,9 +288,9 @@ static bool read_networks(struct reader *r, const struct schema_row *row,
     const struct document_node *node = list->first;
     for (size_t i = 0; i < u->n_blobs_for; i++, node = node->next)
         if (u->blobs_for[i].cloud[0] == '\0')
-            return unfit(r, node, row->name,
-                         "CLOUD or CLOUD/REGION (to keep the blobs of clients whom no store "
-                         "serves at the upstream, let no store serve default)");
+            return reader_unfit(r, node, row->name,
+                                "CLOUD or CLOUD/REGION (to keep the blobs of clients whom no store "
+                                "serves at the upstream, let no store serve default)");
     return true;
 }
 
@@ -336,12 +303,13 @@ static bool read_member(struct reader *r, const struct schema_row *row,
     case SCHEMA_PRESET:
         return read_word(r, row, node) >= 0;
     case SCHEMA_LISTEN:
-        return read_listen(r, row, node);
+        return listen_read(r, node);
     case SCHEMA_PREFIXES:
         return read_prefixes(r, row, node);
     case SCHEMA_COUNT:
     case SCHEMA_DURATION:
     case SCHEMA_SIZE:
+    case SCHEMA_RATE:
     case SCHEMA_PERCENT:
         return read_number(r, row, node);
     case SCHEMA_CHOICE:
@@ -371,15 +339,13 @@ bool reader_row(struct reader *r, size_t row, const struct document_node *node)
 void reader_clear(struct config *c, const struct schema_row *row)
 {
     if (row->type == SCHEMA_LISTEN) {
-        for (size_t i = 0; i < c->server.n_listen; i++)
-            free(c->server.listen[i].address);
-        free(c->server.listen);
+        listen_free(c->server.listen, c->server.n_listen);
         c->server.listen = NULL;
         c->server.n_listen = 0;
     } else if (row->type == SCHEMA_PREFIXES) {
-        free(c->server.trusted_proxies);
-        c->server.trusted_proxies = NULL;
-        c->server.n_trusted_proxies = 0;
+        struct config_prefixes *at = (void *)((char *)c + row->offset);
+        free(at->prefix);
+        *at = (struct config_prefixes){0};
     } else if (row->type == SCHEMA_PLACES) {
         reader_free_places(c->upstream.blobs_for, c->upstream.n_blobs_for);
         c->upstream.blobs_for = NULL;

@@ -27,7 +27,20 @@ void reader_error(struct reader *r, const struct document_node *node, const char
 /* Releases what lies at a row's member, and empties it. */
 void reader_clear(struct config *c, const struct schema_row *row);
 
-/* The same for readers of one kind of list: here, so that stores have a file of their own. */
+/* A value of the wrong kind: "LABEL: expected EXPECTED, got ...". Always false. */
+bool reader_unfit(struct reader *r, const struct document_node *node, const char *label,
+                  const char *expected);
+
+/* A list; otherwise an error as above, and false. */
+bool reader_list(struct reader *r, const struct document_node *node, const char *label,
+                 const char *expected);
+
+/* Reads a list of prefixes into *out, which is empty (free() out->prefix, whatever the result). A
+ * prefix with host bits is read without them, and warned of. */
+bool reader_prefixes(struct reader *r, const struct document_node *list, const char *label,
+                     struct config_prefixes *out);
+
+/* The same for places, so that stores have a file of their own. */
 bool reader_places(struct reader *r, const struct document_node *list, const char *label,
                    struct config_place **out, size_t *n);
 void reader_free_places(struct config_place *places, size_t n);

@@ -14,6 +14,7 @@
 #define DAY (24 * HOUR)
 #define KIB UINT64_C(1024)
 #define TIB (KIB * KIB * KIB * KIB)
+#define PER_SECOND UINT64_C(3600) /* events an hour */
 
 #define AT(member)                                                                                 \
     .offset = offsetof(struct config, member), .size = sizeof(((struct config *)0)->member)
@@ -33,7 +34,9 @@ const struct schema_row schema_rows[] = {
     {"server.listen", SCHEMA_LISTEN, AT(server.listen), .fallback = "[\"[::]:8080\"]",
      .variable = "PORT",
      .help = "Addresses to listen on, each with a port. \"[::]\" takes IPv4 as well, and is "
-             "0.0.0.0 where there is no IPv6. PORT changes the port where the file says nothing."},
+             "0.0.0.0 where there is no IPv6. PORT changes the port where the file says nothing. "
+             "In the place of an address may stand a mapping of address and what else is wanted: "
+             "tls, protocols, proxy_protocol."},
     {"server.admin", SCHEMA_ADMIN, .optional = true, AT(server.admin), .fallback = "127.0.0.1:9090",
      .help = "Address of the admin listener: /metrics, /healthz, /readyz. Empty: off. If the "
              "default is taken, a warning says so, and there is none."},
@@ -44,7 +47,9 @@ const struct schema_row schema_rows[] = {
      AT(server.client_address), .fallback = "google-lb",
      .help = "Who the client is. peer: the socket's other end. google-lb: the second entry from "
              "the right of X-Forwarded-For; without the field, the peer. trusted-proxies: from "
-             "the right, the first address that server.trusted_proxies does not list."},
+             "the right, the first address that server.trusted_proxies does not list. Where a "
+             "PROXY header came, its address takes the place of the peer's. TLS and rate_limit "
+             "need a value here, because the default believes a header."},
     {"server.trusted_proxies", SCHEMA_PREFIXES, .live = true, AT(server.trusted_proxies),
      .fallback = "[]",
      .help = "Prefixes of your own proxies, for client_address: trusted-proxies."},
@@ -68,6 +73,27 @@ const struct schema_row schema_rows[] = {
      .fallback = "0",
      .help = "Connections at once. 0: what the descriptor limit, raised to its hard value, "
              "allows."},
+    {"server.max_connections_per_client", SCHEMA_COUNT, .most = 100000000,
+     AT(server.max_connections_per_client), .fallback = "0",
+     .help = "Connections at once of one peer: an IPv4 address, or an IPv6 /64, the PROXY header's "
+             "where one came. Headers do not count, so leave it at 0 behind a load balancer that "
+             "does not send PROXY. 0: any number."},
+
+    {"rate_limit.rate", SCHEMA_RATE, .live = true, .most = 1000000 * PER_SECOND,
+     AT(rate_limit.rate), .fallback = "0",
+     .help = "How many requests one client may send for long: an IPv4 address, or an IPv6 /64. "
+             "What is beyond it gets 429 and Retry-After. 0: any number."},
+    {"rate_limit.burst", SCHEMA_COUNT, .live = true, .least = 1, .most = 1000000,
+     AT(rate_limit.burst), .fallback = "200",
+     .help = "How many of them a client that was quiet may send at once. A node that starts pulls "
+             "many images together."},
+    {"rate_limit.exempt", SCHEMA_PREFIXES, .live = true, AT(rate_limit.exempt), .fallback = "[]",
+     .help = "Prefixes of clients without that limit."},
+    {"rate_limit.memory", SCHEMA_SIZE, .least = 64 * KIB, .most = 16 * KIB * KIB * KIB,
+     AT(rate_limit.memory), .fallback = "16MiB",
+     .help = "Memory for what clients have used, 16 bytes each; it is touched as it fills. When "
+             "it is full, the client that has used least is forgotten: it may send more, nobody "
+             "less."},
 
     {"log.access", SCHEMA_FILE, .live = true, .words = sinks, AT(log.access), .fallback = "off",
      .help = "The access log, one JSON object a line: off, stdout, or a file, which SIGHUP "
@@ -148,7 +174,7 @@ const char *schema_type_text(const struct schema_row *row)
     case SCHEMA_CHOICE:
         return "one of the words";
     case SCHEMA_LISTEN:
-        return "a list of addresses with ports";
+        return "a list of addresses with ports, or of mappings";
     case SCHEMA_ADMIN:
         return "an address with a port";
     case SCHEMA_COUNT:
@@ -159,6 +185,8 @@ const char *schema_type_text(const struct schema_row *row)
         return "a duration (an integer and ms, s, m, h or d)";
     case SCHEMA_SIZE:
         return "a size (an integer and B, KiB, MiB or GiB)";
+    case SCHEMA_RATE:
+        return "a rate (an integer and /s, /m or /h)";
     case SCHEMA_PERCENT:
         return "a percentage";
     case SCHEMA_URL:
@@ -207,6 +235,8 @@ const char *schema_number_text(const struct schema_row *row, uint64_t value,
         value_format_duration((int64_t)value, out);
     else if (row->type == SCHEMA_SIZE)
         value_format_size(value, out);
+    else if (row->type == SCHEMA_RATE)
+        value_format_rate(value, out);
     else if (row->words != NULL && (row->type == SCHEMA_CHOICE || value == 0))
         return row->words[value];
     else
@@ -219,6 +249,7 @@ static const struct {
     const char *name, *text;
 } sections[] = {
     {"server", "Listeners, clients and time limits"},
+    {"rate_limit", "How much one client may ask for"},
     {"log", "What is written down"},
     {"pages", "Where people are sent"},
     {"upstream", "The registry that is the source of truth"},

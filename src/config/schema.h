@@ -11,13 +11,14 @@
 
 enum schema_type {
     SCHEMA_PRESET,   /* the name of a preset; not stored */
-    SCHEMA_LISTEN,   /* a list of addresses with ports */
+    SCHEMA_LISTEN,   /* a list of listeners */
     SCHEMA_ADMIN,    /* one of them, or nothing */
     SCHEMA_COUNT,    /* a plain integer */
     SCHEMA_CHOICE,   /* one of words; stored as its number */
     SCHEMA_PREFIXES, /* a list of network prefixes */
     SCHEMA_DURATION,
     SCHEMA_SIZE,
+    SCHEMA_RATE, /* events an hour */
     SCHEMA_PERCENT,
     SCHEMA_URL,  /* to which paths are added */
     SCHEMA_PAGE, /* a URL as it is */
@@ -34,7 +35,7 @@ struct schema_row {
     bool optional;         /* a text may be empty */
     size_t offset;
     size_t size;              /* bytes there */
-    uint64_t least;           /* of a number: nanoseconds, bytes, ... */
+    uint64_t least;           /* of a number: nanoseconds, bytes, events an hour */
     uint64_t most;            /* the same */
     const char *const *words; /* NULL-terminated; of a count, the one that stands for 0 */
     const char *fallback;     /* the default, as YAML; the preset may have another */

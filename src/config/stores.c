@@ -7,64 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct stores_key stores_keys[STORES_KEYS] = {
-    {"name", "what metrics, logs and explain call it"},
-    {"url", "a blob lies at URL/containers/images/DIGEST"},
-    {"serves", "CLOUD/REGION, CLOUD or default (whom no other store serves)"},
+enum { NAME, URL, SERVES };
+
+static const struct keys_key keys[] = {
+    {"name", "what metrics, logs and explain call it", true},
+    {"url", "a blob lies at URL/containers/images/DIGEST", true},
+    {"serves", "CLOUD/REGION, CLOUD or default (whom no other store serves)", true},
 };
 
-/* The keys' nodes, in the order of stores_keys; NULL: not given. */
-struct given {
-    const struct document_node *key[STORES_KEYS];
-};
-
-static size_t find_key(const char *name)
-{
-    size_t i = 0;
-    while (i < STORES_KEYS && strcmp(stores_keys[i].name, name) != 0)
-        i++;
-    return i;
-}
-
-static void unknown_key(struct reader *r, const struct document_node *node)
-{
-    const char *names[STORES_KEYS];
-    for (size_t i = 0; i < STORES_KEYS; i++)
-        names[i] = stores_keys[i].name;
-    const char *nearest = diag_nearest(node->key, names, STORES_KEYS);
-    struct diag_at at = {r->name, node->key_line, node->key_column};
-    diag_error(r->d, at, "stores: unknown key \"%.64s\"; %s%s%s", node->key,
-               nearest != NULL ? "did you mean \"" : "expected name, url and serves",
-               nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
-}
-
-static bool collect(struct reader *r, const struct document_node *map, struct given *given)
-{
-    bool good = true;
-    *given = (struct given){0};
-    for (const struct document_node *n = map->first; n != NULL; n = n->next) {
-        size_t i = find_key(n->key);
-        struct diag_at at = {r->name, n->key_line, n->key_column};
-        if (i == STORES_KEYS) {
-            unknown_key(r, n);
-            good = false;
-        } else if (given->key[i] != NULL) {
-            diag_error(r->d, at, "stores: %s is given twice in one store; first in line %u", n->key,
-                       given->key[i]->key_line);
-            good = false;
-        } else {
-            given->key[i] = n;
-        }
-    }
-    for (size_t i = 0; i < STORES_KEYS; i++) {
-        if (given->key[i] != NULL)
-            continue;
-        reader_error(r, map, "stores", "a store without %s; expected \"%s: ...\" (%s)",
-                     stores_keys[i].name, stores_keys[i].name, stores_keys[i].help);
-        good = false;
-    }
-    return good;
-}
+const struct keys stores_keys = {"stores", "store", keys, sizeof(keys) / sizeof(keys[0])};
 
 static bool read_name(struct reader *r, const struct document_node *node, struct config_store *s)
 {
@@ -98,25 +49,20 @@ static char *read_url(struct reader *r, const struct document_node *node)
 
 static bool read_store(struct reader *r, const struct document_node *node, struct config_store *s)
 {
-    struct given given;
-    if (node->kind != DOCUMENT_MAPPING) {
-        char shown[DOCUMENT_SHOWN_MAX];
-        reader_error(r, node, "stores", "expected a store (name, url and serves), got %s",
-                     document_show(node, shown));
-        return false;
-    }
-    bool good = collect(r, node, &given);
+    const struct document_node *given[KEYS_MAX];
+    bool good = keys_collect(r, &stores_keys, node, given);
+    const struct document_node *serves = given[SERVES];
     s->origin = reader_origin(r, node);
-    if (given.key[0] != NULL)
-        good = read_name(r, given.key[0], s) && good;
-    if (given.key[1] != NULL) {
-        s->url = read_url(r, given.key[1]);
+    if (given[NAME] != NULL)
+        good = read_name(r, given[NAME], s) && good;
+    if (given[URL] != NULL) {
+        s->url = read_url(r, given[URL]);
         good = s->url != NULL && good;
     }
-    if (given.key[2] != NULL)
-        good = reader_places(r, given.key[2], "stores: serves", &s->serves, &s->n_serves) && good;
-    if (given.key[2] != NULL && given.key[2]->kind == DOCUMENT_LIST && s->n_serves == 0 && good) {
-        struct diag_at at = {r->name, given.key[2]->line, given.key[2]->column};
+    if (serves != NULL)
+        good = reader_places(r, serves, "stores: serves", &s->serves, &s->n_serves) && good;
+    if (serves != NULL && serves->kind == DOCUMENT_LIST && s->n_serves == 0 && good) {
+        struct diag_at at = {r->name, serves->line, serves->column};
         diag_warning(r->d, at,
                      "stores: store %s serves nobody; list places in serves, or remove it",
                      s->name);

@@ -4,15 +4,10 @@
 #ifndef CONFIG_STORES_H
 #define CONFIG_STORES_H
 
-#include "config/reader.h"
+#include "config/keys.h"
 
 /* The keys of a store, in the order in which they are written. */
-#define STORES_KEYS 3
-struct stores_key {
-    const char *name;
-    const char *help;
-};
-extern const struct stores_key stores_keys[STORES_KEYS];
+extern const struct keys stores_keys;
 
 /* Reads a list of stores in the place of the configuration's. False: errors are in r->d. */
 bool stores_read(struct reader *r, const struct document_node *list);

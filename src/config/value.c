@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define PATH_MAX_BYTES 512
+#define FILE_MAX_BYTES 4096
 
 struct unit {
     struct str name;
@@ -25,6 +26,12 @@ static const struct unit sizes[] = {
     {STR_INIT("MiB"), 1U << 20, 1},
     {STR_INIT("KiB"), 1U << 10, 1},
     {STR_INIT("B"), 1, 1},
+};
+
+static const struct unit rates[] = {
+    {STR_INIT("/s"), 3600, 1},
+    {STR_INIT("/m"), 60, 1},
+    {STR_INIT("/h"), 1, 1},
 };
 
 static bool read_units(struct str text, const struct unit *units, size_t n, uint64_t *out)
@@ -74,6 +81,13 @@ const char *value_size(struct str text, uint64_t *out)
     return NULL;
 }
 
+const char *value_rate(struct str text, uint64_t *out)
+{
+    if (!read_units(text, rates, sizeof(rates) / sizeof(rates[0]), out))
+        return "an integer and a unit (/s, /m or /h), such as 50/s";
+    return NULL;
+}
+
 const char *value_percent(struct str text, uint64_t *out)
 {
     static const char expected[] = "an integer from 0 to 100 and a percent sign, such as 20%";
@@ -93,6 +107,14 @@ void value_format_duration(int64_t value, char out[VALUE_TEXT_MAX])
 void value_format_size(uint64_t value, char out[VALUE_TEXT_MAX])
 {
     format_units(value, sizes, sizeof(sizes) / sizeof(sizes[0]), out);
+}
+
+void value_format_rate(uint64_t value, char out[VALUE_TEXT_MAX])
+{
+    if (value == 0)
+        snprintf(out, VALUE_TEXT_MAX, "0");
+    else
+        format_units(value, rates, sizeof(rates) / sizeof(rates[0]), out);
 }
 
 static bool is_alnum(char c)
@@ -211,6 +233,18 @@ const char *value_path(struct str text)
         rest = str_skip(rest, end < rest.len ? end + 1 : end);
     }
     return NULL;
+}
+
+const char *value_file(struct str text)
+{
+    uint32_t c;
+    for (struct str rest = text; rest.len > 0;) {
+        size_t n = value_utf8(rest, &c);
+        if (n == 0)
+            return "a path in UTF-8";
+        rest = str_skip(rest, n);
+    }
+    return text.len < FILE_MAX_BYTES ? NULL : "a path of less than 4096 bytes";
 }
 
 const char *value_place(struct str text, struct str *cloud, struct str *region)

@@ -17,13 +17,17 @@ const char *value_duration(struct str text, int64_t *out);
 /* "64MiB", "65536B", "0": bytes. Units: B, KiB, MiB, GiB. */
 const char *value_size(struct str text, uint64_t *out);
 
+/* "50/s", "0": events an hour. Units: /s, /m, /h. */
+const char *value_rate(struct str text, uint64_t *out);
+
 /* "20%". */
 const char *value_percent(struct str text, uint64_t *out);
 
 /* Room for any of the following and its terminator. */
 #define VALUE_TEXT_MAX 32
 void value_format_duration(int64_t value, char out[VALUE_TEXT_MAX]); /* "90s", "0s" */
-void value_format_size(uint64_t value, char out[VALUE_TEXT_MAX]);    /* "64MiB", "0" */
+void value_format_size(uint64_t value, char out[VALUE_TEXT_MAX]);    /* "64MiB", "0B" */
+void value_format_rate(uint64_t value, char out[VALUE_TEXT_MAX]);    /* "50/s", "0" */
 
 /* "[::]:8080", "192.0.2.1:80", ":8080": an address, no name; port 0 leaves the choice to the
  * kernel. */
@@ -36,6 +40,9 @@ const char *value_page_url(struct str text);
 
 /* Repository segments: "mirror/images". */
 const char *value_path(struct str text);
+
+/* The path of a file: UTF-8 (messages and `archeio config` print it), less than 4096 bytes. */
+const char *value_file(struct str text);
 
 /* "default" (both empty), "CLOUD" (region empty) or "CLOUD/REGION": views into text, the
  * names fit (base/name.h). */

@@ -5,12 +5,12 @@
 /* The listed proxies as a table. */
 static bool build_proxies(struct generation *g, const struct config_server *server)
 {
-    size_t n = server->n_trusted_proxies;
+    size_t n = server->trusted_proxies.n;
     struct lpm_entry *entries = calloc(n + 1, sizeof(*entries));
     if (entries == NULL)
         return false;
     for (size_t i = 0; i < n; i++)
-        entries[i].prefix = server->trusted_proxies[i];
+        entries[i].prefix = server->trusted_proxies.prefix[i];
     bool built = lookup_build(&g->proxies, entries, n);
     free(entries);
     return built;

@@ -78,11 +78,14 @@ static void say_what_needs_a_restart(const struct config *old, const struct conf
         log_warning("server.listen and server.admin have changed; restart to use the new "
                     "addresses");
     if (old->server.workers != new->server.workers ||
-        old->server.max_connections != new->server.max_connections)
-        log_warning("server.workers and server.max_connections have changed; restart to use the "
-                    "new values");
-    if (old->existence.memory != new->existence.memory)
-        log_warning("existence.memory has changed; restart to use the new value");
+        old->server.max_connections != new->server.max_connections ||
+        old->server.max_connections_per_client != new->server.max_connections_per_client)
+        log_warning("server.workers, server.max_connections and server.max_connections_per_client "
+                    "have changed; restart to use the new values");
+    if (old->existence.memory != new->existence.memory ||
+        old->rate_limit.memory != new->rate_limit.memory)
+        log_warning("existence.memory and rate_limit.memory have changed; restart to use the new "
+                    "values");
     if ((strcmp(old->log.access, "off") == 0) != (strcmp(new->log.access, "off") == 0))
         log_warning("log.access was switched on or off; restart to use the new value");
 }

@@ -212,6 +212,15 @@ def test_the_sample_is_fine_and_stays_fine_without_its_comment_signs(file, tmp_p
     assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
+def test_the_samples_listener_is_one(file):
+    sample = (ROOT / "packaging/archeio.yaml").read_text(encoding="utf-8")
+    example = re.search(r"^  # listen:\n(?:  # .*\n)+", sample, re.M).group()
+    text = "server:\n  client_address: peer\n" + re.sub("^  # ", "  ", example, flags=re.M)
+    done = run("config", "--config", file(text))
+    assert done.returncode == 0 and done.stderr == ""
+    assert "- certificate: /etc/archeio/tls.crt" in done.stdout
+
+
 @pytest.mark.parametrize("page", ["archeio.1", "archeio.yaml.5"])
 def test_manual_pages_are_well_formed(page):
     done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", ROOT / "docs/man" / page],

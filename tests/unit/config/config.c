@@ -6,64 +6,8 @@
 #include "config/dump.h"
 #include "config/schema.h"
 #include "sys/clock.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-static char *no_environment[] = {NULL};
-
-static char *printed(const struct diag *d)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *to = open_memstream(&text, &len);
-    assert_non_null(to);
-    diag_print(d, to);
-    fclose(to);
-    return text;
-}
-
-static struct config *parse(const char *text, char *const *environment, struct diag *d)
-{
-    return config_parse("f", text, strlen(text), environment, d);
-}
-
-/* A configuration without errors and warnings. */
-static struct config *good(const char *text, char *const *environment)
-{
-    struct diag d = {0};
-    struct config *c = parse(text, environment, &d);
-    char *said = printed(&d);
-    assert_string_equal(said, "");
-    free(said);
-    diag_clear(&d);
-    assert_non_null(c);
-    return c;
-}
-
-/* What is said about a text that is refused (free() it). */
-static char *refused_in(const char *text, size_t len, char *const *environment)
-{
-    struct diag d = {0};
-    struct config *c = config_parse("f", text, len, environment, &d);
-    assert_null(c);
-    assert_true(d.n_errors > 0);
-    char *said = printed(&d);
-    diag_clear(&d);
-    return said;
-}
-
-static void assert_said(const char *text, const char *expected)
-{
-    char *said = refused_in(text, strlen(text), no_environment);
-    if (strstr(said, expected) == NULL)
-        fail_msg("%s\nsaid: %sexpected: %s", text, said, expected);
-    free(said);
-}
+#include "configs.h"
 
 static enum config_source source_of(const struct config *c, const char *setting)
 {
@@ -76,7 +20,7 @@ static void without_a_file_the_preset_applies(void **state)
 {
     (void)state;
     struct diag d = {0};
-    struct config *c = config_load(NULL, no_environment, &d);
+    struct config *c = config_load(NULL, configs_no_environment, &d);
     assert_non_null(c);
     assert_int_equal(d.n, 0);
     assert_string_equal(c->upstream.endpoint, "https://us-central1-docker.pkg.dev");
@@ -105,18 +49,19 @@ static void without_a_file_the_preset_applies(void **state)
 static void an_upstream_of_ones_own_starts_from_nothing_unless_it_asks(void **state)
 {
     (void)state;
-    struct config *c = good("upstream: {endpoint: 'https://r.example/'}\n", no_environment);
+    struct config *c =
+        configs_good("upstream: {endpoint: 'https://r.example/'}\n", configs_no_environment);
     assert_string_equal(c->upstream.endpoint, "https://r.example");
     assert_string_equal(c->upstream.path, "");
     assert_int_equal(c->upstream.n_blobs_for, 0);
     assert_int_equal(c->n_stores, 0);
     config_free(c);
-    c = good("preset: registry-k8s-io\nupstream: {endpoint: 'https://r.example'}\n",
-             no_environment);
+    c = configs_good("preset: registry-k8s-io\nupstream: {endpoint: 'https://r.example'}\n",
+                     configs_no_environment);
     assert_string_equal(c->upstream.endpoint, "https://r.example");
     assert_int_equal(c->n_stores, 33);
     config_free(c);
-    c = good("server: {admin: ''}\n", no_environment);
+    c = configs_good("server: {admin: ''}\n", configs_no_environment);
     assert_int_equal(c->n_stores, 33);
     assert_string_equal(c->server.admin, "");
     assert_false(c->server.admin_is_default);
@@ -126,9 +71,9 @@ static void an_upstream_of_ones_own_starts_from_nothing_unless_it_asks(void **st
 static void a_list_replaces_and_never_merges(void **state)
 {
     (void)state;
-    struct config *c = good("upstream: {blobs_for: [azure, aws/us-east-1]}\n"
-                            "stores:\n- {name: a, url: 'http://a//', serves: [default]}\n",
-                            no_environment);
+    struct config *c = configs_good("upstream: {blobs_for: [azure, aws/us-east-1]}\n"
+                                    "stores:\n- {name: a, url: 'http://a//', serves: [default]}\n",
+                                    configs_no_environment);
     assert_int_equal(c->upstream.n_blobs_for, 2);
     assert_string_equal(c->upstream.blobs_for[1].region, "us-east-1");
     assert_int_equal(c->n_stores, 1);
@@ -148,7 +93,7 @@ static void the_environment_overrides_the_file(void **state)
                            (char *)(size_t) "ARCHEIO_RANGES=/r",
                            (char *)(size_t) "PORT=9000",
                            NULL};
-    struct config *c = good("upstream: {path: x}\nranges: {directory: /f}\n", environment);
+    struct config *c = configs_good("upstream: {path: x}\nranges: {directory: /f}\n", environment);
     assert_string_equal(c->upstream.endpoint, "https://e.example");
     assert_string_equal(c->upstream.path, "");
     assert_string_equal(c->signature_endpoint, "https://s.example");
@@ -166,11 +111,11 @@ static void port_counts_only_where_the_file_sets_no_listen(void **state)
     (void)state;
     char *environment[] = {(char *)(size_t) "PORT=9000", NULL};
     char *empty[] = {(char *)(size_t) "PORT=", NULL};
-    struct config *c = good("server: {listen: ['127.0.0.1:0', ':81']}\n", environment);
+    struct config *c = configs_good("server: {listen: ['127.0.0.1:0', ':81']}\n", environment);
     assert_int_equal(c->server.n_listen, 2);
     assert_string_equal(c->server.listen[0].address, "127.0.0.1:0");
     config_free(c);
-    c = good("", empty);
+    c = configs_good("", empty);
     assert_string_equal(c->server.listen[0].address, "[::]:8080");
     config_free(c);
 }
@@ -188,19 +133,40 @@ static void bad_variables_are_named(void **state)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         char *environment[] = {strdup(bad[i][0]), NULL};
-        char *said = refused_in("", 0, environment);
+        char *said = configs_refused("", 0, environment);
         assert_non_null(strstr(said, bad[i][1]));
         free(said);
         free(environment[0]);
     }
     char *environment[] = {(char *)(size_t) "DEFAULT_AWS_BASE_URL=https://d", NULL};
     struct diag d = {0};
-    struct config *c = parse("stores: []\n", environment, &d);
+    struct config *c = configs_parse("stores: []\n", environment, &d);
     assert_non_null(c);
-    char *said = printed(&d);
+    char *said = configs_printed(&d);
     assert_non_null(strstr(said, "DEFAULT_AWS_BASE_URL has no effect"));
     free(said);
     diag_clear(&d);
+    config_free(c);
+}
+
+/* ── Limits ── */
+
+static void a_rate_is_in_requests_an_hour_and_off_by_default(void **state)
+{
+    (void)state;
+    struct config *c = configs_good("", configs_no_environment);
+    assert_int_equal(c->rate_limit.rate, 0);
+    assert_int_equal(c->rate_limit.memory, 16 << 20);
+    assert_int_equal(c->server.max_connections_per_client, 0);
+    config_free(c);
+    c = configs_good("server: {client_address: peer, max_connections_per_client: 100}\n"
+                     "rate_limit: {rate: 50/s, burst: 7, exempt: [192.0.2.0/24], memory: 1MiB}\n",
+                     configs_no_environment);
+    assert_int_equal(c->rate_limit.rate, 50 * 3600);
+    assert_int_equal(c->rate_limit.burst, 7);
+    assert_int_equal(c->rate_limit.exempt.n, 1);
+    assert_int_equal(c->server.trusted_proxies.n, 0);
+    assert_int_equal(c->server.max_connections_per_client, 100);
     config_free(c);
 }
 
@@ -244,6 +210,16 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"server: {listen: ['localhost:80']}\n", "no host name"},
         {"server: {listen: [':80', ':80']}\n", "f:1:26: error: server.listen: expected every"},
         {"server: {listen: [[':80']]}\n", "got a list"},
+        {"rate_limit: {rate: 50/s}\n",
+         "f:1:20: error: rate_limit.rate needs server.client_address in the file, since its "
+         "default (google-lb) believes a header that clients can write; write \"client_address: "
+         "peer\""},
+        {"rate_limit: {rate: 50}\n", "an integer and a unit (/s, /m or /h), such as 50/s"},
+        {"rate_limit: {rate: 1000001/s}\n", "is out of range; expected 0 to 1000000/s"},
+        {"rate_limit: {burst: 0}\n", "0 is out of range; expected 1 to 1000000"},
+        {"rate_limit: {exempt: [x]}\n", "rate_limit.exempt: expected a prefix"},
+        {"rate_limit: {memory: 1KiB}\n", "expected 64KiB to 16GiB"},
+        {"rate_limits: {}\n", "did you mean \"rate_limit\"?"},
         {"server: {admin: x}\n", "expected an address and a port"},
         {"server: {client_address: trusted-proxies}\n",
          "f:1:26: error: server.client_address: trusted-proxies needs server.trusted_proxies"},
@@ -290,8 +266,8 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"[[[[[[[[[[[[[[[[[[[[[[", "nested too deeply"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_said(rows[i][0], rows[i][1]);
-    char *said = refused_in("log: \0", 6, no_environment);
+        configs_assert_said(rows[i][0], rows[i][1]);
+    char *said = configs_refused("log: \0", 6, configs_no_environment);
     assert_non_null(strstr(said, "not UTF-8 text"));
     free(said);
 }
@@ -300,7 +276,7 @@ static void all_mistakes_are_told_in_the_order_of_their_places(void **state)
 {
     (void)state;
     static const char text[] = "existence: {wait: x}\nstores: 5\nlog: {level: x}\nfoo: 1\n";
-    char *said = refused_in(text, strlen(text), no_environment);
+    char *said = configs_refused(text, strlen(text), configs_no_environment);
     const char *at = said;
     for (int line = 1; line <= 4; line++) {
         char beginning[16];
@@ -317,32 +293,26 @@ static void too_much_is_refused(void **state)
     (void)state;
     char *text = malloc(DOCUMENT_SIZE_MAX + 1);
     memset(text, '#', DOCUMENT_SIZE_MAX + 1);
-    char *said = refused_in(text, DOCUMENT_SIZE_MAX + 1, no_environment);
+    char *said = configs_refused(text, DOCUMENT_SIZE_MAX + 1, configs_no_environment);
     assert_non_null(strstr(said, "larger than 4 MiB"));
     free(said);
     size_t len = 0;
     while (len < DOCUMENT_SIZE_MAX - 32)
         len += (size_t)sprintf(text + len, "a%zu:\n", len);
-    said = refused_in(text, len, no_environment);
+    said = configs_refused(text, len, configs_no_environment);
     assert_non_null(strstr(said, "more errors"));
     free(said);
     len = (size_t)sprintf(text, "stores:\n");
     for (int i = 0; i < 4097; i++)
         len += (size_t)sprintf(text + len, "- {name: s%d, url: 'http://a', serves: [aws]}\n", i);
-    said = refused_in(text, len, no_environment);
+    said = configs_refused(text, len, configs_no_environment);
     assert_non_null(strstr(said, "f:4098:3: error: stores: more than 4096 stores"));
     free(said);
     len = (size_t)sprintf(text, "upstream:\n  blobs_for:\n");
     for (int i = 0; i < 1025; i++)
         len += (size_t)sprintf(text + len, "  - aws/r%d\n", i);
-    said = refused_in(text, len, no_environment);
+    said = configs_refused(text, len, configs_no_environment);
     assert_non_null(strstr(said, "at most 1024 places"));
-    free(said);
-    len = (size_t)sprintf(text, "server:\n  listen:\n");
-    for (int i = 0; i < 65; i++)
-        len += (size_t)sprintf(text + len, "  - ':%d'\n", i);
-    said = refused_in(text, len, no_environment);
-    assert_non_null(strstr(said, "at most 64 addresses"));
     free(said);
     free(text);
 }
@@ -351,8 +321,8 @@ static void a_file_that_cannot_be_read_says_why(void **state)
 {
     (void)state;
     struct diag d = {0};
-    assert_null(config_load("/nonexistent/archeio.yaml", no_environment, &d));
-    char *said = printed(&d);
+    assert_null(config_load("/nonexistent/archeio.yaml", configs_no_environment, &d));
+    char *said = configs_printed(&d);
     assert_string_equal(said, "/nonexistent/archeio.yaml: error: cannot be read: No such file or "
                               "directory\n");
     free(said);
@@ -364,12 +334,12 @@ static void a_file_that_cannot_be_read_says_why(void **state)
 static char *warned(const char *text, bool advise)
 {
     struct diag d = {0};
-    struct config *c = parse(text, no_environment, &d);
+    struct config *c = configs_parse(text, configs_no_environment, &d);
     assert_non_null(c);
     if (advise)
         check_advise(c, &d);
     assert_int_equal(d.n_errors, 0);
-    char *said = printed(&d);
+    char *said = configs_printed(&d);
     diag_clear(&d);
     config_free(c);
     return said;
@@ -393,6 +363,8 @@ static void what_will_hardly_work_is_warned_of(void **state)
         {"stores:\n- {name: a, url: 'http://a', serves: [aws]}\n",
          "f:2:3: warning: store a: http://a is not encrypted"},
         {"stores:\n- {name: a, url: 'https://a', serves: [gcp/x, gcp]}\n", "can never be chosen"},
+        {"server: {max_connections_per_client: 5}\n",
+         "f:1:38: warning: server.max_connections_per_client counts"},
         {"existence: {wait: 11s}\n", "longer than 10s"},
         {"existence: {wait: 0}\n", "nobody waits"},
     };
@@ -418,42 +390,14 @@ static void what_will_hardly_work_is_warned_of(void **state)
 
 /* ── Printed and read again ── */
 
-static char *dumped(const struct config *c)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *to = open_memstream(&text, &len);
-    assert_non_null(to);
-    dump_config(c, to);
-    fclose(to);
-    return text;
-}
-
-/* Cuts the comments off: the origins differ. Values here hold no " #". */
-static void cut_comments(char *text)
-{
-    char *to = text;
-    for (const char *line = text; *line != '\0';) {
-        size_t len = strcspn(line, "\n"), kept = len;
-        for (size_t i = 0; i + 2 < len && kept == len; i++)
-            if (strncmp(line + i, " # ", 3) == 0)
-                kept = i;
-        while (kept > 0 && line[kept - 1] == ' ')
-            kept--;
-        memmove(to, line, kept);
-        to += kept;
-        *to++ = '\n';
-        line += len + (line[len] == '\n');
-    }
-    *to = '\0';
-}
-
 static void what_is_printed_reads_back_to_itself(void **state)
 {
     (void)state;
     static const char *const rows[] = {
         "",
         "upstream: {endpoint: 'https://a'}\n",
+        "server: {client_address: peer}\nrate_limit: {rate: 7/h}\n",
+        "server: {client_address: peer}\nrate_limit: {rate: 120/m}\n",
         "server: {listen: ['[::1]:1', ':2'], admin: '', workers: 3, max_connections: 7,\n"
         "  client_address: trusted-proxies, trusted_proxies: [10.0.0.0/8, '2001:db8::/32'],\n"
         "  idle_timeout: 1500ms, drain_timeout: 0}\n"
@@ -469,35 +413,16 @@ static void what_is_printed_reads_back_to_itself(void **state)
         "- {name: 'true', url: 'https://[::1]:1', serves: [aws]}\n"
         "- {name: '1.5', url: 'https://a', serves: ['null', 'no', '1/2']}\n",
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct diag d = {0};
-        struct config *first = parse(rows[i], no_environment, &d);
-        assert_non_null(first);
-        char *text = dumped(first);
-        struct config *second = parse(text, no_environment, &d);
-        if (second == NULL)
-            diag_print(&d, stderr);
-        assert_non_null(second);
-        char *again = dumped(second);
-        assert_string_equal(second->ranges.directory, first->ranges.directory);
-        assert_string_equal(second->log.access, first->log.access);
-        cut_comments(text);
-        cut_comments(again);
-        assert_string_equal(again, text);
-        free(text);
-        free(again);
-        diag_clear(&d);
-        config_free(first);
-        config_free(second);
-    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        configs_assert_again(rows[i]);
 }
 
 static void every_value_says_where_it_comes_from(void **state)
 {
     (void)state;
     char *environment[] = {(char *)(size_t) "PORT=1", NULL};
-    struct config *c = good("log:\n  level: debug\n", environment);
-    char *text = dumped(c);
+    struct config *c = configs_good("log:\n  level: debug\n", environment);
+    char *text = configs_dumped(c);
     assert_non_null(strstr(text, "level: debug                              # f:2\n"));
     assert_non_null(strstr(text, "# environment PORT\n"));
     assert_non_null(strstr(text, "# preset registry-k8s-io\n"));
@@ -515,6 +440,7 @@ int main(void)
         cmocka_unit_test(the_environment_overrides_the_file),
         cmocka_unit_test(port_counts_only_where_the_file_sets_no_listen),
         cmocka_unit_test(bad_variables_are_named),
+        cmocka_unit_test(a_rate_is_in_requests_an_hour_and_off_by_default),
         cmocka_unit_test(every_mistake_is_told_with_its_place),
         cmocka_unit_test(all_mistakes_are_told_in_the_order_of_their_places),
         cmocka_unit_test(too_much_is_refused),

@@ -25,12 +25,18 @@ static uint32_t draw(uint32_t below)
 
 static const char seed[] = "preset: registry-k8s-io\n"
                            "server:\n"
-                           "  listen: [\"[::]:8080\", '127.0.0.1:0']\n"
+                           "  listen:\n"
+                           "  - \"[::]:8080\"\n"
+                           "  - address: 127.0.0.1:0\n"
+                           "    tls: [{certificate: a, key: b}]\n"
+                           "    protocols: [h2]\n"
+                           "    proxy_protocol: [10.0.0.0/8]\n"
                            "  admin: 127.0.0.1:9090\n"
                            "  workers: auto\n"
                            "  client_address: trusted-proxies\n"
                            "  trusted_proxies: [10.0.0.0/8, 2001:db8::/32]\n"
                            "  idle_timeout: 620s\n"
+                           "rate_limit: {rate: 50/s, burst: 9, exempt: ['::1']}\n"
                            "log: {access: \"\\u00e4\\n\", level: info}\n"
                            "upstream:\n"
                            "  endpoint: https://registry.example.com\n"
@@ -98,6 +104,7 @@ static void assert_harmless(const char *text, size_t len)
         assert_non_null(same);
         assert_string_equal(same->log.access, c->log.access);
         assert_int_equal(same->n_stores, c->n_stores);
+        assert_int_equal(same->server.n_listen, c->server.n_listen);
         config_free(same);
         diag_clear(&again);
         free(dump);

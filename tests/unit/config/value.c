@@ -207,9 +207,39 @@ static void utf8_is_read_strictly(void **state)
     }
 }
 
+static void rates_are_events_an_hour(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t value;
+        const char *again;
+    } rows[] = {
+        {"0", 0, "0"},          {"0/s", 0, "0"},       {"50/s", 180000, "50/s"},
+        {"90/m", 5400, "90/m"}, {"60/m", 3600, "1/s"}, {"59/h", 59, "59/h"},
+    };
+    static const char *const bad[] = {"",     "5",    "/s",    "5/",
+                                      "5/d",  "5 /s", "-5/s",  "05/s",
+                                      "5/s ", "5/ms", "1.5/s", "9223372036854775807/s"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t value = 1;
+        char again[VALUE_TEXT_MAX];
+        assert_null(value_rate(str_from(rows[i].text), &value));
+        assert_int_equal(value, rows[i].value);
+        value_format_rate(value, again);
+        assert_string_equal(again, rows[i].again);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        uint64_t value = 1;
+        assert_non_null(value_rate(str_from(bad[i]), &value));
+        assert_int_equal(value, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rates_are_events_an_hour),
         cmocka_unit_test(durations_and_sizes_carry_units),
         cmocka_unit_test(only_literal_addresses_are_listened_on),
         cmocka_unit_test(urls_are_absolute_and_hold_nothing_that_misleads),
