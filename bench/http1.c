@@ -38,14 +38,14 @@ static volatile size_t sink;
 static size_t parse_whole(const char *head, size_t len)
 {
     struct http1_parser parser = {0};
-    struct http1_request request;
+    struct http_request request;
     return http1_parse(&parser, head, len, &request) == HTTP1_DONE ? request.head_size : 0;
 }
 
 static size_t parse_dripped(const char *head, size_t len)
 {
     struct http1_parser parser = {0};
-    struct http1_request request;
+    struct http_request request;
     for (size_t n = 1; n < len; n++)
         if (http1_parse(&parser, head, n, &request) != HTTP1_MORE)
             return 0;

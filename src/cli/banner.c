@@ -48,14 +48,14 @@ static void print_ranges(const struct banner *b, FILE *to)
 }
 
 /* A request that works from here, with an answer that every registry gives. */
-static void print_curl(const struct banner *b, struct listener_address at, FILE *to)
+static void print_curl(const struct banner *b, struct listener_address at, bool tls, FILE *to)
 {
     char text[LISTENER_TEXT_MAX];
     const struct addr any = {.family = at.addr.family};
     if (addr_eq(&at.addr, &any)) /* "[::]" takes IPv4, too */
         at.addr = addr_from_v4((const uint8_t[]){127, 0, 0, 1});
     listener_format(&at, text);
-    fprintf(to, "  try:      curl -i http://%s/v2/%s\n", text,
+    fprintf(to, "  try:      curl -i%s http%s://%s/v2/%s\n", tls ? "k" : "", tls ? "s" : "", text,
             b->is_preset ? "pause/manifests/3.10" : "");
 }
 
@@ -65,7 +65,8 @@ void banner_print(const struct banner *b, const struct server_started *started, 
     fputs("archeio " ARCHEIO_VERSION " answers on ", to);
     for (size_t i = 0; i < started->n_listen; i++) {
         listener_format(&started->listen[i], text);
-        fprintf(to, "%s%s", i > 0 ? ", " : "", text);
+        fprintf(to, "%s%s%s", i > 0 ? ", " : "", text,
+                started->rules->rule[i].tls != NULL ? " (TLS)" : "");
     }
     fprintf(to, "\n  serves:   %s, and blobs from %u store%s\n", b->upstream, b->n_stores,
             b->n_stores == 1 ? "" : "s");
@@ -75,7 +76,7 @@ void banner_print(const struct banner *b, const struct server_started *started, 
     else
         fputs("  metrics:  off\n", to);
     if (started->n_listen > 0)
-        print_curl(b, started->listen[0], to);
+        print_curl(b, started->listen[0], started->rules->rule[0].tls != NULL, to);
 }
 
 void banner_release(struct banner *b)

@@ -5,6 +5,7 @@
 #include "cli/online.h"
 #include "config/check.h"
 #include "ranges/ranges.h"
+#include "server/listen.h"
 #include "sys/xalloc.h"
 #include <getopt.h>
 #include <stdlib.h>
@@ -86,6 +87,12 @@ static void check_regions(const struct config *c, struct diag *d)
     diag_clear(&of_ranges);
 }
 
+/* Certificates and keys: opened as whoever runs this, which should be the service's user. */
+static void check_listeners(const struct config *c, struct diag *d)
+{
+    listen_rules_release(listen_rules_new(&c->server, NULL, d));
+}
+
 static void say_it_is_fine(const char *name, const struct config *c)
 {
     size_t places = 0;
@@ -102,6 +109,7 @@ static int check(const char *file, bool online)
     if (c != NULL) {
         check_advise(c, &d);
         check_regions(c, &d);
+        check_listeners(c, &d);
     }
     if (c != NULL && online)
         online_check(c, &d);

@@ -2,6 +2,7 @@
 
 #include "base/num.h"
 #include "http/authority.h"
+#include "http/http_target.h"
 #include "http/scan.h"
 
 #define METHOD_MAX 32
@@ -65,28 +66,6 @@ static enum http1_result refuse(struct http1_parser *parser, uint16_t status)
 
 /* ── Request line ── */
 
-static bool target_bytes_valid(struct str target)
-{
-    bool in_query = false;
-    size_t i = 0;
-    for (;;) {
-        i = scan_target(target.data, i, target.len);
-        if (i == target.len)
-            return true;
-        /* Of these eight, or of the last few, one may be bad. */
-        size_t end = target.len - i < 8 ? target.len : i + 8;
-        for (; i < end; i++) {
-            unsigned char c = (unsigned char)target.data[i];
-            if (c <= ' ' || c >= 0x7f || c == '#')
-                return false;
-            /* Some programs take it for '/'. In a query it separates nothing. */
-            if (c == '\\' && !in_query && memchr(target.data, '?', i) == NULL)
-                return false;
-            in_query = in_query || c == '\\';
-        }
-    }
-}
-
 /* Absolute-form: scheme and authority; what follows them may be missing. */
 static bool target_authority(struct str target, struct str *authority)
 {
@@ -136,7 +115,7 @@ static enum decide_method method_of(struct str method)
 }
 
 static enum http1_result request_line(struct http1_parser *parser, struct str line,
-                                      struct http1_request *request)
+                                      struct http_request *request)
 {
     /* The preface of HTTP/2 (RFC 9113 section 3.4): an answer in HTTP/1.1 would tell it nothing. */
     if (str_eq(line, STR("PRI * HTTP/2.0")))
@@ -158,7 +137,7 @@ static enum http1_result request_line(struct http1_parser *parser, struct str li
     request->target = str_make(line.data + method + 1, line.len - method - 2 - VERSION_SIZE);
     if (request->target.len > HTTP1_TARGET_MAX)
         return refuse(parser, 414);
-    if (request->target.len == 0 || !target_bytes_valid(request->target) ||
+    if (request->target.len == 0 || !http_target_valid(request->target) ||
         !target_form_valid(request->method_text, request->target))
         return refuse(parser, 400);
 
@@ -169,7 +148,7 @@ static enum http1_result request_line(struct http1_parser *parser, struct str li
 /* ── Fields ── */
 
 static enum http1_result host_field(struct http1_parser *parser, struct str value,
-                                    struct http1_request *request)
+                                    struct http_request *request)
 {
     if ((parser->seen & SEEN_HOST) || !authority_valid(value))
         return refuse(parser, 400);
@@ -232,7 +211,7 @@ static inline bool name_is(const char *name, const char *lower, size_t len)
 #define NAME_IS(name, literal) name_is(name, literal, sizeof(literal) - 1)
 
 static enum http1_result known_field(struct http1_parser *parser, struct str name, struct str value,
-                                     struct http1_request *request)
+                                     struct http_request *request)
 {
     const char *n = name.data;
     switch (name.len) {
@@ -266,7 +245,7 @@ static enum http1_result known_field(struct http1_parser *parser, struct str nam
 }
 
 static enum http1_result field_line(struct http1_parser *parser, struct str line,
-                                    struct http1_request *request)
+                                    struct http_request *request)
 {
     if (++parser->fields > HTTP1_FIELDS_MAX)
         return refuse(parser, 431);
@@ -279,7 +258,7 @@ static enum http1_result field_line(struct http1_parser *parser, struct str line
 
 /* ── The head ── */
 
-static enum http1_result empty_line(struct http1_parser *parser, struct http1_request *request)
+static enum http1_result empty_line(struct http1_parser *parser, struct http_request *request)
 {
     if (!(parser->seen & SEEN_REQUEST_LINE)) {
         if (parser->seen & SEEN_EMPTY_LINE)
@@ -299,8 +278,7 @@ static enum http1_result empty_line(struct http1_parser *parser, struct http1_re
 
 /* After empty_line(), with every view in place. RFC 9112 section 3.2.2: the authority of
  * absolute-form counts; a client has both from one URI, so another Host is no client's. */
-static enum http1_result settle_authority(struct http1_parser *parser,
-                                          struct http1_request *request)
+static enum http1_result settle_authority(struct http1_parser *parser, struct http_request *request)
 {
     struct str authority;
     if (request->target.data[0] == '/' || !target_authority(request->target, &authority))
@@ -348,14 +326,14 @@ static bool is_noise(unsigned char first)
     return first >= 0x80 || (scan_is_control(first) && first != '\r' && first != '\n');
 }
 
-static void begin(struct http1_request *request)
+static void begin(struct http_request *request)
 {
     request->host = request->user_agent = request->traceparent = request->cloud_trace = STR("");
     request->n_forwarded_for = 0; /* what lies in forwarded_for past this is never read */
 }
 
 static enum http1_result parse_lines(struct http1_parser *parser, const char *data, size_t len,
-                                     struct http1_request *request)
+                                     struct http_request *request)
 {
     begin(request);
     for (;;) {
@@ -382,7 +360,7 @@ static enum http1_result parse_lines(struct http1_parser *parser, const char *da
 }
 
 enum http1_result http1_parse(struct http1_parser *parser, const char *data, size_t len,
-                              struct http1_request *request)
+                              struct http_request *request)
 {
     bool resumed = parser->line > 0;
     enum http1_result result = parse_lines(parser, data, len, request);

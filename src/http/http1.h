@@ -7,29 +7,13 @@
 #ifndef HTTP_HTTP1_H
 #define HTTP_HTTP1_H
 
-#include <archeio/decide.h>
-#include <archeio/str.h>
+#include "http/http_request.h"
+#include "http/http_target.h"
 
-#define HTTP1_TARGET_MAX DECIDE_TARGET_MAX
+#define HTTP1_TARGET_MAX HTTP_TARGET_MAX
 #define HTTP1_FIELD_MAX 8192 /* bytes of one field line */
-#define HTTP1_FIELDS_MAX 64  /* field lines */
+#define HTTP1_FIELDS_MAX HTTP_REQUEST_FIELDS_MAX
 #define HTTP1_HEAD_MAX 16384 /* bytes of all of it, request line included */
-
-struct http1_request {
-    enum decide_method method;
-    struct str method_text;
-    struct str target;
-    struct str host;       /* absolute-form's authority, else Host; empty if none came (1.0) */
-    struct str user_agent; /* the first of each; empty if there was none */
-    struct str traceparent;
-    struct str cloud_trace;                     /* X-Cloud-Trace-Context */
-    struct str forwarded_for[HTTP1_FIELDS_MAX]; /* X-Forwarded-For, in the order received */
-    size_t n_forwarded_for;
-    size_t head_size; /* bytes of the head; the next request begins there */
-    bool http10;
-    bool close; /* the connection ends after this answer: "Connection: close", 1.0 without
-                 * keep-alive, or a body was announced, which is never read */
-};
 
 enum http1_result {
     HTTP1_MORE,  /* not all of it has come */
@@ -50,6 +34,6 @@ struct http1_parser {
 /* data: everything from the first byte of the request; len grows from call to call until the result
  * is not HTTP1_MORE. The data may move between calls: views are made when it is done. */
 enum http1_result http1_parse(struct http1_parser *parser, const char *data, size_t len,
-                              struct http1_request *request);
+                              struct http_request *request);
 
 #endif

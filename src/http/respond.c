@@ -80,6 +80,9 @@ static void put_status(struct buf *out, uint16_t status)
     case 414:
         PUT(out, "HTTP/1.1 414 URI Too Long");
         break;
+    case 429:
+        PUT(out, "HTTP/1.1 429 Too Many Requests");
+        break;
     case 431:
         PUT(out, "HTTP/1.1 431 Request Header Fields Too Large");
         break;
@@ -103,6 +106,10 @@ void respond_answer(struct buf *out, const struct decide_answer *answer,
     put_status(out, answer->status);
     put_date(out, options->date);
     put_connection(out, options->connection);
+    if (options->retry_after > 0) {
+        PUT(out, "\r\nRetry-After: ");
+        buf_u64(out, options->retry_after);
+    }
     if (answer->step == DECIDE_R5)
         PUT(out, "\r\nDocker-Distribution-Api-Version: registry/2.0");
     if (answer->body.len > 0)

@@ -30,7 +30,8 @@ enum respond_connection {
 struct respond_options {
     const char *date; /* RESPOND_DATE_SIZE bytes, from respond_date() */
     enum respond_connection connection;
-    bool head; /* the method was HEAD */
+    uint32_t retry_after; /* seconds; 0: nothing is said of it */
+    bool head;            /* the method was HEAD */
 };
 
 /* The date of a second, not terminated; from years 1 to 9999. */

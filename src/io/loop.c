@@ -36,7 +36,10 @@ void loop_close(struct loop *l)
         close(l->epoll);
     l->epoll = -1;
     free(l->input);
-    l->input = NULL;
+    free(l->cipher);
+    tls_io_free(l->tls);
+    l->input = l->cipher = NULL;
+    l->tls = NULL;
 }
 
 int loop_watch(struct loop *l, struct loop_source *source, uint32_t events)

@@ -6,6 +6,7 @@
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
+#include "io/pool.h"
 #include "io/wheel.h"
 
 #include <stdbool.h>
@@ -38,7 +39,11 @@ struct loop {
     struct loop_task **tasks_end;
     struct loop_source *resting;
     int64_t rested; /* when they are watched again */
-    char *input;    /* where bytes are received: "io/stream.h" */
+    /* Of "io/stream.h": */
+    char *input;  /* where bytes are received */
+    char *cipher; /* where encrypted ones are; NULL until there were any, as tls */
+    struct tls_io *tls;
+    struct pool *pool; /* the owner's; NULL: no stream of this loop sends or is encrypted */
 };
 
 /* 0 or an errno. expired is called for each timer whose deadline has passed. */

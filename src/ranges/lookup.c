@@ -22,6 +22,19 @@ bool lookup_build(struct lookup *l, const struct lpm_entry *entries, size_t n)
     return true;
 }
 
+bool lookup_build_prefixes(struct lookup *l, const struct config_prefixes *prefixes)
+{
+    struct lpm_entry *entry = calloc(prefixes->n + 1, sizeof(*entry));
+    *l = (struct lookup){.image = NULL};
+    if (entry == NULL)
+        return false;
+    for (size_t i = 0; i < prefixes->n; i++)
+        entry[i].prefix = prefixes->prefix[i];
+    bool built = lookup_build(l, entry, prefixes->n);
+    free(entry);
+    return built;
+}
+
 bool lookup_build_ranges(struct lookup *l, const struct ranges *r)
 {
     struct lpm_entry *entry = calloc(r->n_ranges + 1, sizeof(*entry));

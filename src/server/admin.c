@@ -74,14 +74,16 @@ static void answer(struct admin_conn *c, const char *status, char *body, size_t 
         size += len;
     }
     free(body);
-    long sent = stream_send(&c->stream, c->answer, size);
-    if (sent < 0)
-        close_conn(&c->stream);
-    else if ((size_t)sent == size)
+    switch (stream_push(&c->stream, c->answer, size)) {
+    case STREAM_SENT:
         finish(c);
-    else {
+        return;
+    case STREAM_LATER:
         c->pushing = true;
-        stream_push(&c->stream, c->answer + sent, size - (size_t)sent);
+        return;
+    case STREAM_BROKEN:
+        close_conn(&c->stream);
+        return;
     }
 }
 
@@ -90,7 +92,7 @@ static void answer_text(struct admin_conn *c, const char *status, const char *te
     answer(c, status, strdup(text), strlen(text), head);
 }
 
-static void respond(struct admin_conn *c, const struct http1_request *r)
+static void respond(struct admin_conn *c, const struct http_request *r)
 {
     struct control *control = c->admin->control;
     bool head = r->method == DECIDE_HEAD;
@@ -114,7 +116,7 @@ static void respond(struct admin_conn *c, const struct http1_request *r)
 static void received(struct stream *s, char *data, size_t len)
 {
     struct admin_conn *c = conn_of(s);
-    struct http1_request request;
+    struct http_request request;
     if (c->answered)
         return;
     if (len > sizeof(c->input) - c->len) {

@@ -1,13 +1,15 @@
 #include "server/answer.h"
 
+#include "sys/clock.h"
+
 #define CACHE_UNUSED (-1)
 
-size_t answer_room(const struct worker *w, const struct http1_request *r)
+size_t answer_size(const struct worker *w, const struct http_request *r)
 {
-    return RESPOND_HEAD_MAX + DECIDE_BUFFER_SIZE(&w->generation->snapshot, r->target.len);
+    return DECIDE_BUFFER_SIZE(&w->generation->snapshot, r->target.len);
 }
 
-static const char *date(struct worker *w)
+const char *answer_date(struct worker *w)
 {
     int64_t second = clock_wall();
     if (second != w->date_second) {
@@ -17,15 +19,15 @@ static const char *date(struct worker *w)
     return w->date;
 }
 
-static struct addr client_of(struct conn *c, const struct http1_request *r)
+static struct addr client_of(struct worker *w, const struct answer_inquiry *q,
+                             const struct addr *peer, const struct http_request *r)
 {
-    struct addr client = c->peer;
-    const struct client_rules *rules = &c->worker->generation->rules;
-    if (client_address(rules, &c->peer, r->forwarded_for, r->n_forwarded_for, &client) ==
-        CLIENT_UNUSABLE) {
+    struct addr client = *peer;
+    if (client_address(&w->generation->rules, peer, r->forwarded_for, r->n_forwarded_for,
+                       &client) == CLIENT_UNUSABLE) {
         client = (struct addr){.family = ADDR_NONE};
-        if (!c->asked)
-            counters_add(&c->worker->counters.client_failures, 1);
+        if (!q->asked)
+            counters_add(&w->counters.client_failures, 1);
     }
     return client;
 }
@@ -33,37 +35,38 @@ static struct addr client_of(struct conn *c, const struct http1_request *r)
 /* Asks the prober, if this request may still wait: true if it does. It asks about each of its
  * candidates once, in their order: a store whose queue is full says so at once, and would be asked
  * again and again, in turn with another, until the time is over. */
-static bool ask(struct conn *c, uint32_t at, uint32_t store, const struct digest *digest)
+static bool ask(struct worker *w, struct answer_inquiry *q, uint32_t at, uint32_t store,
+                const struct digest *digest)
 {
-    struct worker *w = c->worker;
     int64_t now = w->loop.now;
-    if (c->asked && (at <= c->question_at || now >= c->wait_until))
+    if (q->asked && (at <= q->at || now >= q->wait_until))
         return false;
-    if (!exist_ask(w->shared->exist, w->number, store, digest, &c->waiter))
+    if (!exist_ask(w->shared->exist, w->number, store, digest, &q->waiter))
         return false;
     if (w->generation->wait == 0) { /* the HEAD fills the cache all the same */
-        exist_cancel(&c->waiter);
+        exist_cancel(&q->waiter);
         return false;
     }
-    if (!c->asked)
-        c->wait_until = now + w->generation->wait;
-    c->asked = true;
-    c->answered = false;
-    c->question_at = at;
-    c->question_store = store;
+    if (!q->asked)
+        q->wait_until = now + w->generation->wait;
+    if (q->began == 0)
+        q->began = now;
+    q->asked = q->waiting = true;
+    q->answered = false;
+    q->at = at;
+    q->store = store;
     return true;
 }
 
 /* The cache's answer, or the one that the prober has just given this request: that one counts even
  * if the cache has no room for it. */
-static enum exist_state look_up(struct conn *c, uint32_t at, uint32_t store,
-                                const struct digest *digest)
+static enum exist_state look_up(struct worker *w, const struct answer_inquiry *q, uint32_t at,
+                                uint32_t store, const struct digest *digest)
 {
-    struct worker *w = c->worker;
-    if (c->answered && c->question_at == at && c->question_store == store)
-        return c->waiter.state;
+    if (q->answered && q->at == at && q->store == store)
+        return q->waiter.state;
     enum exist_state state = exist_lookup(w->shared->exist, w->number, store, digest, w->loop.now);
-    if (!c->asked)
+    if (!q->asked)
         counters_add(&w->counters.lookups[state], 1);
     return state;
 }
@@ -76,30 +79,75 @@ static enum decide_existence existence_of(enum exist_state state)
 }
 
 /* Answers the decision's questions; ANSWER_WAIT if the prober has to. */
-static enum answer_result settle_questions(struct conn *c, struct decision *d, int *cache)
+static enum answer_result settle_questions(struct worker *w, struct answer_inquiry *q,
+                                           struct decision *d, int *cache)
 {
-    const struct generation *g = c->worker->generation;
+    const struct generation *g = w->generation;
     enum decide_next next = DECIDE_ASK;
     for (uint32_t at = 0; next == DECIDE_ASK; at++) {
         uint32_t store = g->store_id[d->ask_store];
         enum exist_state state =
-            store == UINT32_MAX ? EXIST_ERROR : look_up(c, at, store, &d->digest);
-        if (state == EXIST_MISS && ask(c, at, store, &d->digest))
+            store == UINT32_MAX ? EXIST_ERROR : look_up(w, q, at, store, &d->digest);
+        if (state == EXIST_MISS && ask(w, q, at, store, &d->digest))
             return ANSWER_WAIT;
-        *cache = c->asked ? EXIST_MISS : (int)state;
+        *cache = q->asked ? EXIST_MISS : (int)state;
         next = decide_resume(d, existence_of(state));
     }
     if (d->answer.step == DECIDE_R12)
-        exist_redirected(c->worker->shared->exist, c->worker->number, g->store_id[d->answer.store],
-                         &d->digest);
+        exist_redirected(w->shared->exist, w->number, g->store_id[d->answer.store], &d->digest);
     return ANSWER_DONE;
 }
 
-static void log_answer(struct conn *c, const struct http1_request *r, struct access_record *record)
+/* Whether the client has sent too much: then this is the answer. */
+static bool limit(struct worker *w, const struct answer_inquiry *q, struct answer *a)
 {
-    struct worker *w = c->worker;
+    const struct generation *g = w->generation;
+    if (!g->limited || q->asked)
+        return false;
+    a->retry_after = ratelimit_take(&w->shared->ratelimit, &g->limit, &a->client, w->loop.now);
+    if (a->retry_after == 0)
+        return false;
+    a->decision.answer = (struct decide_answer){
+        .status = 429,
+        .store = DECIDE_NO_STORE,
+        .body = STR("{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"this client sends "
+                    "too many requests; it may go on after Retry-After\"}]}\n"),
+    };
+    return true;
+}
+
+enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
+                                 const struct addr *peer, const struct http_request *r,
+                                 char *buffer, struct answer *a)
+{
+    const struct decide_request request = {
+        .method = r->method,
+        .target = r->target,
+        .buffer = buffer,
+        .size = answer_size(w, r),
+    };
+    a->client = client_of(w, q, peer, r);
+    a->cache = CACHE_UNUSED;
+    a->retry_after = 0;
+    if (limit(w, q, a))
+        return ANSWER_DONE;
+    if (decide_begin(&w->generation->snapshot, &request, &a->client, &a->decision) == DECIDE_ASK)
+        return settle_questions(w, q, &a->decision, &a->cache);
+    return ANSWER_DONE;
+}
+
+void answer_give_up(struct worker *w, struct answer_inquiry *q)
+{
+    exist_cancel(&q->waiter);
+    q->waiting = false;
+    counters_add(&w->counters.gave_up, 1);
+}
+
+static void put_record(struct worker *w, const struct answer_inquiry *q,
+                       const struct http_request *r, struct access_record *record)
+{
     record->time_us = clock_wall_us();
-    record->duration_ns = clock_now() - (c->began != 0 ? c->began : w->loop.now);
+    record->duration_ns = clock_now() - (q->began != 0 ? q->began : w->loop.now);
     if (r != NULL) {
         record->method = r->method_text;
         record->path = r->target;
@@ -109,68 +157,46 @@ static void log_answer(struct conn *c, const struct http1_request *r, struct acc
     access_put(w->ring, record);
 }
 
-static void log_decision(struct conn *c, const struct http1_request *r,
-                         const struct decide_answer *answer, struct access_record *record)
+static void log_answer(struct worker *w, const struct answer_inquiry *q,
+                       const struct http_request *r, const struct answer *a, size_t bytes)
 {
-    const struct snapshot *s = &c->worker->generation->snapshot;
+    const struct snapshot *s = &w->generation->snapshot;
+    const struct decide_answer *answer = &a->decision.answer;
     struct snapshot_network network = snapshot_network(s, answer->network);
-    record->status = answer->status;
-    record->step = answer->step;
-    record->cloud = network.cloud;
-    record->region = network.region;
+    struct access_record record = {
+        .client = a->client,
+        .status = answer->status,
+        .step = answer->step,
+        .cloud = network.cloud,
+        .region = network.region,
+        .cache = (int8_t)a->cache,
+        .bytes = (uint32_t)bytes,
+    };
     if (answer->store != DECIDE_NO_STORE)
-        record->store = snapshot_store(s, answer->store).name;
-    log_answer(c, r, record);
+        record.store = snapshot_store(s, answer->store).name;
+    put_record(w, q, r, &record);
 }
 
-enum answer_result answer_request(struct conn *c, const struct http1_request *r, struct buf *out)
+void answer_account(struct worker *w, struct answer_inquiry *q, const struct http_request *r,
+                    const struct answer *a, size_t bytes)
 {
-    struct worker *w = c->worker;
-    const struct generation *g = w->generation;
-    struct addr client = client_of(c, r);
-    struct decide_request request = {
-        .method = r->method,
-        .target = r->target,
-        .buffer = out->data + out->len + RESPOND_LOCATION_AT,
-        .size = DECIDE_BUFFER_SIZE(&g->snapshot, r->target.len),
-    };
-    struct decision decision;
-    int cache = CACHE_UNUSED;
-    if (decide_begin(&g->snapshot, &request, &client, &decision) == DECIDE_ASK &&
-        settle_questions(c, &decision, &cache) == ANSWER_WAIT)
-        return ANSWER_WAIT;
-
-    c->ending = r->close || w->phase != WORKER_SERVE;
-    struct respond_options options = {
-        .date = date(w),
-        .connection = c->ending   ? RESPOND_CLOSE
-                      : r->http10 ? RESPOND_KEEP_HTTP10
-                                  : RESPOND_KEEP,
-        .head = r->method == DECIDE_HEAD,
-    };
-    size_t before = out->len;
-    respond_answer(out, &decision.answer, &options);
-    counters_answer(&w->answered, &decision.answer);
-    if (w->ring != NULL) {
-        struct access_record record = {
-            .client = client, .cache = (int8_t)cache, .bytes = (uint32_t)(out->len - before)};
-        log_decision(c, r, &decision.answer, &record);
-    }
-    return ANSWER_DONE;
+    if (a->retry_after > 0)
+        counters_add(&w->counters.errors[COUNTERS_429], 1);
+    else
+        counters_answer(&w->answered, &a->decision.answer);
+    if (w->ring != NULL)
+        log_answer(w, q, r, a, bytes);
+    q->began = 0;
+    q->asked = q->answered = false;
 }
 
-void answer_error(struct conn *c, uint16_t status, struct buf *out)
+void answer_account_error(struct worker *w, struct answer_inquiry *q, const struct addr *peer,
+                          uint16_t status, size_t bytes)
 {
-    struct worker *w = c->worker;
-    size_t before = out->len;
-    respond_error(out, status, date(w));
     counters_add(&w->counters.errors[counters_error_of(status)], 1);
-    c->ending = true;
-    if (w->ring != NULL) {
-        struct access_record record = {.client = c->peer,
-                                       .status = status,
-                                       .cache = CACHE_UNUSED,
-                                       .bytes = (uint32_t)(out->len - before)};
-        log_answer(c, NULL, &record);
-    }
+    if (w->ring == NULL)
+        return;
+    struct access_record record = {
+        .client = *peer, .status = status, .cache = CACHE_UNUSED, .bytes = (uint32_t)bytes};
+    put_record(w, q, NULL, &record);
 }

@@ -1,24 +1,61 @@
 /*
- * One request of a connection -> one answer: who the client is, the decision, the existence cache,
- * counters, access log.
+ * One request -> one answer, whatever protocol it came in: who the client is, the decision, the
+ * existence cache, counters, access log.
  */
 #ifndef SERVER_ANSWER_H
 #define SERVER_ANSWER_H
 
-#include "server/conn.h"
+#include "server/worker.h"
 
-enum answer_result {
-    ANSWER_DONE, /* appended to out; conn->ending says whether it was the last */
-    ANSWER_WAIT, /* conn->waiter waits for the prober: call again with the same request, from its
-                  * bytes, when it has answered or conn->wait_until has passed */
+struct conn;
+
+/* What is remembered of a request from its first byte to its answer. All zero: nothing yet. */
+struct answer_inquiry {
+    struct exist_waiter waiter;
+    struct conn *conn;  /* the owner's */
+    int64_t began;      /* when the request began to come, or to wait; 0: it came at once */
+    int64_t wait_until; /* if it asks */
+    uint32_t at;        /* of the questions that its decision asks, the last that was asked */
+    uint32_t store;     /* about which store */
+    bool asked;         /* it has asked */
+    bool waiting;       /* the waiter is with the prober */
+    bool answered;      /* waiter.state is the answer to the last question */
 };
 
-/* How much room out must have for a request's answer. */
-size_t answer_room(const struct worker *w, const struct http1_request *r);
+struct answer {
+    struct decision decision; /* its answer */
+    struct addr client;
+    uint32_t retry_after; /* seconds, with status 429; else 0 */
+    int cache;            /* what the cache said: enum exist_state; -1: it was not looked at */
+};
 
-enum answer_result answer_request(struct conn *c, const struct http1_request *r, struct buf *out);
+enum answer_result {
+    ANSWER_DONE,
+    ANSWER_WAIT, /* the inquiry waits: call again with the same request when it has been answered or
+                  * wait_until has passed, after answer_give_up() */
+};
 
-/* Appends the answer (RESPOND_HEAD_MAX bytes) to what is no request; the last of the connection. */
-void answer_error(struct conn *c, uint16_t status, struct buf *out);
+/* How much room a request's Location may need, at most. */
+size_t answer_size(const struct worker *w, const struct http_request *r);
+
+/* Decides. buffer has room for answer_size(); the answer's Location is written from its first byte.
+ */
+enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
+                                 const struct addr *peer, const struct http_request *r,
+                                 char *buffer, struct answer *a);
+
+/* An inquiry that waits goes on without an answer. */
+void answer_give_up(struct worker *w, struct answer_inquiry *q);
+
+/* Counts and logs an answer of so many bytes. The inquiry is over. */
+void answer_account(struct worker *w, struct answer_inquiry *q, const struct http_request *r,
+                    const struct answer *a, size_t bytes);
+
+/* The same for an answer of that status to what is no request. */
+void answer_account_error(struct worker *w, struct answer_inquiry *q, const struct addr *peer,
+                          uint16_t status, size_t bytes);
+
+/* RESPOND_DATE_SIZE bytes, valid for this turn. */
+const char *answer_date(struct worker *w);
 
 #endif

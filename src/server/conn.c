@@ -1,19 +1,11 @@
 #include "server/conn.h"
 
-#include "server/answer.h"
+#include "http/proxy.h"
 
 #include <assert.h>
 
 #define CONN_MAGIC 0x636f6e6eU
-
-/* What is to be done after a request, or a piece of one. */
-enum turn {
-    TURN_NEXT, /* it was answered; there may be another behind it */
-    TURN_MORE, /* the rest of it has not come */
-    TURN_FULL, /* the answers so far must go before there is room for its own */
-    TURN_WAIT, /* it waits for the prober */
-    TURN_END,  /* it was the last one */
-};
+#define TLS_HANDSHAKE 0x16 /* the first byte that a client of TLS sends: RFC 8446 section 5.1 */
 
 static struct conn *conn_of(struct stream *s)
 {
@@ -22,25 +14,29 @@ static struct conn *conn_of(struct stream *s)
     return c;
 }
 
-/* ── Buffers ── */
-
-static void release(struct conn *c, char **buffer)
+void conn_deadline(struct conn *c, int64_t patience)
 {
-    if (*buffer != NULL)
-        worker_buffer_free(c->worker, *buffer);
-    *buffer = NULL;
+    stream_deadline(&c->stream, c->stream.loop->now + patience);
 }
 
-/* Keeps bytes that cannot be used yet; they may lie in the held buffer already. */
-static bool hold(struct conn *c, const char *data, size_t len)
+void conn_await_more(struct conn *c)
 {
+    const struct worker *w = c->worker;
+    conn_deadline(c, w->phase == WORKER_SERVE ? w->generation->idle_timeout : CONN_DRAIN_GRACE);
+}
+
+bool conn_hold(struct conn *c, const char *data, size_t len)
+{
+    struct pool *pool = &c->worker->pool;
     c->held_len = (uint32_t)len;
     if (len == 0) {
-        release(c, &c->held);
+        if (c->held != NULL)
+            pool_give(pool, c->held);
+        c->held = NULL;
         return true;
     }
     if (c->held == NULL)
-        c->held = worker_buffer(c->worker, len);
+        c->held = pool_take(pool, len);
     if (c->held == NULL)
         return false;
     if (c->held != data)
@@ -48,14 +44,23 @@ static bool hold(struct conn *c, const char *data, size_t len)
     return true;
 }
 
-/* ── The end of a connection ── */
+/* ── The end ── */
+
+/* What was waited for is of no use any more. */
+static void leave_protocol(struct conn *c, enum conn_stage next)
+{
+    enum conn_stage stage = (enum conn_stage)c->stage;
+    c->stage = (uint8_t)next;
+    if (stage == CONN_H1)
+        h1_close(c);
+    else if (stage == CONN_H2)
+        h2_close(c);
+    conn_hold(c, NULL, 0);
+}
 
 void conn_close(struct conn *c)
 {
-    if (c->waiting)
-        exist_cancel(&c->waiter);
-    c->waiting = false;
-    c->state = CONN_GONE;
+    leave_protocol(c, CONN_GONE);
     stream_close(&c->stream);
 }
 
@@ -63,25 +68,24 @@ static void gone(struct stream *s)
 {
     struct conn *c = conn_of(s);
     struct worker *w = c->worker;
-    release(c, &c->held);
-    release(c, &c->rest);
     *c->link = c->next;
     if (c->next != NULL)
         c->next->link = c->link;
+    if (c->counted)
+        crowd_leave(&w->shared->crowd, &c->peer);
     c->magic = 0;
     slab_give(&w->conns, c);
-    counters_add(&w->counters.closed, 1);
     __atomic_sub_fetch(&w->shared->connections, 1, __ATOMIC_RELAXED);
+    counters_add(&w->counters.closed, 1); /* who reads that it is closed may count on the place */
 }
 
 /* A close with unread bytes in the kernel would be a reset, which can destroy the answer on its
  * way: the client is told that no more comes, and what it still sends is discarded for a while. */
-static void linger(struct conn *c)
+void conn_linger(struct conn *c)
 {
-    hold(c, NULL, 0);
-    c->state = CONN_LINGER;
+    leave_protocol(c, CONN_LINGER);
     stream_finish(&c->stream);
-    stream_deadline(&c->stream, c->stream.loop->now + CONN_LINGER_TIME);
+    conn_deadline(c, CONN_LINGER_TIME);
     stream_resume(&c->stream);
 }
 
@@ -92,159 +96,157 @@ static void discard(struct conn *c, size_t len)
         conn_close(c);
 }
 
-/* ── Requests ── */
+/* ── What it speaks ── */
 
-static enum turn one_request(struct conn *c, const struct http1_request *r, struct buf *out)
+enum opening {
+    OPENING_DONE, /* HTTP begins at what is left */
+    OPENING_MORE,
+    OPENING_TAKEN, /* these bytes are done with */
+    OPENING_BAD,   /* nothing that can be answered */
+};
+
+static const struct listen_rule *rule_of(const struct conn *c)
 {
-    if (answer_room(c->worker, r) > out->size - out->len) {
-        c->parser = (struct http1_parser){0};
-        return TURN_FULL;
-    }
-    enum answer_result result = answer_request(c, r, out);
-    c->parser = (struct http1_parser){0};
-    if (result == ANSWER_WAIT)
-        return TURN_WAIT;
-    c->began = 0;
-    c->asked = c->answered = false;
-    return c->ending ? TURN_END : TURN_NEXT;
+    return &c->worker->generation->listen->rule[c->listener];
 }
 
-/* What lies at data, and how many bytes of it are done with. */
-static enum turn next_request(struct conn *c, const char *data, size_t len, struct buf *out,
-                              size_t *used)
+/* Whether its client may have one more connection. */
+static bool count_in(struct conn *c)
 {
-    struct worker *w = c->worker;
-    struct http1_request *r = &w->request;
-    switch (http1_parse(&c->parser, data, len, r)) {
-    case HTTP1_MORE:
-        return TURN_MORE;
-    case HTTP1_DONE:
-        break;
-    case HTTP1_ERROR:
-        if (out->size - out->len < RESPOND_HEAD_MAX) {
-            c->parser = (struct http1_parser){0};
-            return TURN_FULL;
-        }
-        answer_error(c, c->parser.status, out);
-        return TURN_END;
-    case HTTP1_CLOSE:
-        counters_add(&w->counters.errors[COUNTERS_NO_HTTP], 1);
-        c->ending = true;
-        return TURN_END;
-    }
-    enum turn turn = one_request(c, r, out);
-    if (turn == TURN_NEXT || turn == TURN_END)
-        *used += r->head_size;
-    return turn;
+    struct worker_shared *shared = c->worker->shared;
+    if (shared->max_per_client == 0)
+        return true;
+    c->counted = crowd_enter(&shared->crowd, &c->peer, shared->max_per_client);
+    if (!c->counted)
+        counters_add(&c->worker->counters.crowded, 1);
+    return c->counted;
 }
 
-/* Sends the answers. False: the client has not taken all of them; the rest is pushed, and nothing
- * is read meanwhile; or the connection is gone. */
-static bool flush(struct conn *c, struct buf *out)
+static bool is_introduced(const struct conn *c)
 {
-    if (out->len == 0)
-        return true;
-    long n = stream_send(&c->stream, out->data, out->len);
-    if (n == (long)out->len) {
-        out->len = 0;
-        return true;
+    const struct listen_rule *rule = rule_of(c);
+    return rule->introduced && lpm_lookup(&rule->proxies.table, &c->peer) != LPM_NONE;
+}
+
+/* Who must send a PROXY header sends it before everything else; who may not and does is not
+ * answered. */
+static enum opening introduce(struct conn *c, const char *data, size_t len, size_t *used)
+{
+    static const size_t certain = sizeof("PROXY ") - 1;
+    struct proxy_header header;
+    bool expected = is_introduced(c);
+    enum proxy_result result = proxy_parse(data, len, &header);
+    if (expected && result == PROXY_DONE) {
+        *used = header.size;
+        if (header.source.family != ADDR_NONE)
+            c->peer = header.source;
+        if (!count_in(c))
+            return OPENING_BAD;
+    } else if (result == PROXY_MORE && (expected || len < certain)) {
+        return OPENING_MORE;
+    } else if (expected || result != PROXY_BAD) {
+        return OPENING_BAD;
     }
-    size_t rest = n < 0 ? 0 : out->len - (size_t)n;
-    if (n >= 0)
-        c->rest = worker_buffer(c->worker, rest);
-    if (c->rest == NULL) {
-        conn_close(c);
+    c->introduced = true;
+    return OPENING_DONE;
+}
+
+static void begin_h1(struct conn *c)
+{
+    c->stage = CONN_H1;
+    c->h1 = (struct h1){0};
+    h1_begin(c, c->began);
+}
+
+static bool begin_h2(struct conn *c)
+{
+    c->h2 = (struct h2){0};
+    if (!h2_begin(c))
         return false;
-    }
-    memcpy(c->rest, out->data + n, rest);
-    stream_push(&c->stream, c->rest, rest);
-    stream_pause(&c->stream);
-    c->state = CONN_WRITE;
-    stream_deadline(&c->stream, c->stream.loop->now + c->worker->generation->write_timeout);
-    return false;
+    c->stage = CONN_H2;
+    return true;
 }
 
-static void await_answer(struct conn *c)
+/* A request in clear where TLS is spoken deserves an answer that people can read. */
+static enum opening open_tls(struct conn *c, const struct listen_rule *rule, const char *data,
+                             size_t len)
+{
+    if (data[0] != TLS_HANDSHAKE) {
+        bool text = data[0] >= 'A' && data[0] <= 'Z';
+        if (!text)
+            return OPENING_BAD;
+        begin_h1(c);
+        h1_refuse(c, 400);
+        return OPENING_TAKEN;
+    }
+    counters_add(&c->worker->counters.handshakes, 1);
+    if (!stream_secure(&c->stream, rule->tls, data, len))
+        return OPENING_BAD;
+    return OPENING_TAKEN;
+}
+
+/* Without TLS, or a client that has not said by ALPN what it speaks: HTTP/2 begins with its preface
+ * (RFC 9113 section 3.4), which is no request of HTTP/1. */
+static enum opening guess_protocol(struct conn *c, const struct listen_rule *rule, const char *data,
+                                   size_t len)
+{
+    size_t n = len < HTTP2_PREFACE_SIZE ? len : HTTP2_PREFACE_SIZE;
+    bool preface = (rule->protocols & TLS_H2) && memcmp(data, HTTP2_PREFACE, n) == 0;
+    if (preface && n < HTTP2_PREFACE_SIZE)
+        return OPENING_MORE;
+    if (preface)
+        return begin_h2(c) ? OPENING_DONE : OPENING_BAD;
+    if (!(rule->protocols & TLS_HTTP1))
+        return OPENING_BAD;
+    begin_h1(c);
+    return OPENING_DONE;
+}
+
+static enum opening open_http(struct conn *c, const char *data, size_t len)
+{
+    const struct listen_rule *rule = rule_of(c);
+    if (rule->tls != NULL && c->stream.tls == NULL)
+        return open_tls(c, rule, data, len);
+    return guess_protocol(c, rule, data, len);
+}
+
+static void refuse_opening(struct conn *c)
+{
+    counters_add(&c->worker->counters.errors[COUNTERS_NO_HTTP], 1);
+    conn_close(c);
+}
+
+static void hand_over(struct conn *c, const char *data, size_t len)
+{
+    if (c->stage == CONN_H1)
+        h1_received(c, data, len);
+    else
+        h2_received(c, data, len);
+}
+
+static void await_opening(struct conn *c)
 {
     if (c->began == 0)
         c->began = c->stream.loop->now;
-    c->state = CONN_ASK;
-    stream_pause(&c->stream);
-    stream_deadline(&c->stream, c->wait_until);
+    stream_deadline(&c->stream, c->began + c->worker->generation->header_timeout);
 }
 
-static void await_request(struct conn *c)
+static void opening(struct conn *c, char *data, size_t len)
 {
-    const struct worker *w = c->worker;
-    int64_t now = c->stream.loop->now;
-    if (c->state != CONN_READ) {
-        c->state = CONN_READ;
-        stream_resume(&c->stream);
-    }
-    if (c->held == NULL) {
-        bool serving = w->phase == WORKER_SERVE;
-        int64_t patience = serving ? w->generation->idle_timeout : CONN_DRAIN_GRACE;
-        stream_deadline(&c->stream, now + patience);
-        return;
-    }
-    if (c->began == 0)
-        c->began = now;
-    stream_deadline(&c->stream, c->began + w->generation->header_timeout);
-}
-
-/* Answers what lies at data, in the loop's memory or the held buffer. */
-static void run(struct conn *c, const char *data, size_t len)
-{
-    struct buf out = buf_make(c->worker->output, WORKER_OUTPUT);
     size_t used = 0;
-    enum turn turn = TURN_NEXT;
-    bool flushed = true;
-    while (turn == TURN_NEXT && used < len) {
-        turn = next_request(c, data + used, len - used, &out, &used);
-        if (turn == TURN_FULL && (flushed = flush(c, &out)))
-            turn = TURN_NEXT;
-    }
-    if (turn == TURN_WAIT)
-        c->waiting = true;
-    if (flushed)
-        flushed = flush(c, &out);
-    if (c->state == CONN_GONE)
-        return;
-    if (turn != TURN_END && !hold(c, data + used, len - used)) {
-        conn_close(c);
-        return;
-    }
-    if (!flushed)
-        return;
-    if (turn == TURN_END)
-        linger(c);
-    else if (turn == TURN_WAIT)
-        await_answer(c);
-    else
-        await_request(c);
-}
-
-/* Goes on after a wait. */
-static void proceed(struct conn *c)
-{
-    if (c->ending)
-        linger(c);
-    else if (c->waiting)
-        await_answer(c);
-    else if (c->held != NULL)
-        run(c, c->held, c->held_len);
-    else
-        await_request(c);
-}
-
-void conn_answered(struct exist_waiter *waiter)
-{
-    struct conn *c = (struct conn *)(void *)((char *)waiter - offsetof(struct conn, waiter));
-    assert(c->magic == CONN_MAGIC && c->waiting);
-    c->waiting = false;
-    c->answered = true;
-    if (c->state == CONN_ASK)
-        proceed(c);
+    enum opening next = OPENING_DONE;
+    if (!c->introduced)
+        next = introduce(c, data, len, &used);
+    if (next == OPENING_DONE && used < len)
+        next = open_http(c, data + used, len - used);
+    else if (next == OPENING_DONE)
+        next = OPENING_TAKEN;
+    if (next == OPENING_DONE)
+        hand_over(c, data + used, len - used);
+    else if (next == OPENING_BAD || (next == OPENING_MORE && !conn_hold(c, data, len)))
+        refuse_opening(c);
+    else if (c->stage == CONN_OPENING)
+        await_opening(c);
 }
 
 /* ── Events ── */
@@ -252,7 +254,7 @@ void conn_answered(struct exist_waiter *waiter)
 static void received(struct stream *s, char *data, size_t len)
 {
     struct conn *c = conn_of(s);
-    if (c->state == CONN_LINGER) {
+    if (c->stage == CONN_LINGER) {
         discard(c, len);
         return;
     }
@@ -261,48 +263,74 @@ static void received(struct stream *s, char *data, size_t len)
         data -= c->held_len;
         len += c->held_len;
         memcpy(data, c->held, c->held_len);
-        release(c, &c->held);
+        conn_hold(c, NULL, 0);
     }
-    run(c, data, len);
+    if (c->stage == CONN_OPENING)
+        opening(c, data, len);
+    else
+        hand_over(c, data, len);
 }
 
 static void ended(struct stream *s)
 {
-    conn_close(conn_of(s));
+    struct conn *c = conn_of(s);
+    if (c->stage == CONN_H2)
+        h2_ended(c);
+    else
+        conn_close(c);
 }
 
 static void sent(struct stream *s)
 {
     struct conn *c = conn_of(s);
-    release(c, &c->rest);
-    proceed(c);
+    if (c->stage == CONN_H1)
+        h1_sent(c);
+    else if (c->stage == CONN_H2)
+        h2_sent(c);
 }
 
-static void time_out_request(struct conn *c)
+static void broken(struct stream *s)
 {
-    struct buf out = buf_make(c->worker->output, WORKER_OUTPUT);
-    answer_error(c, 408, &out);
-    if (flush(c, &out))
-        linger(c);
+    struct conn *c = conn_of(s);
+    if (s->tls != NULL && !s->secured)
+        counters_add(&c->worker->counters.handshakes_failed, 1);
+    conn_close(c);
+}
+
+/* The handshake has taken its time; the first request has its own. */
+static void secured(struct stream *s)
+{
+    struct conn *c = conn_of(s);
+    unsigned protocol = tls_protocol(s->tls);
+    if (tls_resumed(s->tls))
+        counters_add(&c->worker->counters.handshakes_resumed, 1);
+    c->began = 0;
+    if (protocol == TLS_H2) {
+        if (begin_h2(c))
+            h2_received(c, NULL, 0); /* its SETTINGS are sent first */
+        else
+            conn_close(c);
+        return;
+    }
+    if (protocol == TLS_HTTP1)
+        begin_h1(c);
+    conn_await_more(c);
 }
 
 static void expired(struct stream *s)
 {
     struct conn *c = conn_of(s);
-    switch ((enum conn_state)c->state) {
-    case CONN_READ:
-        if (c->held != NULL)
-            time_out_request(c);
-        else if (!stream_poll(s))
+    switch ((enum conn_stage)c->stage) {
+    case CONN_OPENING:
+        if (c->began != 0 || !stream_poll(s))
             conn_close(c);
         return;
-    case CONN_ASK:
-        exist_cancel(&c->waiter);
-        c->waiting = false;
-        counters_add(&c->worker->counters.gave_up, 1);
-        proceed(c);
+    case CONN_H1:
+        h1_expired(c);
         return;
-    case CONN_WRITE:
+    case CONN_H2:
+        h2_expired(c);
+        return;
     case CONN_LINGER:
     case CONN_GONE:
         conn_close(c);
@@ -314,10 +342,35 @@ static const struct stream_events events = {
     .received = received,
     .ended = ended,
     .sent = sent,
-    .broken = ended,
+    .broken = broken,
+    .secured = secured,
     .expired = expired,
     .gone = gone,
 };
+
+void conn_answered(struct exist_waiter *waiter)
+{
+    struct answer_inquiry *q = (struct answer_inquiry *)(void *)waiter;
+    struct conn *c = q->conn;
+    assert(c->magic == CONN_MAGIC && q->waiting);
+    q->waiting = false;
+    q->answered = true;
+    if (c->stage == CONN_H1)
+        h1_answered(c);
+    else
+        h2_answered(c, q);
+}
+static_assert(offsetof(struct answer_inquiry, waiter) == 0, "a waiter is the inquiry's beginning");
+
+void conn_drain(struct conn *c)
+{
+    if (c->stage == CONN_OPENING && c->began == 0)
+        conn_deadline(c, CONN_DRAIN_GRACE);
+    else if (c->stage == CONN_H1)
+        h1_drain(c);
+    else if (c->stage == CONN_H2)
+        h2_drain(c);
+}
 
 /* ── The beginning ── */
 
@@ -331,7 +384,8 @@ static struct conn *reserve(struct worker *w)
     return c;
 }
 
-void conn_accept(struct worker *w, struct listener_socket socket, const struct addr *peer)
+void conn_accept(struct worker *w, struct listener_socket socket, const struct addr *peer,
+                 uint16_t listener)
 {
     struct conn *c = reserve(w);
     if (c == NULL) {
@@ -349,6 +403,7 @@ void conn_accept(struct worker *w, struct listener_socket socket, const struct a
     c->magic = CONN_MAGIC;
     c->worker = w;
     c->peer = *peer;
+    c->listener = listener;
     c->next = w->conn;
     c->link = &w->conn;
     if (c->next != NULL)
@@ -356,10 +411,6 @@ void conn_accept(struct worker *w, struct listener_socket socket, const struct a
     w->conn = c;
     counters_add(&w->counters.accepted, 1);
     stream_deadline(&c->stream, w->loop.now + w->generation->idle_timeout);
-}
-
-void conn_drain(struct conn *c)
-{
-    if (c->state == CONN_READ && c->held == NULL)
-        stream_deadline(&c->stream, c->stream.loop->now + CONN_DRAIN_GRACE);
+    if (!is_introduced(c) && !count_in(c))
+        conn_close(c);
 }

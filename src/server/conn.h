@@ -1,50 +1,49 @@
 /*
- * A client's connection: HTTP/1.1 requests in, answers out, in order.
+ * A client's connection, from its first byte to its last.
  *
- *   READ    bytes are awaited; an idle connection holds no buffer
- *   ASK     a request waits for the prober, in a buffer; nothing more is read
- *   WRITE   answers wait for the client to take them, in a buffer; nothing more is read
- *   LINGER  the last answer is sent; what still comes is discarded (RFC 9112 section 9.6)
- *   GONE    closed; released at the end of the turn
+ *   OPENING  what it speaks is not known yet: a PROXY header, TLS, and the beginning of HTTP come
+ *   H1, H2   it speaks HTTP/1.1 ("server/h1.h") or HTTP/2 ("server/h2.h")
+ *   LINGER   the last answer is sent; what still comes is discarded (RFC 9112 section 9.6)
+ *   GONE     closed; released at the end of the turn
  */
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
 
+#include "server/h1.h"
+#include "server/h2.h"
 #include "server/worker.h"
 #include "sys/clock.h"
 
-enum conn_state { CONN_READ, CONN_ASK, CONN_WRITE, CONN_LINGER, CONN_GONE };
+enum conn_stage { CONN_OPENING, CONN_H1, CONN_H2, CONN_LINGER, CONN_GONE };
 
 #define CONN_LINGER_TIME (1 * CLOCK_S)
 #define CONN_LINGER_BYTES 65536
 #define CONN_DRAIN_GRACE (500 * CLOCK_MS) /* for a request that is on its way */
 
 struct conn {
-    struct stream stream; /* private, as all */
+    struct stream stream; /* private, as all but what h1.c and h2.c use */
     uint32_t magic;
-    uint8_t state;
-    bool ending;   /* after the answers that are being sent, the connection ends */
-    bool waiting;  /* the waiter is with the prober */
-    bool asked;    /* the request being answered has asked it, until wait_until */
-    bool answered; /* waiter.state is its answer to the question below */
+    uint8_t stage;
+    bool counted;    /* among its client's connections */
+    bool introduced; /* its PROXY header has come, or none is expected */
+    uint16_t listener;
     struct worker *worker;
     struct conn *next;
     struct conn **link;
-    struct http1_parser parser;
-    struct addr peer;
+    struct addr peer; /* who connected, or who the PROXY header says did */
     uint32_t held_len;
     uint32_t discarded;
-    char *held;    /* bytes received that wait, or NULL */
-    char *rest;    /* answers that wait, or NULL */
-    int64_t began; /* when a request began that is not answered yet; 0: there is none */
-    int64_t wait_until;
-    struct exist_waiter waiter;
-    uint32_t question_at; /* of the questions that its decision asks, the last that was asked */
-    uint32_t question_store;
+    char *held;    /* bytes received that wait, or NULL: they are handed over again with the next */
+    int64_t began; /* while opening: when the first byte came; 0: none has */
+    union {
+        struct h1 h1;
+        struct h2 h2;
+    };
 };
 
 /* Takes a connection over; it may be refused. */
-void conn_accept(struct worker *w, struct listener_socket socket, const struct addr *peer);
+void conn_accept(struct worker *w, struct listener_socket socket, const struct addr *peer,
+                 uint16_t listener);
 
 /* The prober has answered. */
 void conn_answered(struct exist_waiter *waiter);
@@ -53,5 +52,20 @@ void conn_answered(struct exist_waiter *waiter);
 void conn_drain(struct conn *c);
 
 void conn_close(struct conn *c);
+
+/* For the protocols. */
+
+/* Keeps bytes that cannot be used yet, which may be the held ones; len of 0: none. False: there is
+ * no buffer to be had. */
+bool conn_hold(struct conn *c, const char *data, size_t len);
+
+/* The last bytes are sent, or on their way. */
+void conn_linger(struct conn *c);
+
+/* Sets the stream's deadline so many nanoseconds from now. */
+void conn_deadline(struct conn *c, int64_t patience);
+
+/* Nothing has come of the next request: waits for as long as it may take now. */
+void conn_await_more(struct conn *c);
 
 #endif

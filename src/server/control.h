@@ -10,6 +10,7 @@
 struct control {
     const struct server_hooks *hooks;
     struct worker_shared shared;
+    struct tls_tickets *tickets;
     struct worker *worker;
     unsigned n_workers;
     struct listener_address *address;

@@ -6,8 +6,9 @@ static const struct {
     unsigned status;
     const char *name;
 } errors[COUNTERS_ERRORS] = {
-    [COUNTERS_400] = {400, "400"}, [COUNTERS_408] = {408, "408"}, [COUNTERS_414] = {414, "414"},
-    [COUNTERS_431] = {431, "431"}, [COUNTERS_505] = {505, "505"}, [COUNTERS_NO_HTTP] = {0, "none"},
+    [COUNTERS_400] = {400, "400"},    [COUNTERS_408] = {408, "408"}, [COUNTERS_414] = {414, "414"},
+    [COUNTERS_429] = {429, "429"},    [COUNTERS_431] = {431, "431"}, [COUNTERS_505] = {505, "505"},
+    [COUNTERS_NO_HTTP] = {0, "none"},
 };
 
 const char *counters_error_name(enum counters_error error)

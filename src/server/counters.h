@@ -24,6 +24,7 @@ enum counters_error {
     COUNTERS_400,
     COUNTERS_408,
     COUNTERS_414,
+    COUNTERS_429, /* by the rate limit */
     COUNTERS_431,
     COUNTERS_505,
     COUNTERS_NO_HTTP, /* closed without an answer */
@@ -40,6 +41,10 @@ struct counters_worker {
     uint64_t closed;
     uint64_t shed;
     uint64_t client_failures;
+    uint64_t crowded;    /* connections refused for want of a place of their client's */
+    uint64_t handshakes; /* of TLS, begun */
+    uint64_t handshakes_resumed;
+    uint64_t handshakes_failed;
     uint64_t errors[COUNTERS_ERRORS];
     uint64_t lookups[EXIST_STATES];
     uint64_t gave_up; /* clients that waited for a HEAD in vain */

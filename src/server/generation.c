@@ -2,18 +2,17 @@
 
 #include <stdlib.h>
 
-/* The listed proxies as a table. */
-static bool build_proxies(struct generation *g, const struct config_server *server)
+static bool build_tables(struct generation *g, const struct config *config)
 {
-    size_t n = server->trusted_proxies.n;
-    struct lpm_entry *entries = calloc(n + 1, sizeof(*entries));
-    if (entries == NULL)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        entries[i].prefix = server->trusted_proxies.prefix[i];
-    bool built = lookup_build(&g->proxies, entries, n);
-    free(entries);
-    return built;
+    return lookup_build_prefixes(&g->proxies, &config->server.trusted_proxies) &&
+           lookup_build_prefixes(&g->exempt, &config->rate_limit.exempt);
+}
+
+static void set_limit(struct generation *g, const struct config_rate_limit *limit)
+{
+    g->limited = limit->rate > 0;
+    if (g->limited)
+        g->limit = ratelimit_rules(limit->rate, limit->burst, &g->exempt.table);
 }
 
 static bool number_stores(struct generation *g, struct exist *exist)
@@ -37,27 +36,28 @@ static bool make_counters(struct generation *g, unsigned workers)
     return g->answered != NULL;
 }
 
-struct generation *generation_new(uint64_t number, struct config *config,
-                                  const struct compile_image *image, struct exist *exist,
-                                  unsigned workers)
+struct generation *generation_new(uint64_t number, const struct generation_parts *parts,
+                                  struct exist *exist, unsigned workers)
 {
+    struct config *config = parts->config;
     struct generation *g = calloc(1, sizeof(*g));
     if (g == NULL)
         return NULL;
     g->number = number;
-    g->snapshot = image->snapshot;
+    g->snapshot = parts->image.snapshot;
     g->header_timeout = config->server.header_timeout;
     g->idle_timeout = config->server.idle_timeout;
     g->write_timeout = config->server.write_timeout;
     g->wait = config->existence.wait;
-    if (!build_proxies(g, &config->server) || !number_stores(g, exist) ||
-        !make_counters(g, workers)) {
+    if (!build_tables(g, config) || !number_stores(g, exist) || !make_counters(g, workers)) {
         generation_free(g);
         return NULL;
     }
+    set_limit(g, &config->rate_limit);
     g->rules = (struct client_rules){config->server.client_address, &g->proxies.table};
     g->config = config;
-    g->image = *image;
+    g->image = parts->image;
+    g->listen = parts->listen;
     return g;
 }
 
@@ -67,7 +67,9 @@ void generation_free(struct generation *g)
         return;
     free(g->answered);
     free(g->store_id);
+    listen_rules_release(g->listen);
     lookup_release(&g->proxies);
+    lookup_release(&g->exempt);
     if (g->image.data != NULL)
         compile_release(&g->image);
     if (g->config != NULL)

@@ -14,29 +14,41 @@
 #include "ranges/compile.h"
 #include "ranges/lookup.h"
 #include "server/counters.h"
+#include "server/listen.h"
+#include "server/ratelimit.h"
 
 struct generation {
     uint64_t number; /* from 1 */
     struct snapshot snapshot;
     struct client_rules rules;
-    uint32_t *store_id; /* exist_store() of each store */
-    uint64_t *answered; /* of each worker, counters_answered_size() numbers */
+    struct listen_rules *listen; /* owned, with others */
+    uint32_t *store_id;          /* exist_store() of each store */
+    uint64_t *answered;          /* of each worker, counters_answered_size() numbers */
     size_t answered_size;
     unsigned workers;
     int64_t header_timeout;
     int64_t idle_timeout;
     int64_t write_timeout;
     int64_t wait;
+    bool limited; /* by these: */
+    struct ratelimit_rules limit;
 
     struct config *config; /* owned, as what follows */
     struct compile_image image;
     struct lookup proxies;
+    struct lookup exempt;
 };
 
-/* Takes ownership of config and image if it can be made. NULL: no memory, and nothing was taken. */
-struct generation *generation_new(uint64_t number, struct config *config,
-                                  const struct compile_image *image, struct exist *exist,
-                                  unsigned workers);
+/* What one is made of. */
+struct generation_parts {
+    struct config *config;
+    struct compile_image image;
+    struct listen_rules *listen;
+};
+
+/* Takes ownership of the parts if it can be made. NULL: no memory, and nothing was taken. */
+struct generation *generation_new(uint64_t number, const struct generation_parts *parts,
+                                  struct exist *exist, unsigned workers);
 void generation_free(struct generation *g);
 
 /* What one worker has answered under it. */

@@ -106,6 +106,22 @@ static uint64_t sum_at(const struct control *s, size_t offset)
 #define SUM_AT(s, member, i)                                                                       \
     sum_at(s, offsetof(struct counters_worker, member) + (i) * sizeof(uint64_t))
 
+static void connections_of_clients(FILE *f, struct control *s)
+{
+    single(f, "archeio_connections_crowded_total", "counter",
+           "Connections refused because their client had max_connections_per_client open.",
+           SUM(s, crowded));
+    single(f, "archeio_ratelimit_forgotten_total", "counter",
+           "Clients whose use was forgotten for want of memory, in their favour.",
+           atomic_load_explicit(&s->shared.ratelimit.forgotten, memory_order_relaxed));
+    single(f, "archeio_tls_handshakes_total", "counter", "TLS handshakes begun.",
+           SUM(s, handshakes));
+    single(f, "archeio_tls_handshakes_resumed_total", "counter",
+           "TLS handshakes that resumed a session.", SUM(s, handshakes_resumed));
+    single(f, "archeio_tls_handshakes_failed_total", "counter", "TLS handshakes that failed.",
+           SUM(s, handshakes_failed));
+}
+
 static void workers(FILE *f, struct control *s)
 {
     uint64_t closed = SUM(s, closed); /* first, so that the difference is not negative */
@@ -115,6 +131,7 @@ static void workers(FILE *f, struct control *s)
     single(f, "archeio_connections_shed_total", "counter",
            "Connections refused because descriptors, memory or max_connections were used up.",
            SUM(s, shed));
+    connections_of_clients(f, s);
     single(f, "archeio_client_address_failures_total", "counter",
            "Requests whose X-Forwarded-For could not be used: of unknown region.",
            SUM(s, client_failures));

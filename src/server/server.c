@@ -146,6 +146,7 @@ static bool make_workers(struct control *s, const struct config_server *config)
     s->shared.max_connections = config->max_connections > 0 && config->max_connections < most
                                     ? config->max_connections
                                     : most;
+    s->shared.max_per_client = config->max_connections_per_client;
     s->n_workers = config->workers > 0 ? config->workers : limits_workers();
     s->worker = aligned_alloc(64, (s->n_workers * sizeof(*s->worker) + 63) / 64 * 64);
     if (s->worker == NULL)
@@ -156,6 +157,17 @@ static bool make_workers(struct control *s, const struct config_server *config)
         s->worker[i].wake.fd = s->worker[i].loop.epoll = -1;
     }
     return true;
+}
+
+/* What all clients together take; the table of the rate limit is there even where nothing is
+ * limited yet, because a reload may begin to. */
+static bool open_limits(struct control *s, const struct config *config)
+{
+    if (ratelimit_open(&s->shared.ratelimit, config->rate_limit.memory) &&
+        (s->shared.max_per_client == 0 || crowd_open(&s->shared.crowd, s->shared.max_connections)))
+        return true;
+    log_error("cannot start: not enough memory for limits per client");
+    return false;
 }
 
 static bool start_workers(struct control *s)
@@ -173,7 +185,7 @@ static bool start_workers(struct control *s)
 static bool start_all(struct control *s, struct server_update *start)
 {
     const struct config *config = start->config;
-    if (!make_workers(s, &config->server) || !open_control(s) ||
+    if (!make_workers(s, &config->server) || !open_limits(s, config) || !open_control(s) ||
         !open_listeners(s, &config->server) || !open_log(s, config->log.access) ||
         !open_exist(s, config) || !swap_first(s, start))
         return false;
@@ -186,7 +198,12 @@ static bool start_all(struct control *s, struct server_update *start)
 
 static void run(struct control *s)
 {
-    const struct server_started how = {s->address, s->shared.n_listeners, admin_address(s->admin)};
+    const struct server_started how = {
+        .listen = s->address,
+        .n_listen = s->shared.n_listeners,
+        .rules = s->current->listen,
+        .admin = admin_address(s->admin),
+    };
     if (s->hooks->started != NULL)
         s->hooks->started(s->hooks->context, &how);
     while (!drain_over(s)) {
@@ -213,6 +230,8 @@ static void close_all(struct control *s)
     if (s->signals.fd >= 0)
         close(s->signals.fd);
     loop_close(&s->loop);
+    ratelimit_close(&s->shared.ratelimit);
+    crowd_close(&s->shared.crowd);
     free(s->worker);
     free(s->address);
 }

@@ -10,6 +10,7 @@
 #include "io/listener.h"
 #include "ranges/compile.h"
 #include "ranges/updater.h"
+#include "server/listen.h"
 
 /* What a reload or a ranges update brings. The server takes ownership of both; config is NULL on a
  * ranges update, which keeps the configuration. */
@@ -22,6 +23,7 @@ struct server_update {
 struct server_started {
     const struct listener_address *listen;
     size_t n_listen;
+    const struct listen_rules *rules; /* what is spoken there */
     const char *admin; /* NULL: the admin listener is off, or its address was taken */
 };
 

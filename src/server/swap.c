@@ -49,11 +49,35 @@ static void collect(struct control *s)
     s->retired = NULL;
 }
 
+static bool has_tls(const struct config_server *config)
+{
+    for (size_t i = 0; i < config->n_listen; i++)
+        if (config->listen[i].n_certificates > 0)
+            return true;
+    return false;
+}
+
+/* NULL: it has been logged why. Without keys for tickets there are just none. */
+static struct listen_rules *new_rules(struct control *s, const struct config *config)
+{
+    struct diag d = {0};
+    if (s->tickets == NULL && has_tls(&config->server))
+        s->tickets = tls_tickets_new(clock_now());
+    struct listen_rules *rules = listen_rules_new(&config->server, s->tickets, &d);
+    diag_log(&d);
+    diag_clear(&d);
+    return rules;
+}
+
 bool swap_first(struct control *s, struct server_update *start)
 {
-    s->current = generation_new(1, start->config, &start->image, s->shared.exist, s->n_workers);
+    struct generation_parts parts = {start->config, start->image, new_rules(s, start->config)};
+    if (parts.listen == NULL)
+        return false;
+    s->current = generation_new(1, &parts, s->shared.exist, s->n_workers);
     if (s->current == NULL) {
         log_error("cannot start: out of memory");
+        listen_rules_release(parts.listen);
         return false;
     }
     *start = (struct server_update){0};
@@ -61,9 +85,9 @@ bool swap_first(struct control *s, struct server_update *start)
     return true;
 }
 
-static bool same_listeners(const struct config_server *a, const struct config_server *b)
+static bool same_addresses(const struct config_server *a, const struct config_server *b)
 {
-    if (a->n_listen != b->n_listen || strcmp(a->admin, b->admin) != 0)
+    if (a->n_listen != b->n_listen)
         return false;
     for (size_t i = 0; i < a->n_listen; i++)
         if (strcmp(a->listen[i].address, b->listen[i].address) != 0)
@@ -74,7 +98,8 @@ static bool same_listeners(const struct config_server *a, const struct config_se
 /* What cannot change while it runs. */
 static void say_what_needs_a_restart(const struct config *old, const struct config *new)
 {
-    if (!same_listeners(&old->server, &new->server))
+    if (!same_addresses(&old->server, &new->server) ||
+        strcmp(old->server.admin, new->server.admin) != 0)
         log_warning("server.listen and server.admin have changed; restart to use the new "
                     "addresses");
     if (old->server.workers != new->server.workers ||
@@ -110,16 +135,29 @@ static void release_update(struct server_update *update)
     compile_release(&update->image);
 }
 
+/* Other addresses need a restart; until then what holds of the old ones goes on. */
+static struct listen_rules *rules_for(struct control *s, const struct config *next)
+{
+    const struct config *old = s->current->config;
+    if (next == old || !same_addresses(&old->server, &next->server))
+        return listen_rules_keep(s->current->listen);
+    return new_rules(s, next);
+}
+
 /* An update without a configuration goes on with the old generation's. False: refused. */
 static bool go_over(struct control *s, struct server_update *update)
 {
     assert(s->retired == NULL);
     struct generation *old = s->current;
     struct config *config = update->config != NULL ? update->config : old->config;
-    struct generation *next =
-        generation_new(old->number + 1, config, &update->image, s->shared.exist, s->n_workers);
+    struct generation_parts parts = {config, update->image, rules_for(s, config)};
+    struct generation *next = parts.listen != NULL ? generation_new(old->number + 1, &parts,
+                                                                    s->shared.exist, s->n_workers)
+                                                   : NULL;
     if (next == NULL) {
-        log_error("out of memory: the update is dropped, and what was running goes on");
+        log_error("%s: the update is dropped, and what was running goes on",
+                  parts.listen != NULL ? "out of memory" : "certificates cannot be used");
+        listen_rules_release(parts.listen);
         release_update(update);
         return false;
     }
@@ -166,6 +204,8 @@ void swap_take(struct control *s)
 
 void swap_advance(struct control *s)
 {
+    if (s->tickets != NULL)
+        tls_tickets_rotate(s->tickets, clock_now());
     collect(s);
     if (s->reload_wanted && s->retired == NULL)
         reload(s);
@@ -175,6 +215,7 @@ void swap_close(struct control *s)
 {
     generation_free(s->retired);
     generation_free(s->current);
+    tls_tickets_free(s->tickets);
     counters_total_clear(&s->total);
     s->retired = s->current = NULL;
 }

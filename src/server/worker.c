@@ -16,20 +16,7 @@
 #define TURN_ANSWERS 256 /* of the prober: the clock stands still meanwhile, and others wait */
 #define SMALL_MAX 32768  /* buffers: reserved addresses, not memory */
 #define LARGE_MAX 2048
-
-/* ── Memory ── */
-
-char *worker_buffer(struct worker *w, size_t len)
-{
-    return slab_take(len <= WORKER_SMALL ? &w->small : &w->large);
-}
-
-void worker_buffer_free(struct worker *w, char *buffer)
-{
-    bool small =
-        buffer >= w->small.memory && buffer < w->small.memory + w->small.item * w->small.count;
-    slab_give(small ? &w->small : &w->large, buffer);
-}
+#define REQUESTS_MAX 32768
 
 /* ── What the other threads say ── */
 
@@ -124,7 +111,8 @@ static void *work(void *argument)
 
 static void accepted(struct listener *l, struct listener_socket socket, const struct addr *peer)
 {
-    conn_accept(l->owner, socket, peer);
+    struct worker *w = l->owner;
+    conn_accept(w, socket, peer, (uint16_t)(l - w->listener));
 }
 
 static void shed(struct listener *l)
@@ -138,14 +126,15 @@ static bool open_memory(struct worker *w)
     w->output = malloc(WORKER_OUTPUT);
     return w->output != NULL &&
            slab_open(&w->conns, sizeof(struct conn), w->shared->max_connections) &&
-           slab_open(&w->small, WORKER_SMALL, SMALL_MAX) &&
-           slab_open(&w->large, WORKER_LARGE, LARGE_MAX);
+           slab_open(&w->requests, sizeof(struct h2_request), REQUESTS_MAX) &&
+           pool_open(&w->pool, SMALL_MAX, LARGE_MAX);
 }
 
 static bool open_sources(struct worker *w)
 {
     if (loop_open(&w->loop, stream_expired) != 0)
         return false;
+    w->loop.pool = &w->pool;
     w->wake = (struct loop_source){.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = woken};
     w->exist =
         (struct loop_source){.fd = exist_fd(w->shared->exist, w->number), .ready = answers_came};
@@ -197,7 +186,7 @@ void worker_close(struct worker *w)
         close(w->wake.fd);
     loop_close(&w->loop);
     slab_close(&w->conns);
-    slab_close(&w->small);
-    slab_close(&w->large);
+    slab_close(&w->requests);
+    pool_close(&w->pool);
     free(w->output);
 }

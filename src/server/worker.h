@@ -12,13 +12,13 @@
 #include "io/stream.h"
 #include "server/access.h"
 #include "server/counters.h"
+#include "server/crowd.h"
 #include "server/generation.h"
+#include "server/ratelimit.h"
 
 #include <pthread.h>
 
-#define WORKER_OUTPUT 32768 /* bytes of answers that are sent at once, at most */
-#define WORKER_SMALL 4096   /* buffers for what waits: most requests fit the small */
-#define WORKER_LARGE 32768
+#define WORKER_OUTPUT STREAM_OUTPUT /* bytes of answers that are sent at once, at most */
 
 enum worker_phase {
     WORKER_SERVE,
@@ -31,6 +31,9 @@ enum worker_phase {
 struct worker_shared {
     struct exist *exist;
     struct access_log *log;
+    struct ratelimit ratelimit; /* not open: there is no limit to be had */
+    struct crowd crowd;         /* the same */
+    uint64_t max_per_client;    /* connections; 0: any number */
     uint64_t max_connections;
     uint64_t connections;          /* atomic: open now, of all workers */
     struct generation *generation; /* atomic: the current one */
@@ -51,16 +54,16 @@ struct worker {
     struct loop_source wake;  /* the control thread has changed something */
     struct loop_source exist; /* answers of the prober have come */
     struct slab conns;
-    struct slab small;
-    struct slab large;
+    struct slab requests; /* of "server/h2.h" */
+    struct pool pool;
     struct conn *conn; /* all that are open, in no order */
     char *output;
     int phase; /* enum worker_phase, as far as this worker has gone */
     int64_t date_second;
     char date[RESPOND_DATE_SIZE];
-    struct http1_request request; /* the one being answered */
-    uint64_t seen;                /* atomic: the number of the generation that is used */
-    int ended;                    /* atomic: the thread has nothing left to do */
+    struct http_request request; /* the one being answered */
+    uint64_t seen;               /* atomic: the number of the generation that is used */
+    int ended;                   /* atomic: the thread has nothing left to do */
     pthread_t thread;
     bool started;
 };
@@ -77,9 +80,5 @@ void worker_wake(struct worker *w);
 
 /* Joins the thread, if it was started, and releases everything. */
 void worker_close(struct worker *w);
-
-/* A buffer for len bytes (at most WORKER_LARGE); NULL if the worker has as many as it may. */
-char *worker_buffer(struct worker *w, size_t len);
-void worker_buffer_free(struct worker *w, char *buffer);
 
 #endif

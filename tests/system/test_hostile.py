@@ -18,7 +18,7 @@ import pytest
 
 from lib import http
 from lib.archeio import Archeio
-from lib.ports import wait_until
+from lib.ports import free_port, wait_until
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hostile"))
 import table  # pylint: disable=wrong-import-position
@@ -75,11 +75,13 @@ def configuration(store=None, **server):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, store):
-    """Serves the whole table: one process must outlive all of it."""
-    config = configuration(store, header_timeout="20s", write_timeout="20s")
+    """Serves the whole table, in HTTP/1.1 alone: one process must outlive all of it."""
+    port = free_port()
+    config = configuration(store, header_timeout="20s", write_timeout="20s", listen=[
+        {"address": f"127.0.0.1:{port}", "protocols": ["http/1.1"]}])
     directory = tmp_path_factory.mktemp("hostile")
     config["log"] = {"access": str(directory / "access.log")}
-    one = Archeio(directory, config)
+    one = Archeio(directory, config, port=port)
     yield one
     if not one.stopped:
         one.stop()

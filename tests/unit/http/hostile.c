@@ -59,7 +59,7 @@ static void assert_view(struct str view, const char *data, size_t len)
 }
 
 static struct outcome outcome_of(enum http1_result result, const struct http1_parser *parser,
-                                 const struct http1_request *request, struct str data)
+                                 const struct http_request *request, struct str data)
 {
     struct outcome out = {.result = result};
     if (result == HTTP1_ERROR)
@@ -83,7 +83,7 @@ static struct outcome outcome_of(enum http1_result result, const struct http1_pa
 static struct outcome whole(const char *data, size_t len)
 {
     struct http1_parser parser = {0};
-    struct http1_request request;
+    struct http_request request;
     const char *here = at_edge(0, data, len);
     enum http1_result result = http1_parse(&parser, here, len, &request);
     return outcome_of(result, &parser, &request, str_make(here, len));
@@ -96,7 +96,7 @@ static struct outcome dripped(const char *data, size_t len, size_t step)
     struct outcome out = {.result = HTTP1_MORE};
     int which = 0;
     for (size_t n = step < len ? step : len;; n = len - n < step ? len : n + step) {
-        struct http1_request request;
+        struct http_request request;
         memset(&request, 0xa5, sizeof(request));
         const char *here = at_edge(which, data, n);
         enum http1_result result = http1_parse(&parser, here, n, &request);
@@ -110,7 +110,7 @@ static struct outcome dripped(const char *data, size_t len, size_t step)
 static struct outcome cut(const char *data, size_t len, size_t at)
 {
     struct http1_parser parser = {0};
-    struct http1_request request;
+    struct http_request request;
     const char *here = at_edge(0, data, at);
     enum http1_result result = http1_parse(&parser, here, at, &request);
     if (result != HTTP1_MORE)

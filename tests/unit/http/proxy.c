@@ -255,7 +255,7 @@ static void a_second_header_is_no_valid_request(void **state)
         struct str first = both[i / 2]->bytes, second = both[i % 2]->bytes;
         struct proxy_header header;
         struct http1_parser parser = {0};
-        struct http1_request request;
+        struct http_request request;
         memcpy(bytes, first.data, first.len);
         memcpy(bytes + first.len, second.data, second.len);
         size_t len = first.len + second.len;

@@ -1,0 +1,541 @@
+#include "http/http2.h"
+
+#include "http/authority.h"
+#include "http/http_target.h"
+#include "http/respond.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIST_END (4 * HTTP2_LIST_MAX) /* a client that goes on beyond this is no client */
+#define KEPT (HTTP_REQUEST_FIELDS_MAX + 8)
+#define SECOND 1000000000LL
+#define FRAME_HEAD 9 /* bytes: RFC 9113 section 4.1 */
+
+struct http2 {
+    nghttp2_session *session;
+    const struct http2_events *events;
+    void *owner;
+    int64_t credit; /* in nanoseconds: what remains of the budget */
+    int64_t counted;
+    unsigned streams;
+    uint32_t newest; /* the highest stream that has been begun */
+    uint64_t begun;  /* bit i: the stream 2 * i below it was, too */
+    uint64_t reset;  /* bit i: that one was reset from here, which its client may not know yet */
+    unsigned char head[FRAME_HEAD]; /* the beginning of the next frame's, ... */
+    uint8_t head_len;               /* ... as far as it has come */
+    uint32_t left;                  /* bytes of this frame, or of the preface, still to come */
+    bool settled;                   /* the preface and SETTINGS have come */
+    bool broken;                    /* nothing more may be received */
+
+    /* Of the request whose fields are coming: */
+    int32_t stream; /* 0: there is none */
+    size_t list;    /* bytes of its list of fields */
+    size_t fields;
+    struct str scheme;
+    struct str host; /* the field */
+    struct http_request request;
+    nghttp2_rcbuf *kept[KEPT]; /* what its views are of */
+    size_t n_kept;
+};
+
+/* ── The budget ── */
+
+static void spend(struct http2 *h, int64_t frames)
+{
+    h->credit -= frames * (SECOND / HTTP2_CREDIT_SECOND);
+    if (h->credit < 0)
+        nghttp2_session_terminate_session(h->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static void refill(struct http2 *h, int64_t now)
+{
+    const int64_t most = HTTP2_CREDIT * (SECOND / HTTP2_CREDIT_SECOND);
+    if (h->credit < 0)
+        return;
+    h->credit += now - h->counted;
+    h->counted = now;
+    if (h->credit > most)
+        h->credit = most;
+}
+
+/* ── Fields ── */
+
+static void release_kept(struct http2 *h)
+{
+    while (h->n_kept > 0)
+        nghttp2_rcbuf_decref(h->kept[--h->n_kept]);
+}
+
+static struct str keep(struct http2 *h, nghttp2_rcbuf *value)
+{
+    nghttp2_vec text = nghttp2_rcbuf_get_buf(value);
+    if (h->n_kept == KEPT)
+        return (struct str){0};
+    nghttp2_rcbuf_incref(value);
+    h->kept[h->n_kept++] = value;
+    return str_make((const char *)text.base, text.len);
+}
+
+static void keep_first(struct http2 *h, struct str *view, nghttp2_rcbuf *value)
+{
+    if (view->data == NULL)
+        *view = keep(h, value);
+}
+
+static enum decide_method method_of(struct str method)
+{
+    if (str_eq(method, STR("GET")))
+        return DECIDE_GET;
+    return str_eq(method, STR("HEAD")) ? DECIDE_HEAD : DECIDE_OTHER;
+}
+
+static void take_field(struct http2 *h, struct str name, nghttp2_rcbuf *value)
+{
+    struct http_request *r = &h->request;
+    if (str_eq(name, STR(":path")))
+        r->target = keep(h, value);
+    else if (str_eq(name, STR(":method")))
+        r->method_text = keep(h, value);
+    else if (str_eq(name, STR(":authority")))
+        r->host = keep(h, value);
+    else if (str_eq(name, STR("host")))
+        keep_first(h, &h->host, value);
+    else if (str_eq(name, STR("user-agent")))
+        keep_first(h, &r->user_agent, value);
+    else if (str_eq(name, STR("traceparent")))
+        keep_first(h, &r->traceparent, value);
+    else if (str_eq(name, STR("x-cloud-trace-context")))
+        keep_first(h, &r->cloud_trace, value);
+    else if (str_eq(name, STR("x-forwarded-for")))
+        r->forwarded_for[r->n_forwarded_for++] = keep(h, value);
+}
+
+static bool is_too_large(const struct http2 *h)
+{
+    return h->fields > HTTP_REQUEST_FIELDS_MAX || h->list > HTTP2_LIST_MAX;
+}
+
+/* ── Streams that are gone ── */
+
+static uint64_t bit_of(const struct http2 *h, uint32_t stream)
+{
+    uint32_t age = (h->newest - stream) / 2;
+    return stream <= h->newest && age < 64 ? UINT64_C(1) << age : 0;
+}
+
+static void note_begun(struct http2 *h, uint32_t stream)
+{
+    uint32_t ahead = (stream - h->newest + 1) / 2; /* the first one is ahead of none */
+    h->begun = ahead < 64 ? h->begun << ahead | 1 : 1;
+    h->reset = ahead < 64 ? h->reset << ahead : 0;
+    h->newest = stream;
+}
+
+/* nghttp2 passes over what comes for a stream that is gone, because this side may have reset it and
+ * the client not heard of it. Where that is not so, it is an error (RFC 9113 section 5.1). */
+static void check_stream(struct http2 *h, uint32_t stream)
+{
+    if (stream % 2 == 0 || stream > h->newest ||
+        nghttp2_session_find_stream(h->session, (int32_t)stream) != NULL)
+        return;
+    uint64_t bit = bit_of(h, stream);
+    if (h->reset & bit)
+        return;
+    bool skipped = bit != 0 && !(h->begun & bit);
+    nghttp2_session_terminate_session(h->session,
+                                      skipped ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
+}
+
+/* A frame comes, the first FRAME_HEAD bytes of which lie at head. */
+static void frame_begins(struct http2 *h, const unsigned char *head)
+{
+    unsigned type = head[3], flags = head[4];
+    uint32_t stream = (uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
+                      (uint32_t)head[7] << 8 | head[8];
+    h->left = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+    bool is_data = type == NGHTTP2_DATA, is_headers = type == NGHTTP2_HEADERS;
+    bool empty = is_data && h->left == 0 && !(flags & NGHTTP2_FLAG_END_STREAM);
+    if (empty || (!is_data && !is_headers))
+        spend(h, 1);
+    if (is_data || is_headers)
+        check_stream(h, stream);
+}
+
+/* ── What nghttp2 tells ── */
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+    struct http2 *h = context;
+    (void)session;
+    release_kept(h);
+    h->request = (struct http_request){0};
+    h->host = (struct str){0};
+    h->list = h->fields = 0;
+    h->stream = frame->hd.stream_id;
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    h->streams++;
+    note_begun(h, (uint32_t)frame->hd.stream_id);
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *context)
+{
+    struct http2 *h = context;
+    nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
+    (void)flags;
+    h->fields++;
+    h->list += n.len + v.len + 32;
+    if (h->list > LIST_END) {
+        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && !is_too_large(h))
+        take_field(h, str_make((const char *)n.base, n.len), value);
+    return 0;
+}
+
+/* RFC 9113 section 8.3.1: Host, where it stands beside :authority, says the same. 0: all is well;
+ * 1: the stream is malformed; else a status. */
+static uint16_t settle(struct http2 *h)
+{
+    struct http_request *r = &h->request;
+    if (is_too_large(h))
+        return r->target.data == NULL || r->target.len > HTTP_TARGET_MAX ? 414 : 431;
+    if (h->host.data != NULL && r->host.data != NULL && !str_eq(h->host, r->host))
+        return 1;
+    if (r->host.data == NULL)
+        r->host = h->host;
+    if (r->target.len > HTTP_TARGET_MAX)
+        return 414;
+    if (!authority_valid(r->host))
+        return 400;
+    return http_target_valid(r->target) ? 0 : 400;
+}
+
+static void request_came(struct http2 *h, int32_t stream)
+{
+    struct http_request *r = &h->request;
+    r->method = method_of(r->method_text);
+    uint16_t status = settle(h);
+    if (status == 0)
+        h->events->request(h->owner, (uint32_t)stream, r);
+    else if (status == 1)
+        nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_PROTOCOL_ERROR);
+    else
+        h->events->refused(h->owner, (uint32_t)stream, status);
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+    struct http2 *h = context;
+    (void)session;
+    if (frame->hd.type == NGHTTP2_SETTINGS)
+        h->settled = true;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    h->stream = 0;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        request_came(h, frame->hd.stream_id);
+    release_kept(h);
+    return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *context)
+{
+    struct http2 *h = context;
+    (void)session;
+    (void)error;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        h->stream = 0;
+    spend(h, 1);
+    return 0;
+}
+
+/* A reset that this side has to send is as dear as one that it receives: a client can make it send
+ * one for every stream (CVE-2025-8671). */
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+    struct http2 *h = context;
+    (void)session;
+    if (frame->hd.type != NGHTTP2_RST_STREAM)
+        return 0;
+    spend(h, 1);
+    h->reset |= bit_of(h, (uint32_t)frame->hd.stream_id);
+    return 0;
+}
+
+/* Bodies are discarded. The connection's window goes on for the sake of other streams. */
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
+                   size_t len, void *context)
+{
+    (void)flags;
+    (void)stream;
+    (void)data;
+    spend(context, 1);
+    nghttp2_session_consume_connection(session, len);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t error, void *context)
+{
+    struct http2 *h = context;
+    void *mark = nghttp2_session_get_stream_user_data(session, stream);
+    (void)error;
+    if (h->streams > 0)
+        h->streams--;
+    if (h->stream == stream)
+        h->stream = 0;
+    if (mark != NULL)
+        h->events->cancelled(h->owner, mark);
+    return 0;
+}
+
+/* ── Life ── */
+
+static nghttp2_session_callbacks *make_callbacks(void)
+{
+    nghttp2_session_callbacks *c;
+    if (nghttp2_session_callbacks_new(&c) != 0)
+        return NULL;
+    nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(c, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(c, on_sent);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+    return c;
+}
+
+static nghttp2_option *make_options(void)
+{
+    nghttp2_option *o;
+    if (nghttp2_option_new(&o) != 0)
+        return NULL;
+    nghttp2_option_set_no_auto_window_update(o, 1);
+    nghttp2_option_set_no_closed_streams(o, 1);
+    nghttp2_option_set_max_outbound_ack(o, HTTP2_CREDIT);
+    return o;
+}
+
+static bool submit_settings(struct http2 *h)
+{
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP2_LIST_MAX},
+    };
+    return nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
+                                   sizeof(settings) / sizeof(settings[0])) == 0;
+}
+
+static bool open_session(struct http2 *h)
+{
+    nghttp2_session_callbacks *callbacks = make_callbacks();
+    nghttp2_option *options = make_options();
+    bool opened = callbacks != NULL && options != NULL &&
+                  nghttp2_session_server_new2(&h->session, callbacks, h, options) == 0 &&
+                  submit_settings(h);
+    nghttp2_option_del(options);
+    nghttp2_session_callbacks_del(callbacks);
+    return opened;
+}
+
+struct http2 *http2_new(const struct http2_events *events, void *owner, int64_t now)
+{
+    struct http2 *h = calloc(1, sizeof(*h));
+    if (h == NULL)
+        return NULL;
+    h->events = events;
+    h->owner = owner;
+    h->counted = now;
+    h->left = HTTP2_PREFACE_SIZE;
+    h->credit = HTTP2_CREDIT * (SECOND / HTTP2_CREDIT_SECOND);
+    if (open_session(h))
+        return h;
+    http2_free(h);
+    return NULL;
+}
+
+void http2_free(struct http2 *h)
+{
+    if (h == NULL)
+        return;
+    release_kept(h);
+    nghttp2_session_del(h->session);
+    free(h);
+}
+
+/* ── Bytes ── */
+
+static bool feed(struct http2 *h, const unsigned char *data, size_t len)
+{
+    ssize_t n = nghttp2_session_mem_recv(h->session, data, len);
+    h->broken = n < 0 || !nghttp2_session_want_read(h->session);
+    return !h->broken;
+}
+
+/* Feeds what lies at data of one frame, or of the preface; how many bytes that is. */
+static size_t feed_some(struct http2 *h, const unsigned char *data, size_t len)
+{
+    size_t n;
+    if (h->left > 0) {
+        n = h->left < len ? h->left : len;
+        h->left -= (uint32_t)n;
+        feed(h, data, n);
+        return n;
+    }
+    size_t missing = FRAME_HEAD - (size_t)h->head_len;
+    n = missing < len ? missing : len;
+    memcpy(h->head + h->head_len, data, n);
+    h->head_len += (uint8_t)n;
+    if (h->head_len < FRAME_HEAD)
+        return n;
+    h->head_len = 0;
+    frame_begins(h, h->head);
+    feed(h, h->head, FRAME_HEAD);
+    return n;
+}
+
+bool http2_receive(struct http2 *h, const char *data, size_t len, int64_t now)
+{
+    refill(h, now);
+    while (len > 0 && !h->broken) {
+        size_t n = feed_some(h, (const unsigned char *)data, len);
+        data += n;
+        len -= n;
+    }
+    return !h->broken;
+}
+
+size_t http2_send(struct http2 *h, char *out, size_t size)
+{
+    size_t len = 0;
+    /* nghttp2 gives one frame at a time, none longer than 16 KiB and its head. */
+    while (size - len >= 16384 + 9) {
+        const uint8_t *data;
+        ssize_t n = nghttp2_session_mem_send(h->session, &data);
+        if (n <= 0)
+            break;
+        memcpy(out + len, data, (size_t)n);
+        len += (size_t)n;
+    }
+    return len;
+}
+
+bool http2_is_over(const struct http2 *h)
+{
+    return h->broken ||
+           (!nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session));
+}
+
+bool http2_is_incomplete(const struct http2 *h)
+{
+    return !h->settled || h->stream != 0;
+}
+
+unsigned http2_streams(const struct http2 *h)
+{
+    return h->streams;
+}
+
+void http2_mark(struct http2 *h, uint32_t stream, void *mark)
+{
+    nghttp2_session_set_stream_user_data(h->session, (int32_t)stream, mark);
+}
+
+void http2_announce_end(struct http2 *h)
+{
+    nghttp2_submit_shutdown_notice(h->session);
+}
+
+void http2_end(struct http2 *h)
+{
+    nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(h->session), NGHTTP2_NO_ERROR,
+                          NULL, 0);
+}
+
+void http2_abort(struct http2 *h)
+{
+    nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
+}
+
+/* ── Answers ── */
+
+#define FIELDS_MAX 7
+#define NUMBER_MAX 24
+
+struct fields {
+    nghttp2_nv field[FIELDS_MAX];
+    size_t n;
+    size_t bytes;
+};
+
+static void put(struct fields *f, struct str name, struct str value)
+{
+    f->field[f->n++] = (nghttp2_nv){
+        .name = (uint8_t *)(uintptr_t)name.data,
+        .value = (uint8_t *)(uintptr_t)value.data,
+        .namelen = name.len,
+        .valuelen = value.len,
+        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME,
+    };
+    f->bytes += name.len + value.len;
+}
+
+/* source->ptr is what is left of a static text. */
+static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *data, size_t size,
+                         uint32_t *flags, nghttp2_data_source *source, void *context)
+{
+    const char *text = source->ptr;
+    size_t left = strlen(text), n = left < size ? left : size;
+    (void)session;
+    (void)stream;
+    (void)context;
+    memcpy(data, text, n);
+    source->ptr = (void *)(uintptr_t)(text + n);
+    if (n == left)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return (ssize_t)n;
+}
+
+static struct str text_of(uint64_t n, char out[NUMBER_MAX])
+{
+    return str_make(out, (size_t)snprintf(out, NUMBER_MAX, "%llu", (unsigned long long)n));
+}
+
+static void put_special(struct fields *f, const struct decide_answer *answer)
+{
+    if (answer->status == 307)
+        put(f, STR("location"), answer->location);
+    if (answer->status == 405)
+        put(f, STR("allow"), STR("GET, HEAD"));
+    if (answer->step == DECIDE_R5)
+        put(f, STR("docker-distribution-api-version"), STR("registry/2.0"));
+    if (answer->body.len > 0)
+        put(f, STR("content-type"), STR("application/json"));
+}
+
+size_t http2_answer(struct http2 *h, uint32_t stream, const struct decide_answer *answer,
+                    const struct respond_options *options)
+{
+    struct fields f = {0};
+    char status[NUMBER_MAX], retry[NUMBER_MAX], length[NUMBER_MAX];
+    nghttp2_data_provider body = {.source.ptr = (void *)(uintptr_t)answer->body.data,
+                                  .read_callback = read_body};
+    bool has_body = answer->body.len > 0 && !options->head;
+    put(&f, STR(":status"), text_of(answer->status, status));
+    put_special(&f, answer);
+    if (options->retry_after > 0)
+        put(&f, STR("retry-after"), text_of(options->retry_after, retry));
+    put(&f, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));
+    put(&f, STR("content-length"), text_of(answer->body.len, length));
+    nghttp2_submit_response(h->session, (int32_t)stream, f.field, f.n, has_body ? &body : NULL);
+    return f.bytes + (has_body ? answer->body.len : 0);
+}

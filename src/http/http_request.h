@@ -1,0 +1,37 @@
+/*
+ * A request, in whichever version of HTTP it came: RFC 9110.
+ */
+#ifndef HTTP_HTTP_REQUEST_H
+#define HTTP_HTTP_REQUEST_H
+
+#include <archeio/decide.h>
+#include <archeio/str.h>
+
+#define HTTP_REQUEST_FIELDS_MAX 64 /* fields of a request */
+
+/* Views of the bytes that it came in, or of a copy. */
+struct http_request {
+    enum decide_method method;
+    struct str method_text;
+    struct str target;
+    struct str host;       /* the target's authority, else Host; empty if none came (1.0) */
+    struct str user_agent; /* the first of each; empty if there was none */
+    struct str traceparent;
+    struct str cloud_trace;                            /* X-Cloud-Trace-Context */
+    struct str forwarded_for[HTTP_REQUEST_FIELDS_MAX]; /* X-Forwarded-For, in the order received */
+    size_t n_forwarded_for;
+
+    /* Of HTTP/1 alone: */
+    size_t head_size; /* bytes of the head; the next request begins there */
+    bool http10;
+    bool close; /* the connection ends after this answer: "Connection: close", 1.0 without
+                 * keep-alive, or a body was announced, which is never read */
+};
+
+/* How much memory a copy's views take. */
+size_t http_request_size(const struct http_request *r);
+
+/* A copy whose views are of memory, which has room for http_request_size(). */
+void http_request_copy(struct http_request *to, const struct http_request *from, char *memory);
+
+#endif

@@ -1,0 +1,177 @@
+#include "io/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ── Bytes in memory as a BIO ── */
+
+static int bio_read(BIO *bio, char *data, int size)
+{
+    struct tls_io *io = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (io->in_len == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    size_t n = io->in_len < (size_t)size ? io->in_len : (size_t)size;
+    memcpy(data, io->in, n);
+    io->in += n;
+    io->in_len -= n;
+    return (int)n;
+}
+
+static int bio_write(BIO *bio, const char *data, int len)
+{
+    struct tls_io *io = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if ((size_t)len > io->out_size - io->out_len)
+        return -1;
+    memcpy(io->out + io->out_len, data, (size_t)len);
+    io->out_len += (size_t)len;
+    return len;
+}
+
+static long bio_control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO *make_bio(struct tls_io *io)
+{
+    static BIO_METHOD *method; /* made once; what two threads make at once is the same */
+    BIO_METHOD *m = __atomic_load_n(&method, __ATOMIC_ACQUIRE);
+    if (m == NULL) {
+        m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "memory");
+        if (m == NULL)
+            return NULL;
+        BIO_meth_set_read(m, bio_read);
+        BIO_meth_set_write(m, bio_write);
+        BIO_meth_set_ctrl(m, bio_control);
+        BIO_METHOD *other = NULL;
+        if (!__atomic_compare_exchange_n(&method, &other, m, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_ACQUIRE)) {
+            BIO_meth_free(m);
+            m = other;
+        }
+    }
+    BIO *bio = BIO_new(m);
+    if (bio == NULL)
+        return NULL;
+    BIO_set_data(bio, io);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
+struct tls_io *tls_io_new(size_t out_size)
+{
+    struct tls_io *io = calloc(1, sizeof(*io));
+    if (io == NULL)
+        return NULL;
+    io->out = malloc(out_size);
+    io->out_size = out_size;
+    io->bio = make_bio(io);
+    if (io->out != NULL && io->bio != NULL)
+        return io;
+    tls_io_free(io);
+    return NULL;
+}
+
+void tls_io_free(struct tls_io *io)
+{
+    if (io == NULL)
+        return;
+    BIO_free(io->bio);
+    free(io->out);
+    free(io);
+}
+
+/* ── Connections ── */
+
+struct ssl_st *tls_new(struct tls_context *c, struct tls_io *io)
+{
+    SSL *ssl = SSL_new((SSL_CTX *)(void *)c);
+    if (ssl == NULL) {
+        ERR_clear_error();
+        return NULL;
+    }
+    BIO_up_ref(io->bio);
+    SSL_set_bio(ssl, io->bio, io->bio);
+    SSL_set_accept_state(ssl);
+    return ssl;
+}
+
+void tls_free(struct ssl_st *t)
+{
+    SSL_free(t);
+}
+
+/* What a call that did not succeed means. OpenSSL's errors are a queue of the thread's: left in it,
+ * they would be taken for the next connection's. */
+static enum tls_result result_of(SSL *ssl, int n)
+{
+    switch (SSL_get_error(ssl, n)) {
+    case SSL_ERROR_NONE:
+        return TLS_DONE;
+    case SSL_ERROR_WANT_READ:
+        return TLS_MORE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_END;
+    default:
+        ERR_clear_error();
+        return TLS_FAILED;
+    }
+}
+
+enum tls_result tls_handshake(struct ssl_st *t)
+{
+    int n = SSL_do_handshake(t);
+    return n == 1 ? TLS_DONE : result_of(t, n);
+}
+
+enum tls_result tls_read(struct ssl_st *t, char *data, size_t size, size_t *got)
+{
+    *got = 0;
+    while (*got < size) {
+        size_t n;
+        int result = SSL_read_ex(t, data + *got, size - *got, &n);
+        if (result != 1)
+            return result_of(t, result);
+        *got += n;
+    }
+    return TLS_DONE;
+}
+
+bool tls_write(struct ssl_st *t, const char *data, size_t len)
+{
+    size_t written;
+    int n = SSL_write_ex(t, data, len, &written);
+    return n == 1 || result_of(t, n) == TLS_DONE;
+}
+
+void tls_end(struct ssl_st *t)
+{
+    int n = SSL_shutdown(t);
+    if (n < 0)
+        result_of(t, n);
+}
+
+unsigned tls_protocol(const struct ssl_st *t)
+{
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+    SSL_get0_alpn_selected(t, &name, &len);
+    if (len == 2 && memcmp(name, "h2", 2) == 0)
+        return TLS_H2;
+    return len > 0 ? TLS_HTTP1 : 0;
+}
+
+bool tls_resumed(const struct ssl_st *t)
+{
+    return SSL_session_reused(t) != 0;
+}

@@ -1,0 +1,106 @@
+#include "server/listen.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+static_assert((int)CONFIG_PROTOCOL_HTTP1 == (int)TLS_HTTP1 &&
+                  (int)CONFIG_PROTOCOL_H2 == (int)TLS_H2,
+              "the configuration's bits are TLS's");
+
+#define WEEK (7 * 24 * 3600)
+
+static struct diag_at position(const struct config_origin *o)
+{
+    return (struct diag_at){o->name, o->line, o->column};
+}
+
+static void warn_of_expiry(const struct config_listen *l, const struct tls_context *tls,
+                           struct diag *d)
+{
+    int64_t now = (int64_t)time(NULL);
+    for (size_t i = 0; i < l->n_certificates; i++) {
+        const struct config_certificate *c = &l->certificate[i];
+        int64_t left = tls_context_expiry(tls, i) - now;
+        if (left < 0)
+            diag_warning(d, position(&c->certificate_origin),
+                         "the certificate in \"%s\" has expired; clients will refuse it",
+                         c->certificate);
+        else if (left < WEEK)
+            diag_warning(d, position(&c->certificate_origin),
+                         "the certificate in \"%s\" expires in %d hours", c->certificate,
+                         (int)(left / 3600));
+    }
+}
+
+static bool make_tls(struct listen_rule *rule, const struct config_listen *l,
+                     struct tls_tickets *tickets, struct diag *d)
+{
+    struct tls_problem problem;
+    struct tls_files *files = calloc(l->n_certificates, sizeof(*files));
+    if (files == NULL) {
+        diag_error(d, position(&l->origin), "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < l->n_certificates; i++)
+        files[i] = (struct tls_files){l->certificate[i].certificate, l->certificate[i].key};
+    rule->tls = tls_context_new(
+        &(struct tls_options){files, l->n_certificates, l->protocols, tickets}, &problem);
+    free(files);
+    if (rule->tls != NULL) {
+        warn_of_expiry(l, rule->tls, d);
+        return true;
+    }
+    const struct config_certificate *c = &l->certificate[problem.file];
+    diag_error(d, position(problem.key ? &c->key_origin : &c->certificate_origin), "%s",
+               problem.text);
+    return false;
+}
+
+static bool make_rule(struct listen_rule *rule, const struct config_listen *l,
+                      struct tls_tickets *tickets, struct diag *d)
+{
+    rule->protocols = l->protocols;
+    rule->introduced = l->proxy_protocol.n > 0;
+    if (!lookup_build_prefixes(&rule->proxies, &l->proxy_protocol)) {
+        diag_error(d, position(&l->origin), "out of memory");
+        return false;
+    }
+    return l->n_certificates == 0 || make_tls(rule, l, tickets, d);
+}
+
+struct listen_rules *listen_rules_new(const struct config_server *config,
+                                      struct tls_tickets *tickets, struct diag *d)
+{
+    bool made = true;
+    struct listen_rules *r = calloc(1, sizeof(*r) + config->n_listen * sizeof(r->rule[0]));
+    if (r == NULL) {
+        diag_error(d, (struct diag_at){"", 0, 0}, "out of memory");
+        return NULL;
+    }
+    r->references = 1;
+    r->n = config->n_listen;
+    for (size_t i = 0; i < r->n; i++)
+        made &= make_rule(&r->rule[i], &config->listen[i], tickets, d);
+    if (made)
+        return r;
+    listen_rules_release(r);
+    return NULL;
+}
+
+struct listen_rules *listen_rules_keep(struct listen_rules *r)
+{
+    r->references++;
+    return r;
+}
+
+void listen_rules_release(struct listen_rules *r)
+{
+    if (r == NULL || --r->references > 0)
+        return;
+    for (size_t i = 0; i < r->n; i++) {
+        tls_context_free(r->rule[i].tls);
+        lookup_release(&r->rule[i].proxies);
+    }
+    free(r);
+}
