@@ -269,15 +269,18 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *c
     return 0;
 }
 
-/* Bodies are discarded. The connection's window goes on for the sake of other streams. */
+/* Bodies are discarded. The connection's window goes on for the sake of other streams; one that has
+ * filled its own will get no more, and has its answer (RFC 9113 section 8.1). */
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
                    size_t len, void *context)
 {
     (void)flags;
-    (void)stream;
     (void)data;
     spend(context, 1);
     nghttp2_session_consume_connection(session, len);
+    if (nghttp2_session_get_stream_effective_recv_data_length(session, stream) >= HTTP2_WINDOW &&
+        nghttp2_session_get_stream_user_data(session, stream) == NULL)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
     return 0;
 }
 

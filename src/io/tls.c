@@ -128,8 +128,16 @@ static enum tls_result result_of(SSL *ssl, int n)
     }
 }
 
+/* A call that succeeds may leave something there, too. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 enum tls_result tls_handshake(struct ssl_st *t)
 {
+    forget_errors();
     int n = SSL_do_handshake(t);
     return n == 1 ? TLS_DONE : result_of(t, n);
 }
@@ -137,6 +145,7 @@ enum tls_result tls_handshake(struct ssl_st *t)
 enum tls_result tls_read(struct ssl_st *t, char *data, size_t size, size_t *got)
 {
     *got = 0;
+    forget_errors();
     while (*got < size) {
         size_t n;
         int result = SSL_read_ex(t, data + *got, size - *got, &n);
@@ -150,6 +159,7 @@ enum tls_result tls_read(struct ssl_st *t, char *data, size_t size, size_t *got)
 bool tls_write(struct ssl_st *t, const char *data, size_t len)
 {
     size_t written;
+    forget_errors();
     int n = SSL_write_ex(t, data, len, &written);
     return n == 1 || result_of(t, n) == TLS_DONE;
 }
