@@ -8,6 +8,7 @@
 
 #include <archeio/addr.h>
 #include <archeio/str.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct access_log;
@@ -21,6 +22,7 @@ struct access_record {
     uint16_t status;
     uint8_t step;   /* enum decide_step; 0: no decision was made */
     int8_t cache;   /* enum exist_state; -1: not looked at */
+    bool http2;     /* what the request came by; else HTTP/1.1 */
     uint32_t bytes; /* of the answer */
     struct str cloud, region, method, path, store, user_agent;
     struct str trace; /* traceparent or X-Cloud-Trace-Context, as received */

@@ -78,6 +78,8 @@ void access_format_line(struct access_format *f, struct buf *out, const struct a
     buf_json(out, r->cloud);
     PUT(out, "\",\"region\":\"");
     buf_json(out, r->region);
+    PUT(out, "\",\"protocol\":\"");
+    buf_text(out, r->http2 ? "h2" : "http/1.1");
     PUT(out, "\",\"method\":\"");
     buf_json(out, r->method);
     PUT(out, "\",\"path\":\"");

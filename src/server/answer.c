@@ -146,6 +146,7 @@ void answer_give_up(struct worker *w, struct answer_inquiry *q)
 static void put_record(struct worker *w, const struct answer_inquiry *q,
                        const struct http_request *r, struct access_record *record)
 {
+    record->http2 = q->http2;
     record->time_us = clock_wall_us();
     record->duration_ns = clock_now() - (q->began != 0 ? q->began : w->loop.now);
     if (r != NULL) {

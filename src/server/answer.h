@@ -17,6 +17,7 @@ struct answer_inquiry {
     int64_t wait_until; /* if it asks */
     uint32_t at;        /* of the questions that its decision asks, the last that was asked */
     uint32_t store;     /* about which store */
+    bool http2;         /* it came by HTTP/2 */
     bool asked;         /* it has asked */
     bool waiting;       /* the waiter is with the prober */
     bool answered;      /* waiter.state is the answer to the last question */

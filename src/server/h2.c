@@ -11,7 +11,7 @@ static struct h2_request *new_request(struct conn *c, uint32_t stream)
     struct h2_request *p = slab_take(&c->worker->requests);
     if (p == NULL)
         return NULL;
-    p->inquiry = (struct answer_inquiry){.conn = c};
+    p->inquiry = (struct answer_inquiry){.conn = c, .http2 = true};
     p->stream = stream;
     p->memory = NULL;
     return p;
@@ -63,7 +63,7 @@ static void unpark(struct conn *c, struct h2_request *p)
 /* Without asking anybody: the inquiry's time is over before it begins. */
 static void answer_unasked(struct conn *c, uint32_t stream, const struct http_request *r)
 {
-    struct answer_inquiry q = {.conn = c, .asked = true};
+    struct answer_inquiry q = {.conn = c, .http2 = true, .asked = true};
     struct answer a;
     answer_decide(c->worker, &q, &c->peer, r, c->worker->output, &a);
     send_answer(c, stream, &q, r, &a);
@@ -102,7 +102,7 @@ static void resume(struct conn *c, struct h2_request *p)
 static void refused(void *owner, uint32_t stream, uint16_t status)
 {
     struct conn *c = owner;
-    struct answer_inquiry q = {.conn = c};
+    struct answer_inquiry q = {.conn = c, .http2 = true};
     const struct decide_answer answer = {.status = status};
     const struct respond_options options = {.date = answer_date(c->worker)};
     size_t bytes = http2_answer(c->h2.session, stream, &answer, &options);

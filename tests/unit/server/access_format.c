@@ -18,6 +18,7 @@ static struct access_record plain(void)
         .bytes = 250,
         .cloud = STR("aws"),
         .region = STR("eu-west-3"),
+        .http2 = true,
         .method = STR("GET"),
         .path = STR("/v2/pause/blobs/sha256:00"),
         .store = STR("s3"),
@@ -38,7 +39,7 @@ static void every_field_stands_in_one_line(void **state)
     access_format_line(&f, &out, &r);
     check_str(str_make(out.data, out.len),
               "{\"time\":\"2006-01-02T15:04:05.000042Z\",\"client\":\"192.0.2.7\","
-              "\"cloud\":\"aws\",\"region\":\"eu-west-3\",\"method\":\"GET\","
+              "\"cloud\":\"aws\",\"region\":\"eu-west-3\",\"protocol\":\"h2\",\"method\":\"GET\","
               "\"path\":\"/v2/pause/blobs/sha256:00\",\"status\":307,\"reason\":\"R12\","
               "\"store\":\"s3\",\"cache\":\"present\",\"bytes\":250,\"duration_us\":12345,"
               "\"user_agent\":\"containerd/1.7.24\","
@@ -62,7 +63,7 @@ static void no_byte_breaks_a_line_and_the_bound_holds(void **state)
         assert_ptr_equal(memchr(out.data, '\n', out.len), out.data + out.len - 1);
         json_t *parsed = json_loadb(out.data, out.len, JSON_ALLOW_NUL, NULL);
         assert_non_null(parsed);
-        assert_int_equal(json_object_size(parsed), 14);
+        assert_int_equal(json_object_size(parsed), 15);
         json_decref(parsed);
         free(memory);
     }
