@@ -1,8 +1,28 @@
 #include "sys/thread.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+struct start {
+    void *(*run)(void *);
+    void *argument;
+    char name[THREAD_NAME_MAX];
+};
+
+/* By the thread itself: to name another one takes a file below /proc that a confined process may
+ * not write. */
+static void *begin(void *argument)
+{
+    struct start *start = argument;
+    void *(*run)(void *) = start->run;
+    void *what = start->argument;
+    pthread_setname_np(pthread_self(), start->name);
+    free(start);
+    return run(what);
+}
 
 /* All but those that a thread brings upon itself, which must reach whoever reports them. */
 static void block_signals(sigset_t *before)
@@ -35,15 +55,19 @@ int thread_start(pthread_t *out, const struct thread_options *options, void *(*r
     int error = pthread_attr_init(&attr);
     if (error != 0)
         return error;
+    struct start *start = malloc(sizeof(*start));
+    if (start == NULL) {
+        pthread_attr_destroy(&attr);
+        return ENOMEM;
+    }
+    *start = (struct start){.run = run, .argument = argument};
+    snprintf(start->name, sizeof(start->name), "%s", options->name);
     set_attributes(&attr, options);
     block_signals(&before);
-    error = pthread_create(out, &attr, run, argument);
+    error = pthread_create(out, &attr, begin, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
     if (error != 0)
-        return error;
-    char name[THREAD_NAME_MAX];
-    snprintf(name, sizeof(name), "%s", options->name);
-    pthread_setname_np(*out, name);
-    return 0;
+        free(start);
+    return error;
 }
