@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -202,7 +203,12 @@ void listener_refuse(struct listener *l)
         BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
     };
     struct sock_fprog program = {sizeof(drop_syn) / sizeof(drop_syn[0]), drop_syn};
-    setsockopt(l->source.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+    if (setsockopt(l->source.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0)
+        return;
+    /* Not every kernel lets every user do that. Without privileges a listener can move to an
+     * interface that there is none of: who comes now is refused, and who had begun is let in. */
+    int nowhere = INT_MAX;
+    setsockopt(l->source.fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere));
 }
 
 void listener_close(struct listener *l)

@@ -51,8 +51,9 @@ int listener_start(struct listener *l);
 bool listener_accept(struct listener *l);
 
 /* No new connection is begun on it from now on (the first packet is dropped, and its sender tries
- * again a second later), while those being begun still become accepted: closing one of several
- * listeners resets what waits for it, so first the arrivals are stopped, then the queue is emptied.
+ * again a second later; or it is refused, where the kernel permits no more), while those being
+ * begun still become accepted: closing one of several listeners resets what waits for it, so first
+ * the arrivals are stopped, then the queue is emptied.
  */
 void listener_refuse(struct listener *l);
 
