@@ -3,6 +3,7 @@
 #include "cli/banner.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/confinement.h"
 #include "ranges/updater.h"
 #include "sys/log.h"
 
@@ -25,8 +26,9 @@ static const char usage[] =
     "  -h, --help            this text\n";
 
 struct serve {
-    const char *file;     /* NULL: none */
-    const char *snapshot; /* NULL: none */
+    const char *file;           /* NULL: none */
+    const char *snapshot;       /* NULL: none */
+    const struct config *start; /* until it is confined */
     struct updater *updater;
     struct banner banner;
 };
@@ -80,6 +82,11 @@ static bool reload(void *context, struct server_update *out)
     struct serve *s = context;
     struct diag d = {0};
     bool loaded = load(s, out, &d);
+    if (loaded && s->snapshot == NULL && !confinement_permits(out->config, &d)) {
+        config_free(out->config);
+        compile_release(&out->image);
+        loaded = false;
+    }
     diag_log(&d);
     diag_clear(&d);
     if (loaded && s->updater != NULL) {
@@ -118,16 +125,29 @@ static void started(void *context, const struct server_started *how)
 /* ── The command ── */
 
 /* Where `ranges.refresh` is 0, too: a reload may change it. */
-static bool start_updater(struct serve *s, const struct config *c)
+static bool make_updater(struct serve *s, const struct config *c)
 {
     if (s->snapshot != NULL)
         return true;
     const char *why;
     struct updater_options options = updater_settings(c);
-    s->updater = updater_start(&options, &why);
+    s->updater = updater_new(&options, &why);
     if (s->updater == NULL)
         log_error("cannot start the ranges update: %s", why);
     return s->updater != NULL;
+}
+
+/* What confines a thread counts for those that it starts, and not for those there are. */
+static bool confine_and_start(void *context)
+{
+    struct serve *s = context;
+    const char *why;
+    bool confined = confinement_begin(s->start, s->file, s->snapshot);
+    s->start = NULL;
+    if (!confined || s->updater == NULL || updater_start(s->updater, &why))
+        return confined;
+    log_error("cannot start the ranges update: %s", why);
+    return false;
 }
 
 static int run(struct serve *s)
@@ -141,17 +161,19 @@ static int run(struct serve *s)
         return 1;
     log_init("archeio", (enum log_level)start.config->log.level);
     banner_note(&s->banner, start.config, &start.image.snapshot, s->snapshot != NULL);
-    if (!start_updater(s, start.config)) {
+    if (!make_updater(s, start.config)) {
         config_free(start.config);
         compile_release(&start.image);
         return 1;
     }
+    s->start = start.config;
     malloc_trim(0);
     struct server_hooks hooks = {
         .context = s,
         .reload = reload,
         .updates_fd = s->updater != NULL ? updater_fd(s->updater) : -1,
         .take = take,
+        .confine = confine_and_start,
         .ranges_status = s->updater != NULL ? ranges_status : NULL,
         .started = started,
     };

@@ -63,6 +63,8 @@ struct config_store {
     struct config_origin origin;
 };
 
+enum config_confine { CONFIG_CONFINE_OFF, CONFIG_CONFINE_AUTO };
+
 struct config_server {
     struct config_listen *listen;
     size_t n_listen;
@@ -78,6 +80,8 @@ struct config_server {
     int64_t drain_timeout;
     uint64_t max_connections;            /* 0: what the descriptor limit allows */
     uint64_t max_connections_per_client; /* 0: no such bound */
+    char *user;                          /* "": whom privileges.h says */
+    uint32_t confine;                    /* enum config_confine */
 };
 
 struct config_rate_limit {

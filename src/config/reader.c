@@ -1,5 +1,6 @@
 #include "config/reader.h"
 
+#include "base/name.h"
 #include "base/num.h"
 #include "config/listen.h"
 #include "config/stores.h"
@@ -154,6 +155,8 @@ static const char *check_text(const struct schema_row *row, struct str text)
         return value_base_url(text);
     if (row->type == SCHEMA_PAGE)
         return value_page_url(text);
+    if (row->type == SCHEMA_USER)
+        return name_check(text);
     return row->type == SCHEMA_PATH ? value_path(text) : value_file(text);
 }
 
@@ -323,6 +326,7 @@ static bool read_member(struct reader *r, const struct schema_row *row,
     case SCHEMA_PAGE:
     case SCHEMA_PATH:
     case SCHEMA_FILE:
+    case SCHEMA_USER:
         break;
     }
     return read_text(r, row, node);
@@ -355,7 +359,7 @@ void reader_clear(struct config *c, const struct schema_row *row)
         c->stores = NULL;
         c->n_stores = 0;
     } else if (row->type == SCHEMA_ADMIN || row->type == SCHEMA_URL || row->type == SCHEMA_PAGE ||
-               row->type == SCHEMA_PATH || row->type == SCHEMA_FILE) {
+               row->type == SCHEMA_PATH || row->type == SCHEMA_FILE || row->type == SCHEMA_USER) {
         char **at = (char **)(void *)((char *)c + row->offset);
         free(*at);
         *at = NULL;

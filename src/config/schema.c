@@ -21,6 +21,7 @@
 
 static const char *const presets[] = {PRESET_NAME, NULL};
 static const char *const automatic[] = {"auto", NULL};
+static const char *const confinements[] = {"off", "auto", NULL};
 static const char *const sinks[] = {"off", "stdout", NULL};
 /* In the order of enum client_mode and enum log_level. */
 static const char *const client_modes[] = {"peer", "google-lb", "trusted-proxies", NULL};
@@ -78,6 +79,14 @@ const struct schema_row schema_rows[] = {
      .help = "Connections at once of one peer: an IPv4 address, or an IPv6 /64, the PROXY header's "
              "where one came. Headers do not count, so leave it at 0 behind a load balancer that "
              "does not send PROXY. 0: any number."},
+    {"server.user", SCHEMA_USER, .optional = true, AT(server.user), .fallback = "\"\"",
+     .variable = "ARCHEIO_USER",
+     .help = "Whom serve becomes when root has started it, once its ports are bound: a name or a "
+             "number. Empty: archeio if there is such a user, else nobody. root: it stays root, "
+             "without root's capabilities."},
+    {"server.confine", SCHEMA_CHOICE, .words = confinements, AT(server.confine), .fallback = "auto",
+     .help = "Which system calls and files are left to serve once it has started. auto: those "
+             "that it needs (seccomp and Landlock, as far as the kernel has them). off: all."},
 
     {"rate_limit.rate", SCHEMA_RATE, .live = true, .most = 1000000 * PER_SECOND,
      AT(rate_limit.rate), .fallback = "0",
@@ -196,6 +205,8 @@ const char *schema_type_text(const struct schema_row *row)
         return "repository segments";
     case SCHEMA_FILE:
         return row->words != NULL ? "a file, or one of the words" : "a directory";
+    case SCHEMA_USER:
+        return "a user's name or number";
     case SCHEMA_PLACES:
         return "a list of networks";
     case SCHEMA_STORES:

@@ -24,6 +24,7 @@ enum schema_type {
     SCHEMA_PAGE, /* a URL as it is */
     SCHEMA_PATH, /* repository segments */
     SCHEMA_FILE, /* a path, or one of words */
+    SCHEMA_USER, /* of this system: a name or a number */
     SCHEMA_PLACES,
     SCHEMA_STORES,
 };

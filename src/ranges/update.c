@@ -15,7 +15,6 @@ enum {
     CONNECT_TIMEOUT_MS = 10000,
     REDIRECTS = 3,
     FILE_MODE = 0644,
-    DIRECTORY_MODE = 0755,
     PERCENT = 100,
 };
 
@@ -58,7 +57,7 @@ static void read_old(struct job *j)
 
 static bool can_write(const char *directory)
 {
-    return update_make_directory(directory) == 0 && access(directory, W_OK | X_OK) == 0;
+    return file_make_directory(directory) == 0 && access(directory, W_OK | X_OK) == 0;
 }
 
 /* A condition only where what it stands for is what we have, and came from there. What is held only
@@ -182,7 +181,7 @@ static int64_t date_of(const struct job *j)
 
 static void write_file(struct job *j)
 {
-    int error = update_make_directory(j->options->directory);
+    int error = file_make_directory(j->options->directory);
     if (error == 0)
         error = file_replace(j->path, j->response.body, j->response.len, FILE_MODE, date_of(j));
     if (error == 0)
@@ -264,25 +263,4 @@ void update_release(struct update_result *result)
     ranges_free(result->before);
     ranges_free(result->after);
     result->before = result->after = NULL;
-}
-
-int update_make_directory(const char *directory)
-{
-    int error = 0;
-    if (directory[0] == '\0')
-        return ENOENT;
-    char *path = xalloc_text(directory);
-    for (char *p = path + 1; error == 0; p++) {
-        if (*p != '/' && *p != '\0')
-            continue;
-        char end = *p;
-        *p = '\0';
-        if (mkdir(path, DIRECTORY_MODE) != 0 && errno != EEXIST)
-            error = errno;
-        *p = end;
-        if (end == '\0')
-            break;
-    }
-    free(path);
-    return error;
 }

@@ -45,7 +45,4 @@ void update_source(size_t source, const struct update_options *options, const st
                    struct state_entry *state, struct update_result *result);
 void update_release(struct update_result *result);
 
-/* Makes the directory, and those above it, where they are missing; 0 or an errno. */
-int update_make_directory(const char *directory);
-
 #endif

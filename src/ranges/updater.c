@@ -29,6 +29,7 @@ struct task {
 
 struct updater {
     pthread_t thread;
+    bool started;
     int fd; /* an eventfd */
     atomic_bool stop;
     char *directory;      /* which the tasks are about; only the thread changes it, locked */
@@ -277,10 +278,9 @@ static void release(struct updater *u)
     free(u);
 }
 
-struct updater *updater_start(const struct updater_options *options, const char **why)
+struct updater *updater_new(const struct updater_options *options, const char **why)
 {
     struct updater *u = xalloc_zero(1, sizeof(*u));
-    const struct thread_options thread = {.name = "ranges", .cpu = -1};
     pthread_condattr_t monotonic;
     pthread_mutex_init(&u->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -292,12 +292,20 @@ struct updater *updater_start(const struct updater_options *options, const char 
     u->directory = xalloc_text(options->directory);
     u->configured = true;
     u->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (u->fd < 0 || thread_start(&u->thread, &thread, run, u) != 0) {
-        *why = u->fd < 0 ? "no descriptor is left" : "there can be no more threads";
-        release(u);
-        return NULL;
-    }
-    return u;
+    if (u->fd >= 0)
+        return u;
+    *why = "no descriptor is left";
+    release(u);
+    return NULL;
+}
+
+bool updater_start(struct updater *u, const char **why)
+{
+    const struct thread_options thread = {.name = "ranges", .cpu = -1};
+    u->started = thread_start(&u->thread, &thread, run, u) == 0;
+    if (!u->started)
+        *why = "there can be no more threads";
+    return u->started;
 }
 
 void updater_configure(struct updater *u, const struct updater_options *options)
@@ -361,6 +369,7 @@ void updater_stop(struct updater *u)
     atomic_store(&u->stop, true);
     pthread_cond_signal(&u->wake);
     pthread_mutex_unlock(&u->lock);
-    pthread_join(u->thread, NULL);
+    if (u->started)
+        pthread_join(u->thread, NULL);
     release(u);
 }

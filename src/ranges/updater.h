@@ -32,8 +32,12 @@ struct updater_status {
     bool failing;         /* of some file the last try failed, and it will be tried again */
 };
 
-/* NULL and *why (static) if there can be no thread. Log before it whatever must come first. */
-struct updater *updater_start(const struct updater_options *options, const char **why);
+/* Without a thread yet: what has an effect on threads that start later can still be done. NULL and
+ * *why (static) if no descriptor is left. */
+struct updater *updater_new(const struct updater_options *options, const char **why);
+
+/* Starts the thread, once. False and *why (static): there can be none. */
+bool updater_start(struct updater *u, const char **why);
 
 /* New settings after a reload. A new directory or refresh counts at once: each file's next update
  * is reckoned anew from when it was last known to be current. A download on its way still counts if
@@ -52,7 +56,8 @@ struct ranges *updater_load(struct updater *u, const char *directory, struct dia
 /* From any thread. */
 void updater_status(struct updater *u, struct updater_status *out);
 
-/* Ends the thread (a download on its way is given up within a second or so) and releases all. */
+/* Ends the thread, if there is one (a download on its way is given up within a second or so), and
+ * releases all. */
 void updater_stop(struct updater *u);
 
 #endif

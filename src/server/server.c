@@ -186,12 +186,13 @@ static bool start_all(struct control *s, struct server_update *start)
 {
     const struct config *config = start->config;
     if (!make_workers(s, &config->server) || !open_limits(s, config) || !open_control(s) ||
-        !open_listeners(s, &config->server) || !open_log(s, config->log.access) ||
-        !open_exist(s, config) || !swap_first(s, start))
+        !open_listeners(s, &config->server) || !admin_open(s, &config->server))
         return false;
-    if (!admin_open(s, &s->current->config->server))
+    /* The log is opened as it will be reopened: what fails then fails now. */
+    if (s->hooks->confine != NULL && !s->hooks->confine(s->hooks->context))
         return false;
-    return start_workers(s);
+    return open_log(s, config->log.access) && open_exist(s, config) && swap_first(s, start) &&
+           start_workers(s);
 }
 
 /* ── Run and end ── */

@@ -37,6 +37,10 @@ struct server_hooks {
     bool (*take)(void *context, const struct config *running, struct server_update *out);
     /* For metrics. NULL: there is no background ranges update. */
     void (*ranges_status)(void *context, struct updater_status *out);
+    /* Once, when every listener is bound and there is no thread yet: gives up what serving does not
+     * need, and starts threads of its own. False: the server ends; it has logged why. NULL: none.
+     */
+    bool (*confine)(void *context);
     /* Once, when every listener listens: prints the banner. */
     void (*started)(void *context, const struct server_started *how);
 };

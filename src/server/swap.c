@@ -107,6 +107,9 @@ static void say_what_needs_a_restart(const struct config *old, const struct conf
         old->server.max_connections_per_client != new->server.max_connections_per_client)
         log_warning("server.workers, server.max_connections and server.max_connections_per_client "
                     "have changed; restart to use the new values");
+    if (strcmp(old->server.user, new->server.user) != 0 ||
+        old->server.confine != new->server.confine)
+        log_warning("server.user and server.confine have changed; restart to use the new values");
     if (old->existence.memory != new->existence.memory ||
         old->rate_limit.memory != new->rate_limit.memory)
         log_warning("existence.memory and rate_limit.memory have changed; restart to use the new "

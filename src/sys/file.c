@@ -1,5 +1,7 @@
 #include "sys/file.h"
 
+#include "sys/xalloc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #define FIRST_READ 65536
+#define DIRECTORY_MODE 0755
 
 static ssize_t read_some(int fd, char *to, size_t size)
 {
@@ -143,5 +146,26 @@ int file_replace(const char *path, const void *data, size_t len, mode_t mode, lo
         unlink(temporary);
     else
         sync_directory(path);
+    return error;
+}
+
+int file_make_directory(const char *directory)
+{
+    int error = 0;
+    if (directory[0] == '\0')
+        return ENOENT;
+    char *path = xalloc_text(directory);
+    for (char *p = path + 1; error == 0; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char end = *p;
+        *p = '\0';
+        if (mkdir(path, DIRECTORY_MODE) != 0 && errno != EEXIST)
+            error = errno;
+        *p = end;
+        if (end == '\0')
+            break;
+    }
+    free(path);
     return error;
 }

@@ -18,4 +18,7 @@ int file_read(const char *path, size_t max, char **data, size_t *len, struct sta
  * behind. */
 int file_replace(const char *path, const void *data, size_t len, mode_t mode, long long mtime);
 
+/* Makes the directory, and those above it, where they are missing. Returns 0 or an errno. */
+int file_make_directory(const char *directory);
+
 #endif

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # Variables that configure archeio; none of them may leak in from the shell that runs the tests.
 CONFIGURING = ("PORT", "UPSTREAM_REGISTRY_ENDPOINT", "UPSTREAM_REGISTRY_PATH",
                "SIGNATURE_UPSTREAM_ENDPOINT", "DEFAULT_AWS_BASE_URL", "ARCHEIO_RANGES",
-               "ARCHEIO_CONFIG", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+               "ARCHEIO_CONFIG", "ARCHEIO_USER", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY",
                "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
 
 METRIC = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$')
@@ -34,6 +34,9 @@ def binary():
 
 def environment(extra=None):
     env = {k: v for k, v in os.environ.items() if k not in CONFIGURING}
+    if os.geteuid() == 0:
+        # What tests make belongs to root; test_confinement.py lets the server become others.
+        env.setdefault("ARCHEIO_USER", "root")
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     env.update(extra or {})

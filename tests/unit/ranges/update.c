@@ -319,21 +319,6 @@ static void a_failure_says_whether_there_is_older_data(void **state)
     update_release(&result);
 }
 
-static void directories_are_made_with_those_above_them(void **state)
-{
-    (void)state;
-    char path[128];
-    struct stat st;
-    snprintf(path, sizeof(path), "%s/a/b/", dir.path);
-    assert_int_equal(update_make_directory(path), 0);
-    assert_int_equal(update_make_directory(path), 0);
-    assert_int_equal(stat(path, &st), 0);
-    assert_true(S_ISDIR(st.st_mode));
-    assert_int_not_equal(update_make_directory(""), 0);
-    assert_int_not_equal(update_make_directory("/dev/null/x"), 0);
-    rmdir(path);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
@@ -349,7 +334,6 @@ int main(void)
         TEST(where_nothing_can_be_written_memory_holds_it_if_that_was_asked_for),
         TEST(what_is_held_is_written_once_the_directory_can_be_written),
         TEST(a_failure_says_whether_there_is_older_data),
-        TEST(directories_are_made_with_those_above_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,8 +115,9 @@ static struct updater *start(const char *directory, int64_t refresh)
 {
     const char *why;
     const struct updater_options options = settings(directory, refresh);
-    struct updater *u = updater_start(&options, &why);
+    struct updater *u = updater_new(&options, &why);
     assert_non_null(u);
+    assert_true(updater_start(u, &why));
     return u;
 }
 
@@ -169,8 +170,9 @@ static void let_another_try_again(int times)
     const char *why;
     const struct updater_options options = {
         .directory = "/dev/null/other", .refresh = OFTEN, .retry = OFTEN, .get = answer_other};
-    struct updater *other = updater_start(&options, &why);
+    struct updater *other = updater_new(&options, &why);
     assert_non_null(other);
+    assert_true(updater_start(other, &why));
     wait_for(&other_asked, SOURCE_COUNT * (times + 1), "downloads of another updater");
     updater_stop(other);
 }

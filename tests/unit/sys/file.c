@@ -139,6 +139,23 @@ static void a_file_in_the_working_directory_is_replaced_too(void **state)
     assert_int_equal(access(path, R_OK), 0);
 }
 
+static void directories_are_made_with_those_above_them(void **state)
+{
+    (void)state;
+    char outer[64], inner[64];
+    struct stat st;
+    snprintf(outer, sizeof(outer), "%s/a", directory);
+    snprintf(inner, sizeof(inner), "%s/a/b/", directory);
+    assert_int_equal(file_make_directory(inner), 0);
+    assert_int_equal(file_make_directory(inner), 0);
+    assert_int_equal(stat(inner, &st), 0);
+    assert_true(S_ISDIR(st.st_mode));
+    assert_int_not_equal(file_make_directory(""), 0);
+    assert_int_not_equal(file_make_directory("/dev/null/x"), 0);
+    rmdir(inner);
+    rmdir(outer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +164,7 @@ int main(void)
         cmocka_unit_test(a_pipe_is_read_to_its_end_or_the_limit),
         cmocka_unit_test(errors_are_told_and_nothing_is_left_behind),
         cmocka_unit_test(a_file_in_the_working_directory_is_replaced_too),
+        cmocka_unit_test(directories_are_made_with_those_above_them),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }
