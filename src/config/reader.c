@@ -156,7 +156,7 @@ static const char *check_text(const struct schema_row *row, struct str text)
     if (row->type == SCHEMA_PAGE)
         return value_page_url(text);
     if (row->type == SCHEMA_USER)
-        return name_check(text);
+        return name_check(text.data[0] == '_' ? str_skip(text, 1) : text);
     return row->type == SCHEMA_PATH ? value_path(text) : value_file(text);
 }
 

@@ -45,6 +45,16 @@ def test_buffers_on_the_stack_are_watched_and_copies_are_bounded(release):
     assert re.search(r"__(memcpy|snprintf|vsnprintf|fprintf)_chk", symbols)
 
 
+def test_what_confines_it_holds_without_a_sanitizers_allowances(release):
+    """The unit test of the confinement, in this build."""
+    subprocess.run(["ninja", "-C", release.parent, "tests/unit/test-sys-confine"], check=True,
+                   capture_output=True)
+    done = subprocess.run([release.parent / "tests" / "unit" / "test-sys-confine"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no_process_is_made_or_traced_and_no_code_is_written" in done.stdout + done.stderr
+
+
 def test_jumps_and_returns_go_where_they_may(release):
     machine = platform.machine()
     features = {"x86_64": "x86 feature: IBT, SHSTK", "aarch64": "AArch64 feature: BTI, PAC"}

@@ -5,6 +5,7 @@ program.py   one program that a test started: its log, its end, no sanitizer rep
 archeio.py   archeio: configuration, start, readiness, metrics, access log, stop
 http.py      one request and its answer, without following redirects; raw bytes
 nginx.py     nginx as a bucket, and in front of archeio
+publisher.py an https server: ranges files, or a store
 registry.py  docker-registry, the upstream
 image.py     container images made from random bytes
 clients.py   skopeo, podman, containerd

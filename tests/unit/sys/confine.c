@@ -31,6 +31,9 @@
 #define SANITIZED 1
 #endif
 #endif
+#if defined(SANITIZED) && !defined(__SANITIZE_ADDRESS__)
+#define OTHER_THREADS 1 /* ThreadSanitizer's own */
+#endif
 
 /* Ours is given to confine(), theirs is not; both are everybody's to write. */
 static char ours[] = "/tmp/archeio-confine-XXXXXX", theirs[] = "/tmp/archeio-other-XXXXXX";
@@ -456,7 +459,10 @@ static void root_becomes_whom_the_setting_names(void **state)
     assert_int_equal(user_after("no-such-user"), 255);
 }
 
-/* As a container's root is who was given no capabilities. */
+#ifndef OTHER_THREADS
+
+/* As a container's root is who was given no capabilities. Not where there is another thread, which
+ * keeps its capabilities: libc ends a process of which only a part can change its groups. */
 static void root_without_capabilities_goes_on_unless_a_user_was_named(void **state)
 {
     (void)state;
@@ -477,6 +483,8 @@ static void root_without_capabilities_goes_on_unless_a_user_was_named(void **sta
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -491,7 +499,9 @@ int main(void)
         cmocka_unit_test(an_assertion_that_fails_still_aborts),
         cmocka_unit_test(no_privilege_is_left),
         cmocka_unit_test(root_becomes_whom_the_setting_names),
+#ifndef OTHER_THREADS
         cmocka_unit_test(root_without_capabilities_goes_on_unless_a_user_was_named),
+#endif
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }
