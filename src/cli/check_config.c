@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/confinement.h"
 #include "cli/online.h"
 #include "config/check.h"
 #include "ranges/ranges.h"
@@ -87,10 +88,12 @@ static void check_regions(const struct config *c, struct diag *d)
     diag_clear(&of_ranges);
 }
 
-/* Certificates and keys: opened as whoever runs this, which should be the service's user. */
+/* Certificates and keys: opened as whoever runs this, and if that is root, as whom serve becomes.
+ */
 static void check_listeners(const struct config *c, struct diag *d)
 {
     listen_rules_release(listen_rules_new(&c->server, NULL, d));
+    confinement_foresee(c, d);
 }
 
 static void say_it_is_fine(const char *name, const struct config *c)

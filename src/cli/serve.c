@@ -82,7 +82,7 @@ static bool reload(void *context, struct server_update *out)
     struct serve *s = context;
     struct diag d = {0};
     bool loaded = load(s, out, &d);
-    if (loaded && s->snapshot == NULL && !confinement_permits(out->config, &d)) {
+    if (loaded && !confinement_permits(out->config, s->snapshot, &d)) {
         config_free(out->config);
         compile_release(&out->image);
         loaded = false;

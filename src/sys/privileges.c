@@ -3,6 +3,7 @@
 #include "base/num.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NOBODY 65534
@@ -128,4 +130,19 @@ const char *privileges_drop(const struct privileges *who)
     if (failed == NULL && who->change)
         failed = look_whether_it_is_for_good(who);
     return failed;
+}
+
+/* ── Foresight ── */
+
+int privileges_try_read(const struct privileges *who, const char *path)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        bool opened = (who->change && become(who) != NULL) || open(path, O_RDONLY | O_CLOEXEC) >= 0;
+        _exit(opened ? 0 : errno);
+    }
+    int status = 0;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from lib.archeio import ROOT, Archeio, binary, environment
+from lib.archeio import ROOT, Archeio, binary, environment, run
 from lib.ports import free_port, wait_until
 from lib.publisher import Publisher
+from lib.tls import Certificate, certificate_of, make_certificate
 
 MANIFEST = "/v2/pause/manifests/3.10"
 DIGEST = "sha256:" + "ab" * 32
@@ -185,6 +186,119 @@ def test_what_a_reload_may_not_read_is_said_at_the_start_and_keeps_what_runs(arc
     assert f"{directory}: error: may not be read" in server.output() or \
         f"{directory}: may not be read" in server.output()
     assert server.metric("archeio_ranges_prefixes") == 1
+
+
+# ── Certificates and keys ──
+
+def owned(certificate, uid):
+    """With the modes that keys have: nobody else reads it."""
+    certificate.key.chmod(0o400)
+    os.chown(certificate.key, uid, -1)
+    return certificate
+
+
+def encrypted(home, certificate, port):
+    return settings(home, server={
+        "listen": [{"address": f"127.0.0.1:{port}", "tls": certificate.pair}],
+        "client_address": "peer"})
+
+
+def reloads(server):
+    return server.output().count("reloaded")
+
+
+def test_a_confined_server_takes_a_replaced_certificate_and_refuses_a_broken_one(
+        either, archeio, home):
+    """Renewed by renaming new files over the old ones; the old one stays until a good one is there."""
+    uid = NOBODY.pw_uid if IS_ROOT else os.geteuid()
+    first, second = (owned(make_certificate(home, name), uid) for name in ("first", "second"))
+    old, new = first.der, second.der
+    port = free_port()
+    server = archeio(encrypted(home, first, port), directory=home, port=port, env=AS_NOBODY)
+    assert certificate_of(port) == old
+    assert_confined(server.pid, uid)
+
+    second.copy_over(first)
+    assert certificate_of(port) == old
+    server.reload()
+    wait_until(lambda: reloads(server) == 1, 10, "reloaded")
+    assert certificate_of(port) == new
+
+    first.file.write_text("no certificate")
+    server.reload()
+    wait_until(lambda: "certificates cannot be used: the update is dropped" in server.output(), 10,
+               "refused")
+    assert re.search(rf'archeio\.yaml:\d+:\d+: .*"{first.file}" holds no certificate in PEM form',
+                     server.output())
+    assert certificate_of(port) == new
+    server.stop()
+
+
+def test_a_confined_server_follows_the_links_that_kubernetes_replaces(archeio, home):
+    """A volume's files are links through a directory's link, which is what is replaced."""
+    uid = NOBODY.pw_uid if IS_ROOT else os.geteuid()
+    volume = home / "volume"
+    for name in ("one", "two"):
+        (volume / name).mkdir(parents=True)
+        made = owned(make_certificate(volume / name, "tls"), uid)
+    (volume / "..data").symlink_to("one")
+    for file in ("tls.crt", "tls.key"):
+        (volume / file).symlink_to(f"..data/{file}")
+    shown = Certificate(volume / "tls.crt", volume / "tls.key")
+    port = free_port()
+    server = archeio(encrypted(home, shown, port), directory=home, port=port, env=AS_NOBODY)
+    old = shown.der
+    assert certificate_of(port) == old != made.der
+    (volume / "..new").symlink_to("two")
+    (volume / "..new").rename(volume / "..data")
+    server.reload()
+    wait_until(lambda: reloads(server) == 1, 10, "reloaded")
+    assert certificate_of(port) == made.der
+
+
+def test_a_key_that_a_reload_may_not_read_keeps_what_runs(archeio, home):
+    """One that lies where nothing was to be read at the start, and says so where Landlock holds."""
+    uid = NOBODY.pw_uid if IS_ROOT else os.geteuid()
+    first = owned(make_certificate(home, "first"), uid)
+    port = free_port()
+    server = archeio(encrypted(home, first, port), directory=home, port=port, env=AS_NOBODY)
+    elsewhere = Path(tempfile.mkdtemp(prefix="archeio-"))
+    try:
+        elsewhere.chmod(0o755)
+        other = owned(make_certificate(elsewhere, "other"), uid)
+        server.write(encrypted(home, other, port))
+        server.reload()
+        wait_until(lambda: reloads(server) == 1 or "reload refused" in server.output(), 10, "its end")
+        if "landlock ABI" in server.output():
+            assert re.search(rf'archeio\.yaml:\d+:\d+: .*"{other.key}" lies, or leads, where nothing '
+                             "was to be read at the start: restart the server to use it",
+                             server.output())
+            assert certificate_of(port) == first.der
+        else:
+            assert certificate_of(port) == other.der
+    finally:
+        shutil.rmtree(elsewhere)
+
+
+@needs_root
+def test_a_key_that_the_service_may_not_read_fails_the_start_and_check_config(home):
+    """A server that root starts would read it once and never again: that is said at once."""
+    certificate = owned(make_certificate(home, "own"), 0)
+    port = free_port()
+    server = Archeio(home, encrypted(home, certificate, port), port=port, env=AS_NOBODY, wait=False)
+    wait_until(lambda: not server.program.alive(), 10, "its end")
+    assert server.program.process.returncode == 1
+    said = server.output().splitlines()[-1]
+    assert re.search(rf'archeio\.yaml:\d+:\d+: .*"{certificate.key}" may not be read by the user of '
+                     r"the service \(65534\): let that user read it", said), said
+
+    checked = run("check-config", server.file, env=AS_NOBODY)
+    assert checked.returncode == 1
+    assert f'"{certificate.key}" may not be read by the user nobody, whom serve becomes: let that ' \
+        "user read it" in checked.stderr
+    os.chown(certificate.key, NOBODY.pw_uid, -1)
+    checked = run("check-config", server.file, env=AS_NOBODY)
+    assert checked.returncode == 0, checked.stderr
 
 
 @needs_root
