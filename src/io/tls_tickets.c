@@ -104,9 +104,9 @@ static int seal(const struct tls_tickets *t, unsigned char name[NAME_SIZE], unsi
     return 1;
 }
 
-/* 0: unknown; the client gets a full handshake. 2: known, but there is a newer one. */
-static int open_ticket(const struct tls_tickets *t, const unsigned char name[NAME_SIZE],
-                       const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+/* 0: unknown; the client gets a full handshake. 2: known, and another is to be given. */
+static int unseal(const struct tls_tickets *t, const unsigned char name[NAME_SIZE],
+                  const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     uint32_t newest = atomic_load_explicit(&t->newest, memory_order_acquire);
     for (uint32_t age = 0; age < OPENING && age <= newest; age++) {
@@ -124,7 +124,11 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
                       EVP_MAC_CTX *mac, int sealing)
 {
     const struct tls_tickets *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tickets_index());
-    return sealing ? seal(t, name, iv, cipher, mac) : open_ticket(t, name, iv, cipher, mac);
+    if (sealing)
+        return seal(t, name, iv, cipher, mac);
+    /* Of TLS 1.3, a client uses a ticket once (RFC 8446 appendix C.4), so it needs another. */
+    int opened = unseal(t, name, iv, cipher, mac);
+    return opened == 1 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : opened;
 }
 
 bool tls_tickets_use(struct tls_tickets *t, SSL_CTX *ctx)
