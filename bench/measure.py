@@ -12,7 +12,9 @@ import subprocess
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 SERVER_CORE, LOADER_CORE = 0, 1
+TLS_SUITE = "TLS_AES_128_GCM_SHA256"
 
 # Variables that would configure archeio.
 CONFIGURING = ("PORT", "UPSTREAM_REGISTRY_ENDPOINT", "UPSTREAM_REGISTRY_PATH",
@@ -85,8 +87,12 @@ class Server:
 
     def memory(self):
         """{"Rss": bytes, "Private": bytes, "Private_Clean": bytes of files that only it maps}"""
-        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        kib = {name: int(n) for name, n in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
+        kib = dict.fromkeys(("Rss", "Private_Clean", "Private_Dirty"), 0)
+        for pid in self.pids():
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            for name, n in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M):
+                if name in kib:
+                    kib[name] += int(n)
         return {"Rss": kib["Rss"] * 1024,
                 "Private": (kib["Private_Clean"] + kib["Private_Dirty"]) * 1024,
                 "Private_Clean": kib["Private_Clean"] * 1024}
@@ -115,22 +121,46 @@ def ask(port, path, headers, method="GET"):
         connection.close()
 
 
-def load(server, path, headers, seconds, connections=64):
-    """Seconds of CPU that the server used per request, and requests per second."""
+def load(server, url, headers, seconds, connections=64):
+    """By HTTP/1.1: seconds of CPU that the server used per request, and requests per second."""
     argv = ["taskset", "-c", str(LOADER_CORE), find("wrk"), "-t1", f"-c{connections}",
             f"-d{seconds}s"]
     for name, value in headers.items():
         argv += ["-H", f"{name}: {value}"]
     before = server.cpu()
-    out = subprocess.run([*argv, f"http://127.0.0.1:{server.port}{path}"], capture_output=True,
-                         text=True, check=True).stdout
+    out = subprocess.run([*argv, url], capture_output=True, text=True, check=True).stdout
     used = server.cpu() - before
     requests = int(re.search(r"(\d+) requests in", out)[1])
     # wrk calls a redirect neither, so both of these are trouble.
     trouble = re.search(r"Socket errors:.*|Non-2xx or 3xx responses:.*", out)
     if trouble or not requests:
-        raise RuntimeError(f"wrk at port {server.port}: {trouble and trouble[0] or 'no answer'}")
+        raise RuntimeError(f"wrk at {url}: {trouble and trouble[0] or 'no answer'}")
     return used / requests, requests / seconds
+
+
+def load_h2(server, url, headers, seconds, connections=32, streams=10):
+    """The same by HTTP/2. The URL names the host, as h2load sends it."""
+    argv = ["taskset", "-c", str(LOADER_CORE), find("h2load"), "-t1", f"-c{connections}",
+            f"-m{streams}", f"-D{seconds}", "--tls13-ciphers", TLS_SUITE]
+    for name, value in headers.items():
+        argv += ["-H", f"{name}: {value}"] if name != "Host" else []
+    before = server.cpu()
+    out = subprocess.run([*argv, url], capture_output=True, text=True, check=True).stdout
+    used = server.cpu() - before
+    done, failed = (int(re.search(rf"(\d+) {word}", out)[1]) for word in ("done", "failed"))
+    # A status counts when the head comes, an answer when it is whole.
+    if failed or not done or not re.search(r"codes: 0 2xx, \d+ 3xx, 0 4xx, 0 5xx", out):
+        raise RuntimeError(f"h2load at {url}: {out}")
+    return used / done, done / seconds
+
+
+def handshakes(server, port, seconds, kind):
+    """Seconds of CPU that the server used per handshake ("full" or "resumed")."""
+    before = server.cpu()
+    out = subprocess.run(["taskset", "-c", str(LOADER_CORE),
+                          ROOT / "build" / "bench" / "bench-handshakes", str(port), str(seconds),
+                          kind], capture_output=True, text=True, check=True).stdout
+    return (server.cpu() - before) / int(out.split()[0])
 
 
 def count_lines(file):

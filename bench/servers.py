@@ -2,11 +2,10 @@
 
 import json
 import os
-from pathlib import Path
+import subprocess
 
-from measure import LOADER_CORE, SERVER_CORE, Server, find, free_port
+from measure import LOADER_CORE, ROOT, SERVER_CORE, TLS_SUITE, Server, find, free_port
 
-ROOT = Path(__file__).resolve().parents[1]
 BINARY = ROOT / "build" / "archeio"
 ELSEWHERE = "https://us-central1-docker.pkg.dev/v2/k8s-artifacts-prod/images"
 
@@ -26,8 +25,30 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    server {{ listen 127.0.0.1:{port} backlog=1024; {what} }}
+    server {{ listen 127.0.0.1:{port} {speaking}backlog=1024; {what} }}
 }}
+"""
+
+# What nginx would say of its own accord, but for the suite: all servers are to use the same.
+NGINX_TLS = """\
+listen 127.0.0.1:{port} ssl http2 backlog=1024;
+ssl_certificate {certificate};
+ssl_certificate_key {key};
+ssl_protocols TLSv1.3;
+ssl_conf_command Ciphersuites {suite};
+ssl_session_tickets on;
+{what}
+"""
+
+H2O_TLS = """\
+listen:
+  host: 127.0.0.1
+  port: {port}
+  ssl:
+    certificate-file: {certificate}
+    key-file: {key}
+    minimum-version: TLSv1.2
+    ocsp-update-interval: 0
 """
 
 HAPROXY = """\
@@ -49,7 +70,7 @@ num-threads: 1
 {user}listen:
   host: 127.0.0.1
   port: {port}
-hosts:
+{tls}hosts:
   default:
     paths:
       "/":
@@ -65,14 +86,34 @@ def bare(directory, size):
                   directory / "bare.log").wait()
 
 
-def nginx(directory, what=f"return 307 {ELSEWHERE}$request_uri;", access="off", core=SERVER_CORE):
+def make_certificate(directory):
+    """Files of a certificate that all servers use (ECDSA, P-256): (certificate, key)"""
+    certificate, key = directory / "tls.crt", directory / "tls.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", certificate,
+                    "-days", "30", "-subj", "/CN=registry.test",
+                    "-addext", "subjectAltName=DNS:registry.test"],
+                   check=True, capture_output=True)
+    return certificate, key
+
+
+def nginx(directory, what=f"return 307 {ELSEWHERE}$request_uri;", access="off", core=SERVER_CORE,
+          tls=None):
+    """tls: the files of a certificate. It then speaks HTTP/2 on .port, and TLS on .tls_port."""
     directory.mkdir()
-    port = free_port()
+    port, tls_port = free_port(), None
     file = directory / "nginx.conf"
     user = "user root;\n" if os.geteuid() == 0 else ""
-    file.write_text(NGINX.format(directory=directory, port=port, what=what, access=access, user=user))
-    return Server([find("nginx"), "-e", directory / "error.log", "-c", file], port,
-                  directory / "log", core).wait()
+    if tls:
+        tls_port = free_port()
+        what = NGINX_TLS.format(port=tls_port, certificate=tls[0], key=tls[1], suite=TLS_SUITE,
+                                what=what)
+    file.write_text(NGINX.format(directory=directory, port=port, what=what, access=access, user=user,
+                                 speaking="http2 " if tls else ""))
+    server = Server([find("nginx"), "-e", directory / "error.log", "-c", file], port,
+                    directory / "log", core).wait()
+    server.tls_port = tls_port
+    return server
 
 
 def bucket(directory):
@@ -87,23 +128,32 @@ def haproxy(directory):
     return Server([find("haproxy"), "-db", "-f", file], port, directory / "haproxy.log").wait()
 
 
-def h2o(directory):
-    port = free_port()
+def h2o(directory, tls=None):
+    """As nginx(), but .port speaks both versions."""
+    port, tls_port = free_port(), None
     file = directory / "h2o.conf"
     user = "user: root\n" if os.geteuid() == 0 else ""
-    file.write_text(H2O.format(port=port, to=ELSEWHERE, user=user))
-    return Server([find("h2o"), "-c", file], port, directory / "h2o.log").wait()
+    more = ""
+    if tls:
+        tls_port = free_port()
+        more = H2O_TLS.format(port=tls_port, certificate=tls[0], key=tls[1])
+    file.write_text(H2O.format(port=port, to=ELSEWHERE, user=user, tls=more))
+    server = Server([find("h2o"), "-c", file], port, directory / "h2o.log").wait()
+    server.tls_port = tls_port
+    return server
 
 
-def configure(directory, ranges, store=None, access="off", workers=1):
+def configure(directory, ranges, store=None, access="off", workers=1, more=(), listen=()):
     """A configuration file for archeio; returns it and the port. Without a store, the preset's
-    stores are served."""
+    stores are served. more: further lines; listen: further listeners."""
     directory.mkdir()
     port = free_port()
-    lines = ["preset: registry-k8s-io", "server:", f'  listen: ["127.0.0.1:{port}"]',
+    lines = ["preset: registry-k8s-io", "server:", f'  listen: ["127.0.0.1:{port}"'
+             + "".join(f", {one}" for one in listen) + "]",
              '  admin: ""', f"  workers: {workers}", "  idle_timeout: 1h",
+             "  client_address: google-lb",
              "log:", f"  access: {json.dumps(str(access))}", "  level: warning",
-             "ranges:", f"  directory: {json.dumps(str(ranges))}", "  refresh: 0s"]
+             "ranges:", f"  directory: {json.dumps(str(ranges))}", "  refresh: 0s", *more]
     if store:
         lines += ["stores:", "  - name: bucket", f"    url: {store}", "    serves: [aws, default]"]
     file = directory / "archeio.yaml"
@@ -116,3 +166,14 @@ def archeio(file, port, snapshot=None, core=SERVER_CORE):
     if snapshot:
         argv += ["--snapshot", snapshot]
     return Server(argv, port, file.parent / "log", core)
+
+
+def archeio_tls(directory, ranges, tls, store=None, core=SERVER_CORE):
+    """On .port in clear, on .tls_port over TLS."""
+    tls_port = free_port()
+    listener = (f'{{address: "127.0.0.1:{tls_port}",'
+                f" tls: {{certificate: {tls[0]}, key: {tls[1]}}}}}")
+    file, port = configure(directory, ranges, store, listen=[listener])
+    server = archeio(file, port, core=core).wait()
+    server.tls_port = tls_port
+    return server
