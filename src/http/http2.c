@@ -12,6 +12,7 @@
 #define KEPT (HTTP_REQUEST_FIELDS_MAX + 8)
 #define SECOND 1000000000LL
 #define FRAME_HEAD 9 /* bytes: RFC 9113 section 4.1 */
+#define LIST_COST 10 /* what a list that is too large counts for, in wasted frames */
 
 struct http2 {
     nghttp2_session *session;
@@ -148,6 +149,17 @@ static void check_stream(struct http2 *h, uint32_t stream)
                                       skipped ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
 }
 
+/* Does a frame belong to a request: its fields, its trailers, or the end of its body? All others
+ * are wasted here, those too that nghttp2 passes over in silence, or that hold nothing but padding.
+ */
+static bool is_of_request(const struct http2 *h, unsigned type, unsigned flags, uint32_t stream)
+{
+    bool open = nghttp2_session_get_stream_remote_close(h->session, (int32_t)stream) == 0;
+    if (type == NGHTTP2_HEADERS)
+        return open || stream > h->newest;
+    return type == NGHTTP2_DATA && open && (flags & NGHTTP2_FLAG_END_STREAM);
+}
+
 /* A frame comes, the first FRAME_HEAD bytes of which lie at head. */
 static void frame_begins(struct http2 *h, const unsigned char *head)
 {
@@ -155,11 +167,9 @@ static void frame_begins(struct http2 *h, const unsigned char *head)
     uint32_t stream = (uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
                       (uint32_t)head[7] << 8 | head[8];
     h->left = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
-    bool is_data = type == NGHTTP2_DATA, is_headers = type == NGHTTP2_HEADERS;
-    bool empty = is_data && h->left == 0 && !(flags & NGHTTP2_FLAG_END_STREAM);
-    if (empty || (!is_data && !is_headers))
+    if (!is_of_request(h, type, flags, stream))
         spend(h, 1);
-    if (is_data || is_headers)
+    if (type == NGHTTP2_DATA || type == NGHTTP2_HEADERS)
         check_stream(h, stream);
 }
 
@@ -221,6 +231,8 @@ static void request_came(struct http2 *h, int32_t stream)
     struct http_request *r = &h->request;
     r->method = method_of(r->method_text);
     uint16_t status = settle(h);
+    if (is_too_large(h))
+        spend(h, LIST_COST);
     if (status == 0)
         h->events->request(h->owner, (uint32_t)stream, r);
     else if (status == 1)
@@ -276,7 +288,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 {
     (void)flags;
     (void)data;
-    spend(context, 1);
+    (void)context;
     nghttp2_session_consume_connection(session, len);
     if (nghttp2_session_get_stream_effective_recv_data_length(session, stream) >= HTTP2_WINDOW &&
         nghttp2_session_get_stream_user_data(session, stream) == NULL)
@@ -376,10 +388,21 @@ void http2_free(struct http2 *h)
 
 /* ── Bytes ── */
 
+/* nghttp2 gives up by itself, and leaves it to others to say so. */
+static uint32_t reason_of(ssize_t error)
+{
+    if (error == NGHTTP2_ERR_NOMEM)
+        return NGHTTP2_INTERNAL_ERROR;
+    return error == NGHTTP2_ERR_BAD_CLIENT_MAGIC ? NGHTTP2_PROTOCOL_ERROR
+                                                 : NGHTTP2_ENHANCE_YOUR_CALM;
+}
+
 static bool feed(struct http2 *h, const unsigned char *data, size_t len)
 {
     ssize_t n = nghttp2_session_mem_recv(h->session, data, len);
-    h->broken = n < 0 || !nghttp2_session_want_read(h->session);
+    if (n < 0)
+        nghttp2_session_terminate_session(h->session, reason_of(n));
+    h->broken = n < 0 || h->credit < 0 || !nghttp2_session_want_read(h->session);
     return !h->broken;
 }
 

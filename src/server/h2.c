@@ -36,10 +36,13 @@ static void send_answer(struct conn *c, uint32_t stream, struct answer_inquiry *
     answer_account(c->worker, q, r, a, bytes);
 }
 
-/* Keeps a request until the prober answers. False: there is no memory, and it must do without. */
+/* Keeps a request until the prober answers. False: there is no memory, and it must do without; so
+ * must one that is larger than pulls are, because a client may have many of them wait at once. */
 static bool park(struct conn *c, struct h2_request *p, const struct http_request *r)
 {
-    p->memory = pool_take(&c->worker->pool, http_request_size(r));
+    size_t size = http_request_size(r);
+    if (size <= POOL_SMALL)
+        p->memory = pool_take(&c->worker->pool, size);
     if (p->memory == NULL)
         return false;
     http_request_copy(&p->request, r, p->memory);
