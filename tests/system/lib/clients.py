@@ -1,4 +1,9 @@
-"""What people pull with. Each pull starts from an empty store of its own, and returns a Pulled."""
+"""What people pull with. Each pull starts from an empty store of its own, and returns a Pulled.
+
+pull(host, repository, reference, ca): reference is ":tag" or "@digest". With ca, the certificate of
+an authority in a directory of its own, the pull is over TLS, and that authority is believed; without
+it, in clear.
+"""
 
 import hashlib
 import json
@@ -10,12 +15,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .image import ARCHITECTURE
+from .image import ARCHITECTURE, MANIFEST
 from .program import Program, find
 from .ports import wait_until
 
 POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}'
-REGISTRIES = 'unqualified-search-registries = []\n[[registry]]\nlocation = "{host}"\ninsecure = true\n'
+REGISTRIES = """\
+unqualified-search-registries = []
+[[registry]]
+location = "{host}"
+insecure = {insecure}
+"""
 
 
 @dataclass(frozen=True)
@@ -40,10 +50,10 @@ class Client:
         shutil.rmtree(self.directory)
 
 
-def _environment(directory, host):
-    """Nothing from the user's own configuration, no proxy, plain HTTP allowed for this host."""
+def _environment(directory, host, ca=None):
+    """Nothing from the user's own configuration, no proxy; without ca, plain HTTP for this host."""
     (directory / "policy.json").write_text(POLICY)
-    (directory / "registries.conf").write_text(REGISTRIES.format(host=host))
+    (directory / "registries.conf").write_text(REGISTRIES.format(host=host, insecure="false" if ca else "true"))
     (directory / "auth.json").write_text("{}")
     env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
     env.update(HOME=str(directory), XDG_RUNTIME_DIR=str(directory), TMPDIR=str(directory),
@@ -79,13 +89,13 @@ class Skopeo(Client):
               f"oci:{image.layout}:{image.tag}",
               f"docker://{host}/{repository}:{tag or image.tag}"], env)
 
-    def pull(self, host, repository, reference):
-        """reference: ":tag" or "@digest"."""
+    def pull(self, host, repository, reference, ca=None):
         self.count += 1
         target = self.directory / f"blobs-{self.count}"
-        env = _environment(self.directory, host)
+        env = _environment(self.directory, host, ca)
+        tls = ["--src-cert-dir", ca.parent] if ca else ["--src-tls-verify=false"]
         _, seconds = _run([find("skopeo"), "--policy", self.directory / "policy.json", "copy",
-                           "-q", "--preserve-digests", "--src-tls-verify=false",
+                           "-q", "--preserve-digests", *tls,
                            f"docker://{host}/{repository}{reference}", f"dir:{target}"], env)
         for blob in target.iterdir():
             if len(blob.name) == 64:
@@ -100,16 +110,17 @@ class Podman(Client):
 
     name = "podman"
 
-    def pull(self, host, repository, reference):
+    def pull(self, host, repository, reference, ca=None):
         self.count += 1
         store = self.directory / f"store-{self.count}"
-        env = _environment(self.directory, host)
+        env = _environment(self.directory, host, ca)
         env["STORAGE_DRIVER"] = "vfs"
+        tls = ["--cert-dir", ca.parent] if ca else ["--tls-verify=false"]
         podman = [find("podman"), "--root", store / "root", "--runroot", store / "run",
                   "--tmpdir", store / "tmp", "--storage-driver", "vfs", "--events-backend", "none",
                   "--cgroup-manager", "cgroupfs"]
         name = f"{host}/{repository}{reference}"
-        _, seconds = _run([*podman, "pull", "-q", "--tls-verify=false",
+        _, seconds = _run([*podman, "pull", "-q", *tls,
                            "--signature-policy", self.directory / "policy.json", name], env)
         out, _ = _run([*podman, "image", "inspect", name], env)
         shutil.rmtree(store)
@@ -148,16 +159,24 @@ class Containerd(Client):
         except PullFailed:
             return False
 
-    def pull(self, host, repository, reference):
+    def pull(self, host, repository, reference, ca=None):
         """In a namespace of its own: content is shared within one, not between them."""
+        tls = ["--hosts-dir", self._trust(host, ca)] if ca else ["--plain-http"]
         self.count += 1
         ctr = [*self.ctr, "--namespace", f"pull-{self.count}"]
         name = f"{host}/{repository}{reference}"
-        _, seconds = _run([*ctr, "images", "pull", "--plain-http", "--snapshotter", "native",
+        _, seconds = _run([*ctr, "images", "pull", *tls, "--snapshotter", "native",
                            "--platform", f"linux/{ARCHITECTURE}", name])
         out, _ = _run([*ctr, "images", "list", f"name=={name}"])
         self._forget(ctr, name)
         return Pulled(out.splitlines()[1].split()[2], seconds)
+
+    def _trust(self, host, ca):
+        """A hosts directory: for loopback, --tlscacert alone leaves it at plain HTTP."""
+        file = self.directory / "hosts" / host / "hosts.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'server = "https://{host}"\n[host."https://{host}"]\nca = "{ca}"\n')
+        return self.directory / "hosts"
 
     def _forget(self, ctr, name):
         """Or the next pull finds the blobs in the store that namespaces share."""
@@ -170,4 +189,26 @@ class Containerd(Client):
         super().close()
 
 
-ALL = (Skopeo, Podman, Containerd)
+class Curl(Client):
+    """The least that a client does: the manifest, then what it names. HTTP/2 if there is TLS."""
+
+    name = "curl"
+
+    def _get(self, host, path, target, ca):
+        """Follows redirects; the bytes go to target. Returns the seconds it took."""
+        scheme, tls = ("https", ["--http2", "--cacert", ca]) if ca else ("http", [])
+        _, seconds = _run([find("curl"), "-q", "-sS", "-f", "-L", *tls, "--noproxy", "*",
+                           "-H", f"Accept: {MANIFEST}", "-o", target, f"{scheme}://{host}{path}"])
+        return seconds
+
+    def pull(self, host, repository, reference, ca=None):
+        file = self.directory / "got"
+        seconds = self._get(host, f"/v2/{repository}/manifests/{reference[1:]}", file, ca)
+        manifest, digest = json.loads(file.read_bytes()), _digest(file)
+        for blob in [manifest["config"], *manifest["layers"]]:
+            seconds += self._get(host, f"/v2/{repository}/blobs/{blob['digest']}", file, ca)
+            assert _digest(file) == blob["digest"], f"{blob} is not what its name says"
+        return Pulled(digest, seconds)
+
+
+ALL = (Skopeo, Podman, Containerd, Curl)

@@ -18,6 +18,9 @@ PACKAGES = {
     "podman": "podman",
     "containerd": "containerd",
     "ctr": "containerd",
+    "haproxy": "haproxy",
+    "curl": "curl",
+    "openssl": "openssl",
 }
 
 

@@ -44,11 +44,11 @@ OWN = """\
 """
 
 
-def write_ranges(directory):
+def write_ranges(directory, own=OWN):
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "aws-ip-ranges.json").write_text(json.dumps(AWS))
-    (directory / "own.txt").write_text(OWN)
+    (directory / "own.txt").write_text(own)
     return directory
 
 
@@ -85,18 +85,22 @@ class Trace:
     seconds: float  # that the pull took
     blobs: dict  # "eu", "us" or "upstream" -> {digest: bytes}
     manifests: dict  # the same; what is no blob
-    answers: list  # of archeio, as the front logged them
+    answers: list  # of archeio, as the front logged them, or itself
 
 
 class Site:
     """Ready when the constructor returns; stop() checks how archeio ended.
 
-    config: what differs from the configuration below. serves: whom each bucket serves.
+    config: what differs from the configuration below. serves: whom each bucket serves. own: the
+    prefixes beside AWS's. port: the first that archeio listens on.
     """
 
     SERVES = {"eu": ["aws/eu-west-3"], "us": ["aws/us-east-2"]}
 
-    def __init__(self, directory, upstream, config=None, serves=None, forwarded=Front.GOOGLE):
+    ca = None  # with a file that clients shall trust, they pull over TLS
+
+    def __init__(self, directory, upstream, config=None, serves=None, forwarded=Front.GOOGLE,
+                 own=OWN, port=None):
         self.directory = Path(directory)
         self.upstream = upstream
         self.registry = upstream.registry
@@ -106,10 +110,13 @@ class Site:
         for bucket in self.buckets.values():
             self.fill(bucket)
         archeio = self.directory / "archeio"
-        write_ranges(archeio / "ranges")
+        write_ranges(archeio / "ranges", own)
         settings = merge(self.config(archeio, serves or self.SERVES), config or {})
-        self.archeio = Archeio(archeio, settings)
+        self.archeio = Archeio(archeio, settings, port=port)
         self.started.append(self.archeio)
+        self.add_fronts(forwarded)
+
+    def add_fronts(self, forwarded):
         self.front = self._own(Front(self.directory / "front", self.archeio.port,
                                      CLIENTS, forwarded))
 
@@ -133,13 +140,17 @@ class Site:
     def host(self, who):
         return f"127.0.0.1:{self.front.port[who]}"
 
+    def answers(self):
+        """What archeio answered so far."""
+        return self.front.accesses()
+
     def marks(self):
         """How much of each log is old."""
         return {name: len(log()) for name, log in self._logs().items()}
 
     def _logs(self):
         return {**{name: b.accesses for name, b in self.buckets.items()},
-                "upstream": self.registry.accesses, "front": self.front.accesses}
+                "upstream": self.registry.accesses, "front": self.answers}
 
     def _complete(self, marks):
         """What is new in each log, once all is there: a server logs an answer after it has sent it.
@@ -153,7 +164,7 @@ class Site:
     def pull(self, client, who, reference=":v1"):
         """Pulls, and reads in the logs what happened."""
         marks = self.marks()
-        pulled = client.pull(self.host(who), Upstream.REPOSITORY, reference)
+        pulled = client.pull(self.host(who), Upstream.REPOSITORY, reference, self.ca)
         new = wait_until(lambda: self._complete(marks), 10, "each redirect's target in a log")
         blobs, manifests = {}, {}
         for name in (*self.buckets, "upstream"):
