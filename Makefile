@@ -3,6 +3,7 @@
 PORT ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
+TIME ?= 60
 
 all: ## build the release binary, build/archeio (the default)
 	@scripts/build
@@ -26,6 +27,10 @@ bench: ## measure beside other servers; writes docs/performance.md
 	@scripts/build
 	@bench/run --write docs/performance.md
 
+fuzz: ## run every fuzz target for TIME (60) seconds
+	@scripts/install-packages build fuzz
+	@fuzz/run --time '$(TIME)'
+
 format: ## put the code into its format
 	@scripts/install-packages lint
 	@scripts/lint --format
@@ -41,4 +46,4 @@ install: ## install below PREFIX (/usr/local) and DESTDIR
 clean: ## remove everything that was built
 	rm -rf build build-*
 
-.PHONY: all help setup run test bench format lint install clean
+.PHONY: all help setup run test bench fuzz format lint install clean

@@ -1,0 +1,68 @@
+"""The inputs that fuzzing begins with: fuzz/corpus/TARGET.rows, and what the tests' tables hold.
+
+A row is NAME BYTES, in the notation of tests/hostile/http1.rows; '#' begins a comment line."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "hostile"))
+import table  # noqa: E402
+
+GOLDEN = ROOT / "tests" / "golden"
+OWN_RANGES = b"\x04"  # the file's name, as ranges.c has them
+NOBODY = b"\x00\x00"  # of location.c: a client, and what the stores hold
+
+
+def from_rows(target):
+    file = ROOT / "fuzz" / "corpus" / f"{target}.rows"
+    for line in file.read_text(encoding="ascii").splitlines() if file.exists() else []:
+        if line and not line.startswith("#"):
+            name, text = line.split(None, 1)
+            yield name, table.decode(text).encode("latin-1")
+
+
+def hostile_requests():
+    for row in table.read():
+        yield f"hostile-{row.name}", row.data
+
+
+def golden_targets():
+    lines = (GOLDEN / "requests.tsv").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if line and not line.startswith("#"):
+            yield f"golden-{number}", NOBODY + line.split("\t")[3].encode("latin-1")
+
+
+def configurations():
+    yield "golden", (GOLDEN / "site.yaml").read_bytes()
+
+
+def own_ranges():
+    yield "golden", OWN_RANGES + (GOLDEN / "ranges" / "golden.txt").read_bytes()
+
+
+def snapshots(archeio, directory):
+    """The golden site's, and one without ranges."""
+    for name, ranges in ("golden", GOLDEN / "ranges"), ("no-ranges", directory / "empty"):
+        ranges.mkdir(exist_ok=True)
+        image = directory / "image"
+        subprocess.run([archeio, "compile", "--config", GOLDEN / "site.yaml", "--output", image],
+                       env={"ARCHEIO_RANGES": str(ranges)}, check=True, capture_output=True)
+        yield name, image.read_bytes()
+        image.unlink()
+
+
+def write(directory, archeio):
+    """Replaces directory/TARGET/NAME for all of them."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    more = {"http1": hostile_requests(), "location": golden_targets(), "yaml": configurations(),
+            "ranges": own_ranges(), "snapshot": snapshots(archeio, directory)}
+    for source in sorted((ROOT / "fuzz").glob("*.c")):
+        target = directory / source.stem
+        target.mkdir()
+        for name, data in [*from_rows(source.stem), *more.get(source.stem, ())]:
+            (target / name).write_bytes(data)
