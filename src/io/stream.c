@@ -180,13 +180,14 @@ static bool shake_hands(struct stream *s)
 
 /* Hands over one buffer full of what these bytes hold; io->in is what is left of them. False: the
  * stream waits, or has ended. */
-static bool decrypt_some(struct stream *s)
+static bool decrypt_some(struct stream *s, bool *handed)
 {
     size_t got;
     char *plain = s->loop->input + STREAM_HEADROOM;
     enum tls_result result = tls_read(s->tls, plain, STREAM_INPUT, &got);
     if (send_cipher(s) == STREAM_BROKEN)
         result = TLS_FAILED;
+    *handed |= got > 0;
     if (got > 0)
         s->events->received(s, plain, got);
     if (s->closed)
@@ -200,31 +201,32 @@ static bool decrypt_some(struct stream *s)
     return result == TLS_DONE;
 }
 
-/* All of it is used, unless the owner pauses. */
-static void decrypt(struct stream *s, const char *data, size_t len)
+/* All of it is used, unless the owner pauses. True: something was handed over. */
+static bool decrypt(struct stream *s, const char *data, size_t len)
 {
     struct tls_io *io = s->loop->tls;
-    bool more = true;
+    bool handed = false;
     s->undrained = false;
     io->in = data;
     io->in_len = len;
-    if (!s->secured && !shake_hands(s))
-        return;
+    bool more = s->secured || shake_hands(s);
     while (more && !s->paused)
-        more = decrypt_some(s);
+        more = decrypt_some(s, &handed);
     size_t left = io->in_len;
     io->in_len = 0; /* they are another stream's next */
     if (s->closed)
-        return;
+        return handed;
     if (!more)
         release(s, &s->kept);
     else if (!keep(s, io->in, left))
         s->events->broken(s);
+    return handed;
 }
 
 bool stream_secure(struct stream *s, struct tls_context *context, const char *data, size_t len)
 {
     struct loop *l = s->loop;
+    assert(len <= STREAM_INPUT);
     if (l->tls == NULL)
         l->tls = tls_io_new(POOL_LARGE);
     if (l->cipher == NULL)
@@ -241,33 +243,34 @@ bool stream_secure(struct stream *s, struct tls_context *context, const char *da
 
 /* ── Bytes in ── */
 
-static void hand_over(struct stream *s, char *data, size_t len)
+/* False: there is no more of it than the beginning of an encrypted record. */
+static bool hand_over(struct stream *s, char *data, size_t len)
 {
     if (s->tls != NULL)
-        decrypt(s, data, len);
-    else
-        s->events->received(s, data, len);
+        return decrypt(s, data, len);
+    s->events->received(s, data, len);
+    return true;
 }
 
-/* One recv. A short one has emptied the socket: what comes later is a new edge, so that there is
- * no second call only to be told so. */
+/* One recv; true: something was handed over. A short one has emptied the socket: what comes later
+ * is a new edge, so that there is no second call only to be told so. */
 static bool receive(struct stream *s)
 {
     if (s->undrained) {
         s->readable = true; /* the kernel may have more behind it */
-        decrypt(s, s->kept, s->kept_len);
+        bool handed = decrypt(s, s->kept, s->kept_len);
         if (s->readable && !s->paused && !s->closed)
             loop_defer(s->loop, &s->task);
-        return true;
+        return handed;
     }
     char *data = s->tls != NULL ? s->loop->cipher : s->loop->input + STREAM_HEADROOM;
     ssize_t n = raw_recv(s->source.fd, data, STREAM_INPUT);
     if (n > 0) {
         s->readable = n == STREAM_INPUT || s->finished;
-        hand_over(s, data, (size_t)n);
+        bool handed = hand_over(s, data, (size_t)n);
         if (s->readable && !s->paused && !s->closed)
             loop_defer(s->loop, &s->task);
-        return true;
+        return handed;
     }
     s->readable = false;
     if (n == 0)

@@ -80,15 +80,15 @@ enum stream_sending stream_send(struct stream *s, const char *data, size_t len);
  * called or the stream is closed. */
 enum stream_sending stream_push(struct stream *s, const char *data, size_t len);
 
-/* From now on the connection is encrypted; data came already, and is the beginning of that. False:
- * no memory. */
+/* From now on the connection is encrypted; data (at most STREAM_INPUT bytes) came already, and is
+ * the beginning of that. False: no memory. */
 bool stream_secure(struct stream *s, struct tls_context *context, const char *data, size_t len);
 
 /* Nothing is handed over between the two; bytes wait in the kernel, and slow the sender down. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
-/* Receives now what has come, paused or not: true if there was something (it was handed over). */
+/* Receives now what has come, paused or not: true if something was handed over. */
 bool stream_poll(struct stream *s);
 
 /* Tells the other side that nothing more will be sent, behind what is on its way. */

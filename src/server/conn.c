@@ -122,7 +122,8 @@ static bool count_in(struct conn *c)
     return c->counted;
 }
 
-static bool is_introduced(const struct conn *c)
+/* Whether who connected must send a PROXY header: asked once, because a reload may change it. */
+static bool is_announced(const struct conn *c)
 {
     const struct listen_rule *rule = rule_of(c);
     return rule->introduced && lpm_lookup(&rule->proxies.table, &c->peer) != LPM_NONE;
@@ -134,7 +135,7 @@ static enum opening introduce(struct conn *c, const char *data, size_t len, size
 {
     static const size_t certain = sizeof("PROXY ") - 1;
     struct proxy_header header;
-    bool expected = is_introduced(c);
+    bool expected = c->announced;
     enum proxy_result result = proxy_parse(data, len, &header);
     if (expected && result == PROXY_DONE) {
         *used = header.size;
@@ -243,7 +244,8 @@ static void opening(struct conn *c, char *data, size_t len)
         next = OPENING_TAKEN;
     if (next == OPENING_DONE)
         hand_over(c, data + used, len - used);
-    else if (next == OPENING_BAD || (next == OPENING_MORE && !conn_hold(c, data, len)))
+    else if (next == OPENING_BAD ||
+             (next == OPENING_MORE && !conn_hold(c, data + used, len - used)))
         refuse_opening(c);
     else if (c->stage == CONN_OPENING)
         await_opening(c);
@@ -411,6 +413,7 @@ void conn_accept(struct worker *w, struct listener_socket socket, const struct a
     w->conn = c;
     counters_add(&w->counters.accepted, 1);
     stream_deadline(&c->stream, w->loop.now + w->generation->idle_timeout);
-    if (!is_introduced(c) && !count_in(c))
+    c->announced = is_announced(c);
+    if (!c->announced && !count_in(c))
         conn_close(c);
 }

@@ -25,7 +25,8 @@ struct conn {
     uint32_t magic;
     uint8_t stage;
     bool counted;    /* among its client's connections */
-    bool introduced; /* its PROXY header has come, or none is expected */
+    bool announced;  /* a PROXY header must come first: who connected is on the list */
+    bool introduced; /* it has come, or there is none */
     uint16_t listener;
     struct worker *worker;
     struct conn *next;

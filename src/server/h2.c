@@ -190,10 +190,21 @@ static void flush(struct conn *c)
 
 /* ── Events ── */
 
+static void announce_end(struct conn *c)
+{
+    c->h2.draining = true;
+    c->h2.drain_at = c->stream.loop->now + CONN_DRAIN_GRACE;
+    http2_announce_end(c->h2.session);
+}
+
 bool h2_begin(struct conn *c)
 {
     c->h2.session = http2_new(&events, c, c->stream.loop->now);
-    return c->h2.session != NULL;
+    if (c->h2.session == NULL)
+        return false;
+    if (c->worker->phase != WORKER_SERVE)
+        announce_end(c);
+    return true;
 }
 
 void h2_received(struct conn *c, const char *data, size_t len)
@@ -261,12 +272,9 @@ void h2_expired(struct conn *c)
 
 void h2_drain(struct conn *c)
 {
-    struct h2 *h = &c->h2;
-    if (h->draining)
+    if (c->h2.draining)
         return;
-    h->draining = true;
-    h->drain_at = c->stream.loop->now + CONN_DRAIN_GRACE;
-    http2_announce_end(h->session);
+    announce_end(c);
     flush(c);
 }
 
