@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import http
+from . import http, http2_client, tls
 from .archeio import Archeio, to_yaml
 from .nginx import Nginx
 from .ports import free_port
@@ -55,6 +55,10 @@ class Stores(Nginx):
                 + "\n        ".join(answers) + "\n        location / { return 404; } }")
 
 
+# How the server can be asked: by HTTP/1.1 and by HTTP/2, each in clear and over TLS.
+WAYS = ("http/1.1", "http/1.1 over tls", "h2", "h2 over tls")
+
+
 class GoldenSite:
     def __init__(self, directory):
         text = (GOLDEN / "site.yaml").read_text(encoding="utf-8")
@@ -62,9 +66,13 @@ class GoldenSite:
         assert names, "site.yaml has no store at http://NAME.store.test"
         self.stores = Stores(directory / "stores", names)
         port, admin = free_port(), free_port()
+        self.tls_port = free_port()
+        certificate = tls.make_certificate(directory, "golden")
+        self.connection = {}  # of HTTP/2, by way
         own = to_yaml({
-            "server": {"listen": [f"127.0.0.1:{port}"], "admin": f"127.0.0.1:{admin}",
-                       "client_address": "google-lb"},
+            "server": {"listen": [{"address": f"127.0.0.1:{port}"},
+                                  {"address": f"127.0.0.1:{self.tls_port}", "tls": certificate.pair}],
+                       "admin": f"127.0.0.1:{admin}", "client_address": "google-lb"},
             "ranges": {"directory": str(GOLDEN / "ranges"), "refresh": "0s"},
             "existence": {"wait": "10s", "error_ttl": "10m"},
             "log": {"access": str(directory / "archeio" / "access.log")},
@@ -77,17 +85,36 @@ class GoldenSite:
         return re.sub(r"http://([a-z0-9]+)\.store\.test",
                       lambda m: f"http://127.0.0.1:{self.stores.port[m[1]]}", text)
 
-    def ask(self, row, method, agent=""):
-        host = f"127.0.0.1:{self.archeio.port}"
-        client = "unknown" if row.client == "-" else row.client
-        data = self.archeio.exchange(
-            (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
-             f"X-Forwarded-For: {client}, 130.211.0.1\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n"
-             ).encode("latin-1"))
+    def ask(self, row, method, agent="", way="http/1.1"):
+        if way.startswith("h2"):
+            return self._ask_http2(row, method, agent, way)
+        port = self.tls_port if way.endswith("tls") else self.archeio.port
+        host = f"127.0.0.1:{port}"
+        data = (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
+                f"X-Forwarded-For: {self._forwarded(row)}\r\nUser-Agent: {agent}\r\n"
+                "Connection: close\r\n\r\n").encode("latin-1")
+        with tls.connect(port) if way.endswith("tls") else http.connect(port) as sock:
+            sock.sendall(data)
+            data = http.read_all(sock)
         answers = http.parse_answers(data, [method])
         return answers[0] if len(answers) == 1 else http.Answer(0, {"location": data[:200]})
 
+    def _forwarded(self, row):
+        return f"{'unknown' if row.client == '-' else row.client}, 130.211.0.1"
+
+    def _ask_http2(self, row, method, agent, way):
+        """On one connection for all, as clients do."""
+        if way not in self.connection:
+            sock = tls.connect(self.tls_port, tls.client_context(["h2"])) if way.endswith("tls") \
+                else http.connect(self.archeio.port)
+            self.connection[way] = http2_client.Client(sock=sock)
+        return self.connection[way].request(
+            row.target, method, [("x-forwarded-for", self._forwarded(row)), ("user-agent", agent)],
+            authority=f"127.0.0.1:{self.archeio.port}")
+
     def stop(self):
+        for connection in self.connection.values():
+            connection.close()
         try:
             self.archeio.stop()
         finally:
