@@ -1,7 +1,8 @@
 #include "exist/ring.h"
 
+#include "sys/wake.h"
+
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 bool ring_open(struct ring *r, uint32_t n)
@@ -42,7 +43,7 @@ bool ring_pop(struct ring *r, uint32_t *value)
 
 bool ring_bell_open(struct ring_bell *b)
 {
-    b->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    b->fd = wake_open();
     return b->fd >= 0;
 }
 
@@ -55,14 +56,12 @@ void ring_bell_close(struct ring_bell *b)
 
 void ring_bell_ring(struct ring_bell *b)
 {
-    const uint64_t one = 1;
     if (!atomic_exchange(&b->rung, true))
-        (void)!write(b->fd, &one, sizeof(one));
+        wake_send(b->fd);
 }
 
 void ring_bell_quiet(struct ring_bell *b)
 {
-    uint64_t count;
-    (void)!read(b->fd, &count, sizeof(count));
+    wake_hear(b->fd);
     atomic_exchange(&b->rung, false); /* so that what the last ringer sent is seen */
 }

@@ -4,11 +4,11 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/thread.h"
+#include "sys/wake.h"
 #include "sys/xalloc.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -211,13 +211,11 @@ static struct ranges *load(struct updater *u, struct diag *d)
 static void offer(struct updater *u)
 {
     struct diag d = {0};
-    uint64_t one = 1;
     ranges_free(u->offered);
     u->offered = load(u, &d);
     diag_log(&d);
     diag_clear(&d);
-    if (write(u->fd, &one, sizeof(one)) < 0)
-        log_debug("ranges: the control thread has not taken the last update yet");
+    wake_send(u->fd);
 }
 
 /* Locked. */
@@ -291,7 +289,7 @@ struct updater *updater_new(const struct updater_options *options, const char **
     u->options.directory = xalloc_text(options->directory);
     u->directory = xalloc_text(options->directory);
     u->configured = true;
-    u->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    u->fd = wake_open();
     if (u->fd >= 0)
         return u;
     *why = "no descriptor is left";
@@ -335,10 +333,8 @@ int updater_fd(const struct updater *u)
 
 struct ranges *updater_take(struct updater *u)
 {
-    uint64_t count;
     pthread_mutex_lock(&u->lock);
-    if (read(u->fd, &count, sizeof(count)) < 0)
-        count = 0;
+    wake_hear(u->fd);
     struct ranges *r = u->offered;
     u->offered = NULL;
     pthread_mutex_unlock(&u->lock);

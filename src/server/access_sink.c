@@ -1,13 +1,13 @@
 #include "server/access_sink.h"
 
 #include "sys/clock.h"
+#include "sys/wake.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,7 +35,7 @@ int access_sink_open(struct access_sink *s, const char *target)
     if (fd < 0)
         return errno;
     use(s, fd);
-    s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->wake = wake_open();
     return s->wake >= 0 ? 0 : errno;
 }
 
@@ -70,8 +70,7 @@ void access_sink_hurry(struct access_sink *s)
 
 void access_sink_wake(struct access_sink *s)
 {
-    uint64_t one = 1;
-    (void)!write(s->wake, &one, sizeof(one));
+    wake_send(s->wake);
 }
 
 /* ── The writing thread ── */
@@ -84,12 +83,6 @@ static bool go_over(struct access_sink *s)
     close(s->fd);
     use(s, fd);
     return true;
-}
-
-static void hear(struct access_sink *s)
-{
-    uint64_t count;
-    (void)!read(s->wake, &count, sizeof(count));
 }
 
 /* Milliseconds that may still be waited; -1: without end. */
@@ -113,7 +106,7 @@ static bool ready(struct access_sink *s)
         if (n == 0 && wait >= 0)
             return false;
         if (n > 0 && p[1].revents != 0)
-            hear(s);
+            wake_hear(s->wake);
         if (n > 0 && p[0].revents != 0)
             return true;
         if (__atomic_load_n(&s->next, __ATOMIC_RELAXED) >= 0)
@@ -186,6 +179,6 @@ void access_sink_rest(struct access_sink *s)
 {
     struct pollfd p = {.fd = s->wake, .events = POLLIN};
     if (poll(&p, 1, -1) > 0)
-        hear(s);
+        wake_hear(s->wake);
     go_over(s);
 }

@@ -3,12 +3,12 @@
 #include "server/conn.h"
 #include "sys/log.h"
 #include "sys/thread.h"
+#include "sys/wake.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define STACK (256 * 1024)
@@ -30,16 +30,10 @@ static void use_generation(struct worker *w)
     __atomic_store_n(&w->seen, g->number, __ATOMIC_RELEASE);
 }
 
-static void quiet(int fd)
-{
-    uint64_t count;
-    (void)!read(fd, &count, sizeof(count));
-}
-
 static void woken(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    quiet(source->fd);
+    wake_hear(source->fd);
 }
 
 static void answers_came(struct loop_source *source, uint32_t events)
@@ -57,8 +51,7 @@ static void answers_came(struct loop_source *source, uint32_t events)
 
 void worker_wake(struct worker *w)
 {
-    uint64_t one = 1;
-    (void)!write(w->wake.fd, &one, sizeof(one));
+    wake_send(w->wake.fd);
 }
 
 /* ── The end ── */
@@ -135,7 +128,7 @@ static bool open_sources(struct worker *w)
     if (loop_open(&w->loop, stream_expired) != 0)
         return false;
     w->loop.pool = &w->pool;
-    w->wake = (struct loop_source){.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = woken};
+    w->wake = (struct loop_source){.fd = wake_open(), .ready = woken};
     w->exist =
         (struct loop_source){.fd = exist_fd(w->shared->exist, w->number), .ready = answers_came};
     bool ok = w->wake.fd >= 0 && loop_watch(&w->loop, &w->wake, EPOLLIN) == 0 &&
