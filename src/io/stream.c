@@ -18,12 +18,20 @@
  * here is ever cancelled. */
 static ssize_t raw_recv(int fd, char *data, size_t len)
 {
-    return syscall(SYS_recvfrom, fd, data, len, 0, NULL, NULL);
+    ssize_t n;
+    do
+        n = syscall(SYS_recvfrom, fd, data, len, 0, NULL, NULL);
+    while (n < 0 && errno == EINTR);
+    return n;
 }
 
 static ssize_t raw_send(int fd, const char *data, size_t len)
 {
-    return syscall(SYS_sendto, fd, data, len, MSG_NOSIGNAL, NULL, 0);
+    ssize_t n;
+    do
+        n = syscall(SYS_sendto, fd, data, len, MSG_NOSIGNAL, NULL, 0);
+    while (n < 0 && errno == EINTR);
+    return n;
 }
 
 /* ── Bytes out ── */
@@ -31,10 +39,7 @@ static ssize_t raw_send(int fd, const char *data, size_t len)
 /* How many the kernel takes; -1: broken. */
 static long take(struct stream *s, const char *data, size_t len)
 {
-    ssize_t n;
-    do
-        n = raw_send(s->source.fd, data, len);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = raw_send(s->source.fd, data, len);
     if (n < 0 && errno == EAGAIN)
         return 0;
     return n;
@@ -90,6 +95,14 @@ static enum stream_sending send_cipher(struct stream *s)
     return len > 0 ? send_raw(s, io->out, len) : STREAM_SENT;
 }
 
+static enum stream_sending send_secured(struct stream *s, const char *data, size_t len)
+{
+    if (tls_write(s->tls, data, len))
+        return send_cipher(s);
+    s->loop->tls->out_len = 0; /* the next stream's would go out behind it */
+    return STREAM_BROKEN;
+}
+
 enum stream_sending stream_send(struct stream *s, const char *data, size_t len)
 {
     enum stream_sending result;
@@ -97,7 +110,7 @@ enum stream_sending stream_send(struct stream *s, const char *data, size_t len)
     if (s->tls == NULL)
         result = send_raw(s, data, len);
     else
-        result = tls_write(s->tls, data, len) ? send_cipher(s) : STREAM_BROKEN;
+        result = send_secured(s, data, len);
     s->awaited = result == STREAM_LATER;
     return result;
 }
@@ -275,8 +288,6 @@ static bool receive(struct stream *s)
     s->readable = false;
     if (n == 0)
         s->events->ended(s);
-    else if (errno == EINTR)
-        s->readable = true;
     else if (errno != EAGAIN)
         s->events->broken(s);
     return false;
