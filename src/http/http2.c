@@ -61,6 +61,13 @@ static void refill(struct http2 *h, int64_t now)
         h->credit = most;
 }
 
+/* Where memory runs out, nghttp2 cannot go on: what the session was about to say is lost. */
+static void note_failure(struct http2 *h, ssize_t result)
+{
+    if (result < 0 && nghttp2_is_fatal((int)result))
+        h->broken = true;
+}
+
 /* ── Fields ── */
 
 static void release_kept(struct http2 *h)
@@ -402,7 +409,7 @@ static bool feed(struct http2 *h, const unsigned char *data, size_t len)
     ssize_t n = nghttp2_session_mem_recv(h->session, data, len);
     if (n < 0)
         nghttp2_session_terminate_session(h->session, reason_of(n));
-    h->broken = n < 0 || h->credit < 0 || !nghttp2_session_want_read(h->session);
+    h->broken = h->broken || n < 0 || h->credit < 0 || !nghttp2_session_want_read(h->session);
     return !h->broken;
 }
 
@@ -446,6 +453,7 @@ size_t http2_send(struct http2 *h, char *out, size_t size)
     while (size - len >= 16384 + 9) {
         const uint8_t *data;
         ssize_t n = nghttp2_session_mem_send(h->session, &data);
+        note_failure(h, n);
         if (n <= 0)
             break;
         memcpy(out + len, data, (size_t)n);
@@ -562,6 +570,7 @@ size_t http2_answer(struct http2 *h, uint32_t stream, const struct decide_answer
         put(&f, STR("retry-after"), text_of(options->retry_after, retry));
     put(&f, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));
     put(&f, STR("content-length"), text_of(answer->body.len, length));
-    nghttp2_submit_response(h->session, (int32_t)stream, f.field, f.n, has_body ? &body : NULL);
+    note_failure(h, nghttp2_submit_response(h->session, (int32_t)stream, f.field, f.n,
+                                            has_body ? &body : NULL));
     return f.bytes + (has_body ? answer->body.len : 0);
 }
