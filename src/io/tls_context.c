@@ -108,14 +108,17 @@ static bool load(struct server *s, const struct tls_files *files, struct tls_pro
     return true;
 }
 
-static void read_certificate(struct server *s)
+/* False: it has names, and they cannot be read. */
+static bool read_certificate(struct server *s)
 {
     X509 *own = SSL_CTX_get0_certificate(s->ctx);
     struct tm tm = {0};
-    s->names = X509_get_ext_d2i(own, NID_subject_alt_name, NULL, NULL);
+    int found; /* -1: there are none */
+    s->names = X509_get_ext_d2i(own, NID_subject_alt_name, &found, NULL);
     if (ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) == 1)
         s->expiry = timegm(&tm);
     ERR_clear_error();
+    return s->names != NULL || found == -1;
 }
 
 /* ── Which certificate: RFC 6066 section 3, RFC 9525 section 6.3 ── */
@@ -242,7 +245,8 @@ static bool fill(struct set *set, const struct tls_options *options, struct tls_
         set->n = i + 1;
         if (!load(s, &options->files[i], problem))
             return false;
-        read_certificate(s);
+        if (!read_certificate(s))
+            return fail(problem, false, "out of memory, or the certificate's names are damaged");
     }
     return true;
 }
@@ -259,6 +263,8 @@ struct tls_context *tls_context_new(const struct tls_options *options, struct tl
     bool filled = fill(set, options, problem);
     SSL_CTX *first = set->server[0].ctx;
     if (first == NULL || SSL_CTX_set_ex_data(first, set_index(), set) != 1) {
+        if (filled)
+            fail(problem, false, "out of memory");
         SSL_CTX_free(first);
         free_set(set);
         return NULL;
