@@ -6,6 +6,7 @@
 #include "cli/confinement.h"
 #include "ranges/updater.h"
 #include "sys/log.h"
+#include "sys/xalloc.h"
 
 #include <getopt.h>
 #include <malloc.h>
@@ -119,6 +120,7 @@ static void ranges_status(void *context, struct updater_status *out)
 static void started(void *context, const struct server_started *how)
 {
     const struct serve *s = context;
+    xalloc_serve();
     banner_print(&s->banner, how, stderr);
 }
 

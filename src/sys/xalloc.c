@@ -1,34 +1,55 @@
 #include "sys/xalloc.h"
 
 #include "sys/log.h"
+
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static void *checked(void *memory)
+#define PAUSE_MS 50
+#define PAUSES 200 /* from one message to the next */
+
+static atomic_bool serving;
+
+void xalloc_serve(void)
 {
-    if (memory == NULL) {
+    atomic_store(&serving, true);
+}
+
+/* Returns when it is worth another try; pauses counts them. */
+static void wait_for_memory(unsigned *pauses)
+{
+    static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    if (!atomic_load(&serving)) {
         log_error("out of memory");
         exit(EXIT_FAILURE);
     }
-    return memory;
+    if ((*pauses)++ % PAUSES == 0)
+        log_error("out of memory: what is being loaded waits until there is some");
+    nanosleep(&pause, NULL);
 }
 
 void *xalloc(size_t size)
 {
-    return checked(malloc(size > 0 ? size : 1));
+    return xalloc_zero(1, size);
 }
 
 void *xalloc_zero(size_t n, size_t size)
 {
-    return checked(calloc(n > 0 ? n : 1, size > 0 ? size : 1));
+    void *memory;
+    for (unsigned pauses = 0; (memory = calloc(n > 0 ? n : 1, size > 0 ? size : 1)) == NULL;)
+        wait_for_memory(&pauses);
+    return memory;
 }
 
 char *xalloc_copy(const char *data, size_t len)
 {
-    char *copy = len < SIZE_MAX ? xalloc(len + 1) : checked(NULL);
+    char *copy = xalloc(len < SIZE_MAX ? len + 1 : len);
     if (len > 0)
         memcpy(copy, data, len);
     copy[len] = '\0';
@@ -37,22 +58,28 @@ char *xalloc_copy(const char *data, size_t len)
 
 char *xalloc_text(const char *z)
 {
-    return checked(strdup(z));
+    return xalloc_copy(z, strlen(z));
 }
 
 char *xalloc_format(const char *format, ...)
 {
-    char *text;
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    return checked(n < 0 ? NULL : text);
+    for (unsigned pauses = 0;; wait_for_memory(&pauses)) {
+        char *text;
+        va_list arguments;
+        va_start(arguments, format);
+        int n = vasprintf(&text, format, arguments);
+        va_end(arguments);
+        if (n >= 0)
+            return text;
+    }
 }
 
 void *xalloc_grow(void *array, size_t n, size_t size)
 {
     if (n > 0 && (n & (n - 1)) != 0)
         return array;
-    return checked(reallocarray(array, n > 0 ? n * 2 : 1, size));
+    void *larger;
+    for (unsigned pauses = 0; (larger = reallocarray(array, n > 0 ? n * 2 : 1, size)) == NULL;)
+        wait_for_memory(&pauses);
+    return larger;
 }

@@ -1,11 +1,15 @@
 /*
- * Memory at start-up, on reloads and in the tools: where there is none left, the program says so
- * and exits with code 1. Never used on the request path, which must shed work instead.
+ * Memory at start-up, on reloads and in the tools. Where there is none left, a program that starts
+ * says so and exits with code 1; one that serves says so and waits until there is some again, for
+ * its other threads have theirs. Never used on the request path, which must shed work instead.
  */
 #ifndef SYS_XALLOC_H
 #define SYS_XALLOC_H
 
 #include <stddef.h>
+
+/* From now on the program serves. */
+void xalloc_serve(void);
 
 /* free() what they return. */
 void *xalloc(size_t size) __attribute__((malloc, returns_nonnull));
