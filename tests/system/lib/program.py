@@ -21,6 +21,7 @@ PACKAGES = {
     "haproxy": "haproxy",
     "curl": "curl",
     "openssl": "openssl",
+    "node": "nodejs",
 }
 
 
