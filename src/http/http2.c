@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LIST_END (4 * HTTP2_LIST_MAX) /* a client that goes on beyond this is no client */
+/* A client whose list of fields goes on beyond this is no client. */
+#define LIST_END (2 * HTTP2_LIST_MAX)
+#define FIELDS_END (4 * HTTP_REQUEST_FIELDS_MAX)
 #define KEPT (HTTP_REQUEST_FIELDS_MAX + 8)
 #define SECOND 1000000000LL
 #define FRAME_HEAD 9 /* bytes: RFC 9113 section 4.1 */
-#define LIST_COST 10 /* what a list that is too large counts for, in wasted frames */
+#define LIST_COST 25 /* what a list that is too large counts for, in wasted frames */
 
 struct http2 {
     nghttp2_session *session;
@@ -21,9 +23,10 @@ struct http2 {
     int64_t credit; /* in nanoseconds: what remains of the budget */
     int64_t counted;
     unsigned streams;
-    uint32_t newest; /* the highest stream that has been begun */
-    uint64_t begun;  /* bit i: the stream 2 * i below it was, too */
-    uint64_t reset;  /* bit i: that one was reset from here, which its client may not know yet */
+    uint32_t newest;  /* the highest stream that has been begun */
+    uint32_t unended; /* requests whose bodies were announced, less the ends of such */
+    uint64_t begun;   /* bit i: the stream 2 * i below it was, too */
+    uint64_t reset;   /* bit i: that one was reset from here, which its client may not know yet */
     unsigned char head[FRAME_HEAD]; /* the beginning of the next frame's, ... */
     uint8_t head_len;               /* ... as far as it has come */
     uint32_t left;                  /* bytes of this frame, or of the preface, still to come */
@@ -156,15 +159,16 @@ static void check_stream(struct http2 *h, uint32_t stream)
                                       skipped ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
 }
 
-/* Does a frame belong to a request: its fields, its trailers, or the end of its body? All others
- * are wasted here, those too that nghttp2 passes over in silence, or that hold nothing but padding.
- */
-static bool is_of_request(const struct http2 *h, unsigned type, unsigned flags, uint32_t stream)
+/* Does a frame belong to a request: its fields, or the end of its body, once? All others are wasted
+ * here, those too that nghttp2 passes over in silence, or that hold nothing but padding. */
+static bool is_of_request(struct http2 *h, unsigned type, unsigned flags, uint32_t stream)
 {
-    bool open = nghttp2_session_get_stream_remote_close(h->session, (int32_t)stream) == 0;
-    if (type == NGHTTP2_HEADERS)
-        return open || stream > h->newest;
-    return type == NGHTTP2_DATA && open && (flags & NGHTTP2_FLAG_END_STREAM);
+    if (type == NGHTTP2_HEADERS && stream > h->newest)
+        return true;
+    bool ends = (type == NGHTTP2_DATA || type == NGHTTP2_HEADERS) &&
+                (flags & NGHTTP2_FLAG_END_STREAM) && h->unended > 0;
+    h->unended -= ends;
+    return ends;
 }
 
 /* A frame comes, the first FRAME_HEAD bytes of which lie at head. */
@@ -195,6 +199,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         return 0;
     h->streams++;
     note_begun(h, (uint32_t)frame->hd.stream_id);
+    h->unended += !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     return 0;
 }
 
@@ -206,7 +211,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     (void)flags;
     h->fields++;
     h->list += n.len + v.len + 32;
-    if (h->list > LIST_END) {
+    if (h->list > LIST_END || h->fields > FIELDS_END) {
         nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }

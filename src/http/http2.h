@@ -19,7 +19,7 @@
 #define HTTP2_STREAMS 100      /* at once */
 #define HTTP2_LIST_MAX 16384   /* bytes of a list of fields, 32 added for each (section 6.5.2) */
 #define HTTP2_WINDOW 16384     /* of a stream, for bodies that nobody reads */
-#define HTTP2_CREDIT 250       /* what a client may waste at once, in frames ... */
+#define HTTP2_CREDIT 125       /* what a client may waste at once, in frames ... */
 #define HTTP2_CREDIT_SECOND 25 /* ... and a second */
 
 struct http2;
