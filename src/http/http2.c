@@ -280,12 +280,22 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+/* A client that has filled its stream's window will get no more, and is told so; behind the answer,
+ * which a reset would overtake (RFC 9113 section 8.1). */
+static void end_upload(nghttp2_session *session, int32_t stream, bool answered)
+{
+    if (answered &&
+        nghttp2_session_get_stream_effective_recv_data_length(session, stream) >= HTTP2_WINDOW)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
+}
+
 /* A reset that this side has to send is as dear as one that it receives: a client can make it send
  * one for every stream (CVE-2025-8671). */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     struct http2 *h = context;
-    (void)session;
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+        end_upload(session, frame->hd.stream_id, frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     if (frame->hd.type != NGHTTP2_RST_STREAM)
         return 0;
     spend(h, 1);
@@ -293,8 +303,7 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *c
     return 0;
 }
 
-/* Bodies are discarded. The connection's window goes on for the sake of other streams; one that has
- * filled its own will get no more, and has its answer (RFC 9113 section 8.1). */
+/* Bodies are discarded. The connection's window goes on for the sake of other streams. */
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
                    size_t len, void *context)
 {
@@ -302,9 +311,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     (void)data;
     (void)context;
     nghttp2_session_consume_connection(session, len);
-    if (nghttp2_session_get_stream_effective_recv_data_length(session, stream) >= HTTP2_WINDOW &&
-        nghttp2_session_get_stream_user_data(session, stream) == NULL)
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
+    end_upload(session, stream, nghttp2_session_get_stream_local_close(session, stream) == 1);
     return 0;
 }
 
