@@ -24,11 +24,22 @@ function endToEnd(headers) {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP.has(name)));
 }
 
+function giveUp(response, status) {
+  response.writeHead(status, { Connection: 'close' });
+  response.end();
+}
+
 function forward(request, response) {
   const { method, url } = request;
-  const onward = http.request({
-    agent, host: '127.0.0.1', port: to, method, path: url, headers: endToEnd(request.headers),
-  });
+  let onward;
+  try {
+    onward = http.request({
+      agent, host: '127.0.0.1', port: to, method, path: url, headers: endToEnd(request.headers),
+    });
+  } catch {
+    giveUp(response, 400); // older parsers take bytes that Node then refuses to send
+    return;
+  }
   onward.on('response', (answered) => {
     response.writeHead(answered.statusCode, endToEnd(answered.headers));
     answered.pipe(response);
@@ -41,8 +52,7 @@ function forward(request, response) {
     if (response.headersSent) {
       if (!response.writableEnded) response.destroy();
     } else {
-      response.writeHead(502, { Connection: 'close' });
-      response.end();
+      giveUp(response, 502);
     }
   });
 }
