@@ -225,7 +225,7 @@ static SSL_CTX *make_ctx(struct set *set, struct tls_tickets *tickets)
     static const unsigned char id[] = "archeio";
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 && set_groups(ctx) &&
         SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1) == 1 &&
-        SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+        SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                       "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
         (tickets == NULL || tls_tickets_use(tickets, ctx)))
