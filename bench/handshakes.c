@@ -128,13 +128,14 @@ static void turn(void)
 static void prepare(void)
 {
     static const unsigned char http1[] = "\x08http/1.1";
+    static char group[] = "X25519";
     run.ctx = SSL_CTX_new(TLS_client_method());
     run.epoll = epoll_create1(0);
     if (run.ctx == NULL || run.epoll < 0)
         fail("no memory");
     SSL_CTX_set_min_proto_version(run.ctx, TLS1_3_VERSION);
     SSL_CTX_set_ciphersuites(run.ctx, "TLS_AES_128_GCM_SHA256");
-    SSL_CTX_set1_groups_list(run.ctx, "X25519");
+    SSL_CTX_set1_groups_list(run.ctx, group);
     SSL_CTX_set_alpn_protos(run.ctx, http1, sizeof(http1) - 1);
     SSL_CTX_set_read_ahead(run.ctx, 1);
     SSL_CTX_set_session_cache_mode(run.ctx,

@@ -270,6 +270,7 @@ static bool hand_over(struct stream *s, char *data, size_t len)
 static bool receive(struct stream *s)
 {
     if (s->undrained) {
+        assert(s->kept != NULL || s->kept_len == 0);
         s->readable = true; /* the kernel may have more behind it */
         bool handed = decrypt(s, s->kept, s->kept_len);
         if (s->readable && !s->paused && !s->closed)

@@ -202,8 +202,9 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 /* The hybrid group is there from OpenSSL 3.5 on. */
 static bool set_groups(SSL_CTX *ctx)
 {
-    return SSL_CTX_set1_groups_list(ctx, "X25519MLKEM768:X25519:P-256:P-384") == 1 ||
-           SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1;
+    static char hybrid[] = "X25519MLKEM768:X25519:P-256:P-384";
+    return SSL_CTX_set1_groups_list(ctx, hybrid) == 1 ||
+           SSL_CTX_set1_groups_list(ctx, strchr(hybrid, ':') + 1) == 1;
 }
 
 static SSL_CTX *make_ctx(struct set *set, struct tls_tickets *tickets)
