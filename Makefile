@@ -22,6 +22,10 @@ test: ## install what tests need, build with sanitizers, run every test
 	@scripts/install-packages build test
 	@scripts/test
 
+conformance: ## judge archeio by h2spec, the OCI suite, sslscan, testssl and crane
+	@scripts/install-packages build conformance
+	@scripts/conformance
+
 bench: ## measure beside other servers; writes docs/performance.md
 	@scripts/install-packages build bench
 	@scripts/build
@@ -46,4 +50,4 @@ install: ## install below PREFIX (/usr/local) and DESTDIR
 clean: ## remove everything that was built
 	rm -rf build build-*
 
-.PHONY: all help setup run test bench fuzz format lint install clean
+.PHONY: all help setup run test conformance bench fuzz format lint install clean

@@ -29,11 +29,13 @@ def _openssl(*argv):
     assert done.returncode == 0, done.stderr
 
 
-def _make(directory, name, subject, *options):
+KINDS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
+
+
+def _make(directory, name, subject, kind, *options):
     pair = Pair(directory / f"{name}.crt", directory / f"{name}.key")
-    _openssl("req", "-x509", "-nodes", "-days", "7", "-newkey", "ec", "-pkeyopt",
-             "ec_paramgen_curve:P-256", "-subj", f"/CN={subject}", "-keyout", pair.key,
-             "-out", pair.certificate, *options)
+    _openssl("req", "-x509", "-nodes", "-days", "7", "-newkey", *KINDS[kind],
+             "-subj", f"/CN={subject}", "-keyout", pair.key, "-out", pair.certificate, *options)
     return pair
 
 
@@ -45,15 +47,15 @@ class Authority:
         self.directory.mkdir(parents=True)
         secret = self.directory.with_name(self.directory.name + "-keys")
         secret.mkdir()
-        self.own = _make(secret, "ca", "a test's authority",
+        self.own = _make(secret, "ca", "a test's authority", "ec",
                          "-addext", "keyUsage=critical,keyCertSign")
         self.secret = secret
         self.certificate = self.directory / "ca.crt"
         self.certificate.write_bytes(self.own.certificate.read_bytes())
 
-    def sign(self, name="server", alternatives=NAMES):
-        """A certificate and a key for servers of these names."""
-        return _make(self.secret, name, "localhost",
+    def sign(self, name="server", alternatives=NAMES, key="ec"):
+        """A certificate and a key for servers of these names: "ec" (P-256) or "rsa"."""
+        return _make(self.secret, name, "localhost", key,
                      "-CA", self.own.certificate, "-CAkey", self.own.key,
                      "-addext", f"subjectAltName={alternatives}",
                      "-addext", "basicConstraints=critical,CA:FALSE")

@@ -62,7 +62,7 @@ def _environment(directory, host, ca=None):
     return env
 
 
-def _run(argv, env=None, timeout=120):
+def run(argv, env=None, timeout=120):
     argv = [str(a) for a in argv]
     begun = time.monotonic()
     done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=timeout,
@@ -73,7 +73,7 @@ def _run(argv, env=None, timeout=120):
     return done.stdout, time.monotonic() - begun
 
 
-def _digest(file):
+def digest_of(file):
     return "sha256:" + hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
@@ -84,7 +84,7 @@ class Skopeo(Client):
 
     def push(self, image, host, repository, tag=None):
         env = _environment(self.directory, host)
-        _run([find("skopeo"), "--policy", self.directory / "policy.json", "copy", "-q",
+        run([find("skopeo"), "--policy", self.directory / "policy.json", "copy", "-q",
               "--preserve-digests", "--dest-tls-verify=false",
               f"oci:{image.layout}:{image.tag}",
               f"docker://{host}/{repository}:{tag or image.tag}"], env)
@@ -94,13 +94,13 @@ class Skopeo(Client):
         target = self.directory / f"blobs-{self.count}"
         env = _environment(self.directory, host, ca)
         tls = ["--src-cert-dir", ca.parent] if ca else ["--src-tls-verify=false"]
-        _, seconds = _run([find("skopeo"), "--policy", self.directory / "policy.json", "copy",
+        _, seconds = run([find("skopeo"), "--policy", self.directory / "policy.json", "copy",
                            "-q", "--preserve-digests", *tls,
                            f"docker://{host}/{repository}{reference}", f"dir:{target}"], env)
         for blob in target.iterdir():
             if len(blob.name) == 64:
-                assert _digest(blob) == "sha256:" + blob.name, f"{blob} is not what its name says"
-        digest = _digest(target / "manifest.json")
+                assert digest_of(blob) == "sha256:" + blob.name, f"{blob} is not what its name says"
+        digest = digest_of(target / "manifest.json")
         shutil.rmtree(target)
         return Pulled(digest, seconds)
 
@@ -120,9 +120,9 @@ class Podman(Client):
                   "--tmpdir", store / "tmp", "--storage-driver", "vfs", "--events-backend", "none",
                   "--cgroup-manager", "cgroupfs"]
         name = f"{host}/{repository}{reference}"
-        _, seconds = _run([*podman, "pull", "-q", *tls,
+        _, seconds = run([*podman, "pull", "-q", *tls,
                            "--signature-policy", self.directory / "policy.json", name], env)
-        out, _ = _run([*podman, "image", "inspect", name], env)
+        out, _ = run([*podman, "image", "inspect", name], env)
         shutil.rmtree(store)
         return Pulled(json.loads(out)[0]["Digest"], seconds)
 
@@ -154,7 +154,7 @@ class Containerd(Client):
     def _answers(self):
         assert self.program.alive(), f"containerd ended:\n{self.program.output()}"
         try:
-            _run([*self.ctr, "version"])
+            run([*self.ctr, "version"])
             return True
         except PullFailed:
             return False
@@ -165,9 +165,9 @@ class Containerd(Client):
         self.count += 1
         ctr = [*self.ctr, "--namespace", f"pull-{self.count}"]
         name = f"{host}/{repository}{reference}"
-        _, seconds = _run([*ctr, "images", "pull", *tls, "--snapshotter", "native",
+        _, seconds = run([*ctr, "images", "pull", *tls, "--snapshotter", "native",
                            "--platform", f"linux/{ARCHITECTURE}", name])
-        out, _ = _run([*ctr, "images", "list", f"name=={name}"])
+        out, _ = run([*ctr, "images", "list", f"name=={name}"])
         self._forget(ctr, name)
         return Pulled(out.splitlines()[1].split()[2], seconds)
 
@@ -180,7 +180,7 @@ class Containerd(Client):
 
     def _forget(self, ctr, name):
         """Or the next pull finds the blobs in the store that namespaces share."""
-        _run([*ctr, "images", "remove", "--sync", name])
+        run([*ctr, "images", "remove", "--sync", name])
         blobs = self.directory / "root/io.containerd.content.v1.content/blobs/sha256"
         wait_until(lambda: not list(blobs.iterdir()), 20, "containerd's content is gone")
 
@@ -197,17 +197,17 @@ class Curl(Client):
     def _get(self, host, path, target, ca):
         """Follows redirects; the bytes go to target. Returns the seconds it took."""
         scheme, tls = ("https", ["--http2", "--cacert", ca]) if ca else ("http", [])
-        _, seconds = _run([find("curl"), "-q", "-sS", "-f", "-L", *tls, "--noproxy", "*",
+        _, seconds = run([find("curl"), "-q", "-sS", "-f", "-L", *tls, "--noproxy", "*",
                            "-H", f"Accept: {MANIFEST}", "-o", target, f"{scheme}://{host}{path}"])
         return seconds
 
     def pull(self, host, repository, reference, ca=None):
         file = self.directory / "got"
         seconds = self._get(host, f"/v2/{repository}/manifests/{reference[1:]}", file, ca)
-        manifest, digest = json.loads(file.read_bytes()), _digest(file)
+        manifest, digest = json.loads(file.read_bytes()), digest_of(file)
         for blob in [manifest["config"], *manifest["layers"]]:
             seconds += self._get(host, f"/v2/{repository}/blobs/{blob['digest']}", file, ca)
-            assert _digest(file) == blob["digest"], f"{blob} is not what its name says"
+            assert digest_of(file) == blob["digest"], f"{blob} is not what its name says"
         return Pulled(digest, seconds)
 
 

@@ -20,6 +20,7 @@ PACKAGES = {
     "ctr": "containerd",
     "haproxy": "haproxy",
     "curl": "curl",
+    "testssl": "testssl.sh",
     "openssl": "openssl",
     "node": "nodejs",
 }
