@@ -94,6 +94,7 @@ def make_certificate(directory):
                     "-days", "30", "-subj", "/CN=registry.test",
                     "-addext", "subjectAltName=DNS:registry.test"],
                    check=True, capture_output=True)
+    key.chmod(0o644)  # the servers' users are to read it
     return certificate, key
 
 
