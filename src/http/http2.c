@@ -1,11 +1,12 @@
 #include "http/http2.h"
 
+#include "base/num.h"
 #include "http/authority.h"
 #include "http/http_target.h"
 #include "http/respond.h"
 
 #include <nghttp2/nghttp2.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 /* A client whose list of fields goes on beyond this is no client. */
@@ -191,7 +192,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct http2 *h = context;
     (void)session;
     release_kept(h);
-    h->request = (struct http_request){0};
+    memset(&h->request, 0, offsetof(struct http_request, forwarded_for)); /* a kilobyte behind it */
+    h->request.n_forwarded_for = 0;
     h->host = (struct str){0};
     h->list = h->fields = 0;
     h->stream = frame->hd.stream_id;
@@ -425,18 +427,11 @@ static bool feed(struct http2 *h, const unsigned char *data, size_t len)
     return !h->broken;
 }
 
-/* Feeds what lies at data of one frame, or of the preface; how many bytes that is. */
-static size_t feed_some(struct http2 *h, const unsigned char *data, size_t len)
+/* Collects a frame's head that came in pieces, which nghttp2 is not to see before it is whole. */
+static size_t feed_head(struct http2 *h, const unsigned char *data, size_t len)
 {
-    size_t n;
-    if (h->left > 0) {
-        n = h->left < len ? h->left : len;
-        h->left -= (uint32_t)n;
-        feed(h, data, n);
-        return n;
-    }
     size_t missing = FRAME_HEAD - (size_t)h->head_len;
-    n = missing < len ? missing : len;
+    size_t n = missing < len ? missing : len;
     memcpy(h->head + h->head_len, data, n);
     h->head_len += (uint8_t)n;
     if (h->head_len < FRAME_HEAD)
@@ -445,6 +440,22 @@ static size_t feed_some(struct http2 *h, const unsigned char *data, size_t len)
     frame_begins(h, h->head);
     feed(h, h->head, FRAME_HEAD);
     return n;
+}
+
+/* Feeds what lies at data of one frame, or of the preface; how many bytes that is. */
+static size_t feed_some(struct http2 *h, const unsigned char *data, size_t len)
+{
+    size_t head = 0;
+    if (h->left == 0) {
+        if (h->head_len > 0 || len < FRAME_HEAD)
+            return feed_head(h, data, len);
+        frame_begins(h, data);
+        head = FRAME_HEAD;
+    }
+    size_t n = h->left < len - head ? h->left : len - head;
+    h->left -= (uint32_t)n;
+    feed(h, data, head + n);
+    return head + n;
 }
 
 bool http2_receive(struct http2 *h, const char *data, size_t len, int64_t now)
@@ -515,7 +526,6 @@ void http2_abort(struct http2 *h)
 /* ── Answers ── */
 
 #define FIELDS_MAX 7
-#define NUMBER_MAX 24
 
 struct fields {
     nghttp2_nv field[FIELDS_MAX];
@@ -551,9 +561,9 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *data
     return (ssize_t)n;
 }
 
-static struct str text_of(uint64_t n, char out[NUMBER_MAX])
+static struct str text_of(uint64_t n, char out[NUM_TEXT_MAX])
 {
-    return str_make(out, (size_t)snprintf(out, NUMBER_MAX, "%llu", (unsigned long long)n));
+    return str_make(out, num_format(n, out));
 }
 
 static void put_special(struct fields *f, const struct decide_answer *answer)
@@ -572,7 +582,7 @@ size_t http2_answer(struct http2 *h, uint32_t stream, const struct decide_answer
                     const struct respond_options *options)
 {
     struct fields f = {0};
-    char status[NUMBER_MAX], retry[NUMBER_MAX], length[NUMBER_MAX];
+    char status[NUM_TEXT_MAX], retry[NUM_TEXT_MAX], length[NUM_TEXT_MAX];
     nghttp2_data_provider body = {.source.ptr = (void *)(uintptr_t)answer->body.data,
                                   .read_callback = read_body};
     bool has_body = answer->body.len > 0 && !options->head;

@@ -11,6 +11,9 @@ size_t answer_size(const struct worker *w, const struct http_request *r)
 
 const char *answer_date(struct worker *w)
 {
+    if (w->date_turn == w->loop.now)
+        return w->date;
+    w->date_turn = w->loop.now;
     int64_t second = clock_wall();
     if (second != w->date_second) {
         w->date_second = second;

@@ -58,7 +58,8 @@ struct worker {
     struct pool pool;
     struct conn *conn; /* all that are open, in no order */
     char *output;
-    int phase; /* enum worker_phase, as far as this worker has gone */
+    int phase;         /* enum worker_phase, as far as this worker has gone */
+    int64_t date_turn; /* loop.now when the clock was read for `date` */
     int64_t date_second;
     char date[RESPOND_DATE_SIZE];
     struct http_request request; /* the one being answered */
