@@ -34,6 +34,7 @@ struct stream {
 };
 
 struct peer {
+    struct blocks blocks;
     struct http2 *session;
     struct fuzz_random random;
     unsigned flags;
@@ -263,7 +264,7 @@ static struct peer *begin(unsigned flags, uint8_t behaviour)
     FUZZ_CHECK(p != NULL);
     p->flags = flags;
     p->random.state = (behaviour + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-    p->session = http2_new(&events, p, p->now);
+    p->session = http2_new(&events, p, &p->blocks, p->now);
     FUZZ_CHECK(p->session != NULL && nghttp2_hd_inflate_new(&p->inflater) == 0);
     return p;
 }
@@ -295,6 +296,7 @@ static void end(struct peer *p)
     }
     nghttp2_hd_inflate_del(p->inflater);
     http2_free(p->session);
+    blocks_release(&p->blocks);
 }
 
 /* What a server does between two reads. */

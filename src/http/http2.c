@@ -2,8 +2,8 @@
 
 #include "base/num.h"
 #include "http/authority.h"
+#include "http/http2_answer.h"
 #include "http/http_target.h"
-#include "http/respond.h"
 
 #include <nghttp2/nghttp2.h>
 #include <stddef.h>
@@ -331,6 +331,30 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     return 0;
 }
 
+/* ── nghttp2's memory ── */
+
+static void *take(size_t size, void *blocks)
+{
+    return blocks_take(blocks, size);
+}
+
+static void *take_zero(size_t n, size_t size, void *blocks)
+{
+    size_t bytes;
+    void *data = num_mul(n, size, &bytes) ? blocks_take(blocks, bytes) : NULL;
+    return data != NULL ? memset(data, 0, bytes) : NULL;
+}
+
+static void *resize(void *data, size_t size, void *blocks)
+{
+    return blocks_resize(blocks, data, size);
+}
+
+static void give(void *data, void *blocks)
+{
+    blocks_give(blocks, data);
+}
+
 /* ── Life ── */
 
 static nghttp2_session_callbacks *make_callbacks(void)
@@ -370,19 +394,21 @@ static bool submit_settings(struct http2 *h)
                                    sizeof(settings) / sizeof(settings[0])) == 0;
 }
 
-static bool open_session(struct http2 *h)
+static bool open_session(struct http2 *h, struct blocks *blocks)
 {
+    nghttp2_mem memory = {blocks, take, give, take_zero, resize};
     nghttp2_session_callbacks *callbacks = make_callbacks();
     nghttp2_option *options = make_options();
     bool opened = callbacks != NULL && options != NULL &&
-                  nghttp2_session_server_new2(&h->session, callbacks, h, options) == 0 &&
+                  nghttp2_session_server_new3(&h->session, callbacks, h, options, &memory) == 0 &&
                   submit_settings(h);
     nghttp2_option_del(options);
     nghttp2_session_callbacks_del(callbacks);
     return opened;
 }
 
-struct http2 *http2_new(const struct http2_events *events, void *owner, int64_t now)
+struct http2 *http2_new(const struct http2_events *events, void *owner, struct blocks *blocks,
+                        int64_t now)
 {
     struct http2 *h = calloc(1, sizeof(*h));
     if (h == NULL)
@@ -392,7 +418,7 @@ struct http2 *http2_new(const struct http2_events *events, void *owner, int64_t 
     h->counted = now;
     h->left = HTTP2_PREFACE_SIZE;
     h->credit = HTTP2_CREDIT * (SECOND / HTTP2_CREDIT_SECOND);
-    if (open_session(h))
+    if (open_session(h, blocks))
         return h;
     http2_free(h);
     return NULL;
@@ -523,76 +549,10 @@ void http2_abort(struct http2 *h)
     nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
 }
 
-/* ── Answers ── */
-
-#define FIELDS_MAX 7
-
-struct fields {
-    nghttp2_nv field[FIELDS_MAX];
-    size_t n;
-    size_t bytes;
-};
-
-static void put(struct fields *f, struct str name, struct str value)
-{
-    f->field[f->n++] = (nghttp2_nv){
-        .name = (uint8_t *)(uintptr_t)name.data,
-        .value = (uint8_t *)(uintptr_t)value.data,
-        .namelen = name.len,
-        .valuelen = value.len,
-        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME,
-    };
-    f->bytes += name.len + value.len;
-}
-
-/* source->ptr is what is left of a static text. */
-static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *data, size_t size,
-                         uint32_t *flags, nghttp2_data_source *source, void *context)
-{
-    const char *text = source->ptr;
-    size_t left = strlen(text), n = left < size ? left : size;
-    (void)session;
-    (void)stream;
-    (void)context;
-    memcpy(data, text, n);
-    source->ptr = (void *)(uintptr_t)(text + n);
-    if (n == left)
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return (ssize_t)n;
-}
-
-static struct str text_of(uint64_t n, char out[NUM_TEXT_MAX])
-{
-    return str_make(out, num_format(n, out));
-}
-
-static void put_special(struct fields *f, const struct decide_answer *answer)
-{
-    if (answer->status == 307)
-        put(f, STR("location"), answer->location);
-    if (answer->status == 405)
-        put(f, STR("allow"), STR("GET, HEAD"));
-    if (answer->step == DECIDE_R5)
-        put(f, STR("docker-distribution-api-version"), STR("registry/2.0"));
-    if (answer->body.len > 0)
-        put(f, STR("content-type"), STR("application/json"));
-}
-
 size_t http2_answer(struct http2 *h, uint32_t stream, const struct decide_answer *answer,
                     const struct respond_options *options)
 {
-    struct fields f = {0};
-    char status[NUM_TEXT_MAX], retry[NUM_TEXT_MAX], length[NUM_TEXT_MAX];
-    nghttp2_data_provider body = {.source.ptr = (void *)(uintptr_t)answer->body.data,
-                                  .read_callback = read_body};
-    bool has_body = answer->body.len > 0 && !options->head;
-    put(&f, STR(":status"), text_of(answer->status, status));
-    put_special(&f, answer);
-    if (options->retry_after > 0)
-        put(&f, STR("retry-after"), text_of(options->retry_after, retry));
-    put(&f, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));
-    put(&f, STR("content-length"), text_of(answer->body.len, length));
-    note_failure(h, nghttp2_submit_response(h->session, (int32_t)stream, f.field, f.n,
-                                            has_body ? &body : NULL));
-    return f.bytes + (has_body ? answer->body.len : 0);
+    size_t bytes;
+    note_failure(h, http2_answer_submit(h->session, stream, answer, options, &bytes));
+    return bytes;
 }

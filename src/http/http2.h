@@ -12,6 +12,7 @@
 
 #include "http/http_request.h"
 #include "http/respond.h"
+#include "sys/blocks.h"
 
 #define HTTP2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define HTTP2_PREFACE_SIZE (sizeof(HTTP2_PREFACE) - 1)
@@ -34,8 +35,9 @@ struct http2_events {
     void (*cancelled)(void *owner, void *mark);
 };
 
-/* NULL: no memory. */
-struct http2 *http2_new(const struct http2_events *events, void *owner, int64_t now);
+/* Its memory is of `blocks`, which outlive it. NULL: there is none. */
+struct http2 *http2_new(const struct http2_events *events, void *owner, struct blocks *blocks,
+                        int64_t now);
 void http2_free(struct http2 *h);
 
 /* Takes bytes that were received, the preface first. now: nanoseconds, of any clock that only goes

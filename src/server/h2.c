@@ -199,7 +199,7 @@ static void announce_end(struct conn *c)
 
 bool h2_begin(struct conn *c)
 {
-    c->h2.session = http2_new(&events, c, c->stream.loop->now);
+    c->h2.session = http2_new(&events, c, &c->worker->blocks, c->stream.loop->now);
     if (c->h2.session == NULL)
         return false;
     if (c->worker->phase != WORKER_SERVE)

@@ -181,5 +181,6 @@ void worker_close(struct worker *w)
     slab_close(&w->conns);
     slab_close(&w->requests);
     pool_close(&w->pool);
+    blocks_release(&w->blocks);
     free(w->output);
 }

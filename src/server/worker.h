@@ -15,6 +15,7 @@
 #include "server/crowd.h"
 #include "server/generation.h"
 #include "server/ratelimit.h"
+#include "sys/blocks.h"
 
 #include <pthread.h>
 
@@ -56,7 +57,8 @@ struct worker {
     struct slab conns;
     struct slab requests; /* of "server/h2.h" */
     struct pool pool;
-    struct conn *conn; /* all that are open, in no order */
+    struct blocks blocks; /* of HTTP/2's sessions */
+    struct conn *conn;    /* all that are open, in no order */
     char *output;
     int phase;         /* enum worker_phase, as far as this worker has gone */
     int64_t date_turn; /* loop.now when the clock was read for `date` */

@@ -28,6 +28,7 @@ struct heard { /* by the client, of a stream */
 };
 
 struct pair {
+    struct blocks blocks; /* the server's */
     struct http2 *server;
     nghttp2_session *client;
     int64_t now;
@@ -170,7 +171,7 @@ static inline struct pair *begin_with(uint32_t window)
     p->piece = ROOM;
     p->more = true;
     p->answer = 307;
-    p->server = http2_new(&events, p, 0);
+    p->server = http2_new(&events, p, &p->blocks, 0);
     assert_non_null(p->server);
     nghttp2_session_callbacks_new(&c);
     nghttp2_session_callbacks_set_on_header_callback(c, on_header);
@@ -196,6 +197,7 @@ static inline struct pair *begin(void)
 static inline void end(struct pair *p)
 {
     http2_free(p->server);
+    blocks_release(&p->blocks);
     nghttp2_session_del(p->client);
     free(p);
 }
