@@ -1,3 +1,4 @@
+#include "io/tls_memory.h"
 #include "io/tls_tickets.h"
 
 #include <errno.h>
@@ -209,7 +210,8 @@ static bool set_groups(SSL_CTX *ctx)
 
 static SSL_CTX *make_ctx(struct set *set, struct tls_tickets *tickets)
 {
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    unsigned refusals = tls_memory_refusals();
+    SSL_CTX *ctx = tls_memory_open() ? SSL_CTX_new(TLS_server_method()) : NULL;
     if (ctx == NULL)
         return NULL;
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
@@ -229,7 +231,7 @@ static SSL_CTX *make_ctx(struct set *set, struct tls_tickets *tickets)
         SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                       "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-        (tickets == NULL || tls_tickets_use(tickets, ctx)))
+        (tickets == NULL || tls_tickets_use(tickets, ctx)) && refusals == tls_memory_refusals())
         return ctx;
     SSL_CTX_free(ctx);
     return NULL;

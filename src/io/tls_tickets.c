@@ -1,11 +1,12 @@
 #include "io/tls_tickets.h"
 
+#include "io/tls_memory.h"
+
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
-#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static bool make_key(struct tls_tickets *t, uint32_t number)
 
 struct tls_tickets *tls_tickets_new(int64_t now)
 {
-    if (OPENSSL_init_ssl(0, NULL) != 1) /* what is fetched without it crashes */
+    if (!tls_memory_open())
         return NULL;
     struct tls_tickets *t = calloc(1, sizeof(*t));
     if (t == NULL)

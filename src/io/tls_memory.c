@@ -1,0 +1,49 @@
+#include "io/tls_memory.h"
+
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static _Atomic unsigned refusals;
+
+static void *noted(void *memory)
+{
+    if (memory == NULL)
+        atomic_fetch_add(&refusals, 1);
+    return memory;
+}
+
+static void *take(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return size > 0 ? noted(malloc(size)) : NULL;
+}
+
+static void give(void *memory, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(memory);
+}
+
+static void *resize(void *memory, size_t size, const char *file, int line)
+{
+    if (size > 0)
+        return noted(realloc(memory, size));
+    give(memory, file, line);
+    return NULL;
+}
+
+bool tls_memory_open(void)
+{
+    /* Refused from the first allocation on: then there is nothing to be done any more. */
+    (void)CRYPTO_set_mem_functions(take, resize, give);
+    return OPENSSL_init_ssl(0, NULL) == 1; /* what is fetched without it crashes */
+}
+
+unsigned tls_memory_refusals(void)
+{
+    return atomic_load(&refusals);
+}
