@@ -53,12 +53,21 @@ static int make_ruleset(int version, struct attributes *out)
     return (int)syscall(SYS_landlock_create_ruleset, out, size, 0);
 }
 
+static int open_path(const char *path)
+{
+    int fd;
+    do
+        fd = open(path, O_PATH | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 static int add_path(int ruleset, const struct attributes *handled, const struct landlock_path *path)
 {
     struct stat st;
-    int fd = open(path->path, O_PATH | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
+    int fd = open_path(path->path);
+    if (fd < 0) /* what is not there is not needed; what cannot be opened now may be */
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? errno : 0;
     struct landlock_path_beneath_attr rule = {
         .allowed_access = access_rights[path->access] & handled->files,
         .parent_fd = fd,
