@@ -26,6 +26,13 @@ conformance: ## judge archeio by h2spec, the OCI suite, sslscan, testssl and cra
 	@scripts/install-packages build conformance
 	@scripts/conformance
 
+faults: ## let every single allocation and system call fail once, a sanitizer watching
+	@scripts/install-packages build test
+	@scripts/build build-asan -Dbuildtype=debugoptimized -Db_lundef=false \
+	    -Db_sanitize=address,undefined
+	@ARCHEIO_FAULTS_EVERY=1 ARCHEIO_BINARY=build-asan/archeio \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults.py
+
 bench: ## measure beside other servers; writes docs/performance.md
 	@scripts/install-packages build bench
 	@scripts/build
@@ -50,4 +57,4 @@ install: ## install below PREFIX (/usr/local) and DESTDIR
 clean: ## remove everything that was built
 	rm -rf build build-*
 
-.PHONY: all help setup run test conformance bench fuzz format lint install clean
+.PHONY: all help setup run test conformance faults bench fuzz format lint install clean
