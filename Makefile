@@ -1,6 +1,7 @@
 # For people: each target sets up what it needs. The build itself is meson's.
 
 PORT ?=
+REQUESTS ?= 10000000
 DESTDIR ?=
 PREFIX ?= /usr/local
 TIME ?= 60
@@ -33,6 +34,12 @@ faults: ## let every single allocation and system call fail once, a sanitizer wa
 	@ARCHEIO_FAULTS_EVERY=1 ARCHEIO_BINARY=build-asan/archeio \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults.py
 
+soak: ## ask the release build REQUESTS times, with everything else that happens to a server
+	@scripts/install-packages build test
+	@scripts/build build-release
+	@ARCHEIO_SOAK=$(REQUESTS) ARCHEIO_BINARY=build-release/archeio \
+	    /usr/bin/python3 -m pytest -q -s -p no:cacheprovider -k release tests/system/test_soak.py
+
 bench: ## measure beside other servers; writes docs/performance.md
 	@scripts/install-packages build bench
 	@scripts/build
@@ -57,4 +64,4 @@ install: ## install below PREFIX (/usr/local) and DESTDIR
 clean: ## remove everything that was built
 	rm -rf build build-*
 
-.PHONY: all help setup run test conformance faults bench fuzz format lint install clean
+.PHONY: all help setup run test conformance faults soak bench fuzz format lint install clean
