@@ -10,6 +10,7 @@ import http.client
 import http.server
 import itertools
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -36,6 +37,17 @@ serial = itertools.count()
 # Where they run out of memory as they begin, these lose some by themselves. Only for lives in which
 # they begin.
 SUPPRESSIONS = "leak:libcrypto.so\nleak:libseccomp.so\n"
+
+
+# How the C library ends a program that has no memory for what is a thread's own in a library, and
+# how libseccomp 2.5 does: it makes a filter that permits nothing of what it had no memory for.
+GIVEN_UP = "cannot allocate memory for thread-local data: ABORT"
+
+
+def is_given_up(program, way):
+    code = program.process.poll()
+    return way == "memory" and (code == -signal.SIGSYS or
+                                (code == 127 and GIVEN_UP in program.output()))
 
 
 class Cut(Exception):
@@ -275,6 +287,7 @@ def test_a_failed_reload_leaves_what_was_running(site, way):
     """Whatever call fails while it reloads, requests are answered and the next reload succeeds."""
     one = site()
     one.start()
+    assert one.tried("tls-h1")
     before = descriptors(one)
     for at in itertools.count(1, EVERY if way == "memory" else 1):
         one.faults.arm(way, at)
@@ -351,6 +364,8 @@ def live(one, phase, way, at):
     except AssertionError as e:
         name = one.faults.disarm()
         report, problem = one.server.program.sanitizer_report(), str(e)
+        if is_given_up(one.server.program, way):
+            return name
     finally:
         one.server.program.kill()
     if "LeakSanitizer" in report and not one.careful:
