@@ -255,12 +255,23 @@ static void request_came(struct http2 *h, int32_t stream)
         h->events->refused(h->owner, (uint32_t)stream, status);
 }
 
+/* A client that has filled its stream's window, with padding, too, will get no more, and is told
+ * so; behind the answer, which a reset would overtake (RFC 9113 section 8.1). */
+static void end_upload(nghttp2_session *session, int32_t stream, bool answered)
+{
+    if (answered &&
+        nghttp2_session_get_stream_effective_recv_data_length(session, stream) >= HTTP2_WINDOW)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     struct http2 *h = context;
-    (void)session;
     if (frame->hd.type == NGHTTP2_SETTINGS)
         h->settled = true;
+    if (frame->hd.type == NGHTTP2_DATA && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        end_upload(session, frame->hd.stream_id,
+                   nghttp2_session_get_stream_local_close(session, frame->hd.stream_id) == 1);
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     h->stream = 0;
@@ -282,15 +293,6 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-/* A client that has filled its stream's window will get no more, and is told so; behind the answer,
- * which a reset would overtake (RFC 9113 section 8.1). */
-static void end_upload(nghttp2_session *session, int32_t stream, bool answered)
-{
-    if (answered &&
-        nghttp2_session_get_stream_effective_recv_data_length(session, stream) >= HTTP2_WINDOW)
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
-}
-
 /* A reset that this side has to send is as dear as one that it receives: a client can make it send
  * one for every stream (CVE-2025-8671). */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
@@ -310,10 +312,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
                    size_t len, void *context)
 {
     (void)flags;
+    (void)stream;
     (void)data;
     (void)context;
     nghttp2_session_consume_connection(session, len);
-    end_upload(session, stream, nghttp2_session_get_stream_local_close(session, stream) == 1);
     return 0;
 }
 
