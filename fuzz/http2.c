@@ -266,6 +266,7 @@ static struct peer *begin(unsigned flags, uint8_t behaviour)
     p->random.state = (behaviour + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     p->session = http2_new(&events, p, &p->blocks, p->now);
     FUZZ_CHECK(p->session != NULL && nghttp2_hd_inflate_new(&p->inflater) == 0);
+    FUZZ_CHECK(http2_is_incomplete(p->session) && !http2_is_over(p->session));
     return p;
 }
 
@@ -302,6 +303,8 @@ static void end(struct peer *p)
 /* What a server does between two reads. */
 static void act(struct peer *p)
 {
+    if (p->newest > 0 && http2_is_incomplete(p->session))
+        FUZZ_CHECK(http2_streams(p->session) > 0);
     size_t draw = fuzz_draw(&p->random, 16);
     struct pending *request = &p->pending[fuzz_draw(&p->random, HTTP2_STREAMS)];
     if (request->stream == 0)
