@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Records of a client that are not content, after the handshake: an honest one sends an alert at
+ * its end, and changes its keys once in 2^24 records. Each KeyUpdate, and each attempt to
+ * renegotiate, makes work and is answered. */
+#define OTHER_RECORDS_MAX 32
+
 /* ── Bytes in memory as a BIO ── */
 
 static int bio_read(BIO *bio, char *data, int size)
@@ -135,11 +140,31 @@ static void forget_errors(void)
         ERR_clear_error();
 }
 
+static uintptr_t other_records(const SSL *ssl)
+{
+    return (uintptr_t)SSL_get_app_data(ssl);
+}
+
+/* Before TLS 1.3 the type of a record stands in its head, then inside. */
+static void count_record(int sent, int version, int what, const void *data, size_t len, SSL *ssl,
+                         void *argument)
+{
+    (void)version;
+    (void)argument;
+    bool typed = what == SSL3_RT_HEADER || what == SSL3_RT_INNER_CONTENT_TYPE;
+    if (sent || !typed || len == 0 || *(const unsigned char *)data == SSL3_RT_APPLICATION_DATA)
+        return;
+    SSL_set_app_data(ssl, (void *)(other_records(ssl) + 1));
+}
+
 enum tls_result tls_handshake(struct ssl_st *t)
 {
     forget_errors();
     int n = SSL_do_handshake(t);
-    return n == 1 ? TLS_DONE : result_of(t, n);
+    if (n != 1)
+        return result_of(t, n);
+    SSL_set_msg_callback(t, count_record);
+    return TLS_DONE;
 }
 
 enum tls_result tls_read(struct ssl_st *t, char *data, size_t size, size_t *got)
@@ -149,6 +174,8 @@ enum tls_result tls_read(struct ssl_st *t, char *data, size_t size, size_t *got)
     while (*got < size) {
         size_t n;
         int result = SSL_read_ex(t, data + *got, size - *got, &n);
+        if (other_records(t) > OTHER_RECORDS_MAX)
+            return TLS_FAILED;
         if (result != 1)
             return result_of(t, result);
         *got += n;
