@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import http
+from lib import http, tls, volley
 from lib.archeio import Archeio
 from lib.ports import free_port, wait_until
 
@@ -75,13 +75,19 @@ def configuration(store=None, **server):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, store):
-    """Serves the whole table, in HTTP/1.1 alone: one process must outlive all of it."""
-    port = free_port()
-    config = configuration(store, header_timeout="20s", write_timeout="20s", listen=[
-        {"address": f"127.0.0.1:{port}", "protocols": ["http/1.1"]}])
+    """Serves the whole table, in HTTP/1.1 alone, in clear and over TLS: one process must outlive all
+    of it."""
+    port, tls_port = free_port(), free_port()
     directory = tmp_path_factory.mktemp("hostile")
+    certificate = tls.make_certificate(directory, "hostile")
+    config = configuration(
+        store, header_timeout="20s", write_timeout="20s", client_address="peer", listen=[
+            {"address": f"127.0.0.1:{port}", "protocols": ["http/1.1"]},
+            {"address": f"127.0.0.1:{tls_port}", "protocols": ["http/1.1"],
+             "tls": certificate.pair}])
     config["log"] = {"access": str(directory / "access.log")}
     one = Archeio(directory, config, port=port)
+    one.tls_port, one.exchanges = tls_port, 0
     yield one
     if not one.stopped:
         one.stop()
@@ -201,13 +207,22 @@ def judge(exchange, heard):
     return None if len(answers) == len(exchange.rows) else f"{len(answers)} answers"
 
 
-def check(server, exchanges):
+@pytest.fixture(params=["clear", "tls"])
+def talk(request, server):
+    """talk(exchanges), through either door: as drive() does."""
+    if request.param == "tls":
+        return lambda exchanges: volley.drive(server.tls_port, exchanges)
+    return lambda exchanges: drive(server.port, exchanges)
+
+
+def check(server, talk, exchanges):
+    exchanges = list(exchanges)
     wrong = [f"{exchange.what}: {problem} in {heard!r:.300}"
-             for exchange, heard in drive(server.port, exchanges)
+             for exchange, heard in talk(exchanges)
              if (problem := judge(exchange, heard))]
     assert not wrong, f"{len(wrong)} of {len(exchanges)}:\n" + "\n".join(wrong[:40])
     assert server.program.alive(), server.output()
-    print(f"{len(exchanges)} exchanges")
+    server.exchanges += len(exchanges)
 
 
 def cuts(row):
@@ -218,39 +233,50 @@ def cuts(row):
     return sorted({*range(1, 40), *range(n - 40, n), *range(40, n - 40, n // 25)})
 
 
-def test_every_row_whole(server):
-    """Each row, sent in one piece, gets its one answer, or none where it is no HTTP."""
-    check(server, [bare(r, [r.data], "whole") for r in ROWS])
+def after(row, pieces, what):
+    """Behind a valid request, which is answered first."""
+    return exchange_of(row, pieces, f"{what}, after a valid request", before=True)
 
 
-def test_every_row_cut_at_every_byte(server):
+def pipelined(row, pieces, what):
+    """Between two valid requests, in one stream: what lies in front and behind comes in one piece
+    with the row's own beginning and end."""
+    pieces = [GOOD + pieces[0], *pieces[1:]]
+    pieces[-1] += LAST
+    return Exchange(f"{row.name}, {what}, pipelined", tuple(pieces), (None, row, None),
+                    ("HEAD", row.method, "GET"))
+
+
+@pytest.mark.parametrize("around", [bare, after, pipelined])
+def test_every_row_whole(server, talk, around):
+    """Each row, sent in one piece, gets its one answer, or none where it is no HTTP; a valid request
+    in front of it is answered first, and one behind it only if it does not end the connection."""
+    check(server, talk, (around(r, [r.data], "whole") for r in ROWS))
+
+
+@pytest.mark.parametrize("around", [bare, after, pipelined])
+def test_every_row_cut_at_every_byte(server, talk, around):
     """Where the bytes of a row are cut changes nothing."""
-    check(server, [bare(r, [r.data[:at], r.data[at:]], f"cut at {at}")
-                   for r in ROWS for at in cuts(r)])
+    check(server, talk, (around(r, [r.data[:at], r.data[at:]], f"cut at {at}")
+                         for r in ROWS for at in cuts(r)))
 
 
-def test_every_row_byte_by_byte(server):
+def test_every_row_byte_by_byte(server, talk):
     """Nor do as many cuts as there are bytes."""
-    check(server, [bare(r, [r.data[i:i + 1] for i in range(len(r.data))], "byte by byte")
-                   for r in ROWS if len(r.data) <= 400])
+    check(server, talk, (bare(r, [r.data[i:i + 1] for i in range(len(r.data))], "byte by byte")
+                         for r in ROWS if len(r.data) <= 400))
 
 
-def test_every_row_after_a_valid_request(server):
-    """The valid request is answered first, whatever follows."""
-    check(server, [exchange_of(r, [r.data], "after", before=True) for r in ROWS])
+def test_every_row_before_a_valid_request(server, talk):
+    """What follows in the same piece a row that is refused, or announces a body, is not answered;
+    what follows any other is."""
+    check(server, talk, (Exchange(e.what, (b"".join(e.pieces),), e.rows, e.methods)
+                         for e in (exchange_of(r, [r.data], "before") for r in ROWS)))
 
 
-def test_every_row_pipelined_behind_a_valid_request(server):
-    """The same in one piece: both are there when the first is answered."""
-    check(server, [Exchange(e.what, (b"".join(e.pieces),), e.rows, e.methods)
-                   for e in (exchange_of(r, [r.data], "pipelined", before=True) for r in ROWS)])
-
-
-def test_every_row_pipelined_before_a_valid_request(server):
-    """What follows a row that is refused, or announces a body, is not answered; what follows any
-    other is."""
-    check(server, [Exchange(e.what, (b"".join(e.pieces),), e.rows, e.methods)
-                   for e in (exchange_of(r, [r.data], "before") for r in ROWS)])
+def test_a_hundred_thousand_exchanges_were_judged(server):
+    """The tests above are as many as they are meant to be."""
+    assert server.exchanges >= 100_000
 
 
 def test_no_row_reaches_a_store_but_with_a_well_formed_digest(server, store):
