@@ -15,6 +15,7 @@ from hyperframe.frame import HeadersFrame
 
 from lib import http, http2
 from lib.archeio import Archeio
+from lib.ports import free_port
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hostile"))
 import floods  # pylint: disable=wrong-import-position
@@ -184,3 +185,102 @@ def test_a_flood_ends_its_connection_and_honest_clients_notice_nothing(flooded, 
     assert found.ratio <= 2
     assert grown <= 1 << 20
     assert flooded.program.alive(), flooded.output()
+
+
+# ── Streams and time ──
+
+
+@pytest.fixture
+def impatient(archeio):
+    return archeio(configuration(header_timeout="1s", write_timeout="1s", idle_timeout="3s"))
+
+
+def is_given_up(talk, began, most=8):
+    """GOAWAY and the end come, after header_timeout or write_timeout."""
+    talk.hear()
+    took = time.monotonic() - began
+    return talk.closed and talk.goaway() is not None and 0.9 < took < most
+
+
+@pytest.mark.parametrize("begin", [b"PRI * HT", http2.PREFACE, http2.PREFACE + b"\0\0\0\4"],
+                         ids=["half-a-preface", "no-settings", "half-of-settings"])
+def test_a_slow_beginning_is_given_up(impatient, begin):
+    """The preface and SETTINGS have header_timeout. Before the whole preface it is no HTTP/2 yet, so
+    that there is no GOAWAY."""
+    with http2.connect(impatient.port) as talk:
+        began = time.monotonic()
+        talk.send(begin)
+        if begin == http2.PREFACE[:8]:
+            talk.hear()
+            assert time.monotonic() - began < 8
+        else:
+            assert is_given_up(talk, began)
+
+
+def test_a_wrong_preface_is_closed(archeio):
+    """On a listener of HTTP/2 alone, at its first wrong byte."""
+    port = free_port()
+    archeio(configuration(listen=[{"address": f"127.0.0.1:{port}", "protocols": ["h2"]}]), port=port)
+    for wrong in (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"P\0"):
+        with http2.connect(port) as talk:
+            talk.send(wrong)
+            assert talk.hear() == [] and talk.closed
+
+
+def test_fields_that_never_end_are_given_up(impatient):
+    """HEADERS without END_HEADERS, while other frames are forbidden: header_timeout."""
+    with http2.connect(impatient.port) as talk:
+        began = time.monotonic()
+        talk.send(http2.HELLO, http2.SETTINGS_ACK, http2.headers(1, flags=["END_STREAM"]))
+        assert is_given_up(talk, began)
+
+
+def test_a_stalled_window_is_reaped(impatient):
+    """A client that asks for bodies and opens no window for them is closed after write_timeout,
+    though it goes on sending PING."""
+    with http2.connect(impatient.port) as talk:
+        talk.send(http2.HELLO, frames.setting(4, 0), http2.SETTINGS_ACK)
+        talk.send(*(http2.headers(s, http2.fields("/v2/_catalog")) for s in range(1, 41, 2)))
+        began = time.monotonic()
+        talk.hear_all_before()
+        assert set(statuses(talk).values()) == {"404"}
+        while talk.send(frames.raw(frames.PING, 0, 0, b"\0" * 8)):
+            assert time.monotonic() < began + 8, "it is kept for ever"
+            time.sleep(0.2)
+        assert is_given_up(talk, began)
+
+
+def test_more_streams_than_allowed_are_refused(impatient):
+    """Before the client has acknowledged the limit each is refused by itself; afterwards it knows
+    better, and the connection ends."""
+    many = [floods.opened(s) for s in range(1, 241, 2)]
+    with http2.connect(impatient.port) as talk:
+        talk.send(http2.HELLO, *many)
+        talk.hear_all_before()
+        assert set(talk.resets()) == set(range(201, 241, 2))
+        assert set(talk.resets().values()) == {frames.REFUSED}
+    with http2.connect(impatient.port) as talk:
+        talk.send(http2.HELLO, http2.SETTINGS_ACK, *many)
+        talk.hear()
+        assert talk.goaway() == frames.PROTOCOL
+
+
+def test_a_client_that_takes_no_answers_costs_bounded_memory_and_is_closed(impatient):
+    """Requests are not read ahead of answers that are not taken, and write_timeout ends it."""
+    with http2.connect(impatient.port) as talk:
+        talk.send(http2.HELLO, http2.SETTINGS_ACK)
+        talk.sock.setblocking(False)
+        before, most, stream = memory(impatient), 0, 1
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                talk.sock.send(b"".join(http2.headers(s) for s in range(stream, stream + 100, 2)))
+                stream += 100
+            except BlockingIOError:
+                most = max(most, memory(impatient))
+                time.sleep(0.05)
+            except OSError:
+                break
+        else:
+            pytest.fail("it was never closed")
+    assert most - before <= 1 << 20
