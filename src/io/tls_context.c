@@ -1,4 +1,5 @@
 #include "io/tls_memory.h"
+#include "io/tls_rehearsal.h"
 #include "io/tls_tickets.h"
 
 #include <errno.h>
@@ -210,7 +211,6 @@ static bool set_groups(SSL_CTX *ctx)
 
 static SSL_CTX *make_ctx(struct set *set, struct tls_tickets *tickets)
 {
-    unsigned refusals = tls_memory_refusals();
     SSL_CTX *ctx = tls_memory_open() ? SSL_CTX_new(TLS_server_method()) : NULL;
     if (ctx == NULL)
         return NULL;
@@ -231,7 +231,7 @@ static SSL_CTX *make_ctx(struct set *set, struct tls_tickets *tickets)
         SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                       "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-        (tickets == NULL || tls_tickets_use(tickets, ctx)) && refusals == tls_memory_refusals())
+        (tickets == NULL || tls_tickets_use(tickets, ctx)))
         return ctx;
     SSL_CTX_free(ctx);
     return NULL;
@@ -241,6 +241,7 @@ static bool fill(struct set *set, const struct tls_options *options, struct tls_
 {
     for (size_t i = 0; i < options->n_files; i++) {
         struct server *s = &set->server[i];
+        unsigned refusals = tls_memory_refusals();
         problem->file = i;
         s->ctx = make_ctx(set, options->tickets);
         if (s->ctx == NULL)
@@ -248,6 +249,8 @@ static bool fill(struct set *set, const struct tls_options *options, struct tls_
         set->n = i + 1;
         if (!load(s, &options->files[i], problem))
             return false;
+        if (!tls_rehearsal_succeeds(s->ctx) || refusals != tls_memory_refusals())
+            return fail(problem, false, "out of memory, or OpenSSL lacks what TLS needs");
         if (!read_certificate(s))
             return fail(problem, false, "out of memory, or the certificate's names are damaged");
     }
