@@ -206,6 +206,18 @@ int initgroups(const char *name, gid_t group)
     return result;
 }
 
+/* libseccomp 2.5 says that all went well, and loads a filter that lacks what it had no memory for:
+ * no program could go on with it, nor know. */
+int seccomp_load(void *filter);
+
+int seccomp_load(void *filter)
+{
+    exempt = true;
+    int error = REAL(seccomp_load)(filter);
+    exempt = false;
+    return error;
+}
+
 /* ── Descriptors ── */
 
 int socket(int domain, int type, int protocol)
