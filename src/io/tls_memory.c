@@ -36,11 +36,18 @@ static void *resize(void *memory, size_t size, const char *file, int line)
     return NULL;
 }
 
+/* OpenSSL opens itself once. What it went without then it goes without for ever, and some of what
+ * is fetched later crashes for that. */
 bool tls_memory_open(void)
 {
+    static bool opened, whole;
+    if (opened)
+        return whole;
     /* Refused from the first allocation on: then there is nothing to be done any more. */
     (void)CRYPTO_set_mem_functions(take, resize, give);
-    return OPENSSL_init_ssl(0, NULL) == 1; /* what is fetched without it crashes */
+    opened = true;
+    whole = OPENSSL_init_ssl(0, NULL) == 1 && atomic_load(&refusals) == 0;
+    return whole;
 }
 
 unsigned tls_memory_refusals(void)
