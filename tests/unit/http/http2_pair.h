@@ -142,7 +142,7 @@ static inline int on_data(nghttp2_session *session, uint8_t flags, int32_t strea
     struct heard *h = &p->heard[stream / 2];
     (void)session;
     (void)flags;
-    assert_memory_equal(data, BODY + h->body, len);
+    assert_memory_equal(data, &BODY[h->body], len);
     h->body += len;
     return 0;
 }
