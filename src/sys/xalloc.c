@@ -34,6 +34,12 @@ static void wait_for_memory(unsigned *pauses)
     nanosleep(&pause, NULL);
 }
 
+/* There is never more than PTRDIFF_MAX, and a sanitizer would end the program that asks for it. */
+static void *take(size_t n, size_t size)
+{
+    return size <= (size_t)PTRDIFF_MAX / n ? calloc(n, size) : NULL;
+}
+
 void *xalloc(size_t size)
 {
     return xalloc_zero(1, size);
@@ -42,7 +48,7 @@ void *xalloc(size_t size)
 void *xalloc_zero(size_t n, size_t size)
 {
     void *memory;
-    for (unsigned pauses = 0; (memory = calloc(n > 0 ? n : 1, size > 0 ? size : 1)) == NULL;)
+    for (unsigned pauses = 0; (memory = take(n > 0 ? n : 1, size > 0 ? size : 1)) == NULL;)
         wait_for_memory(&pauses);
     return memory;
 }
