@@ -34,6 +34,12 @@ faults: ## let every single allocation and system call fail once, a sanitizer wa
 	@ARCHEIO_FAULTS_EVERY=1 ARCHEIO_BINARY=build-asan/archeio \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults.py
 
+floods: ## flood the release build over HTTP/2, beside an honest client that is timed
+	@scripts/install-packages build test
+	@scripts/build
+	@ARCHEIO_BINARY=build/archeio /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+	    tests/system/test_http2_attacks.py -k notice_nothing
+
 soak: ## ask the release build REQUESTS times, with everything else that happens to a server
 	@scripts/install-packages build test
 	@scripts/build build-release
@@ -64,4 +70,4 @@ install: ## install below PREFIX (/usr/local) and DESTDIR
 clean: ## remove everything that was built
 	rm -rf build build-*
 
-.PHONY: all help setup run test conformance faults soak bench fuzz format lint install clean
+.PHONY: all help setup run test conformance faults floods soak bench fuzz format lint install clean
