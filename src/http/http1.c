@@ -107,13 +107,6 @@ static uint16_t version_status(const char *version)
     return version[5] == '1' ? 0 : 505;
 }
 
-static enum decide_method method_of(struct str method)
-{
-    if (str_eq(method, STR("GET")))
-        return DECIDE_GET;
-    return str_eq(method, STR("HEAD")) ? DECIDE_HEAD : DECIDE_OTHER;
-}
-
 static enum http1_result request_line(struct http1_parser *parser, struct str line,
                                       struct http_request *request)
 {
@@ -133,7 +126,7 @@ static enum http1_result request_line(struct http1_parser *parser, struct str li
         return refuse(parser, status);
 
     request->method_text = str_make(line.data, method);
-    request->method = method_of(request->method_text);
+    request->method = http_request_method(request->method_text);
     request->target = str_make(line.data + method + 1, line.len - method - 2 - VERSION_SIZE);
     if (request->target.len > HTTP1_TARGET_MAX)
         return refuse(parser, 414);

@@ -38,7 +38,6 @@ struct http2 {
     int32_t stream; /* 0: there is none */
     size_t list;    /* bytes of its list of fields */
     size_t fields;
-    struct str scheme;
     struct str host; /* the field */
     struct http_request request;
     nghttp2_rcbuf *kept[KEPT]; /* what its views are of */
@@ -94,13 +93,6 @@ static void keep_first(struct http2 *h, struct str *view, nghttp2_rcbuf *value)
 {
     if (view->data == NULL)
         *view = keep(h, value);
-}
-
-static enum decide_method method_of(struct str method)
-{
-    if (str_eq(method, STR("GET")))
-        return DECIDE_GET;
-    return str_eq(method, STR("HEAD")) ? DECIDE_HEAD : DECIDE_OTHER;
 }
 
 static void take_field(struct http2 *h, struct str name, nghttp2_rcbuf *value)
@@ -222,37 +214,43 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     return 0;
 }
 
-/* RFC 9113 section 8.3.1: Host, where it stands beside :authority, says the same. 0: all is well;
- * 1: the stream is malformed; else a status. */
-static uint16_t settle(struct http2 *h)
+/* RFC 9113 section 8.3.1: Host, where it stands beside :authority, says the same. */
+static bool contradicts_itself(const struct http2 *h)
 {
-    struct http_request *r = &h->request;
-    if (is_too_large(h))
-        return r->target.data == NULL || r->target.len > HTTP_TARGET_MAX ? 414 : 431;
-    if (h->host.data != NULL && r->host.data != NULL && !str_eq(h->host, r->host))
-        return 1;
-    if (r->host.data == NULL)
-        r->host = h->host;
-    if (r->target.len > HTTP_TARGET_MAX)
-        return 414;
-    if (!authority_valid(r->host))
-        return 400;
-    return http_target_valid(r->target) ? 0 : 400;
+    return h->host.data != NULL && h->request.host.data != NULL &&
+           !str_eq(h->host, h->request.host);
 }
 
-static void request_came(struct http2 *h, int32_t stream)
+/* The status of what is no request; 0: it is one. */
+static uint16_t status_of(const struct http2 *h)
+{
+    const struct http_request *r = &h->request;
+    bool long_target = r->target.len > HTTP_TARGET_MAX;
+    if (is_too_large(h))
+        return r->target.data == NULL || long_target ? 414 : 431;
+    if (long_target)
+        return 414;
+    return authority_valid(r->host) && http_target_valid(r->target) ? 0 : 400;
+}
+
+static void request_came(struct http2 *h, uint32_t stream)
 {
     struct http_request *r = &h->request;
-    r->method = method_of(r->method_text);
-    uint16_t status = settle(h);
     if (is_too_large(h))
         spend(h, LIST_COST);
+    else if (contradicts_itself(h)) {
+        nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, (int32_t)stream,
+                                  NGHTTP2_PROTOCOL_ERROR);
+        return;
+    }
+    if (r->host.data == NULL)
+        r->host = h->host;
+    r->method = http_request_method(r->method_text);
+    uint16_t status = status_of(h);
     if (status == 0)
-        h->events->request(h->owner, (uint32_t)stream, r);
-    else if (status == 1)
-        nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_PROTOCOL_ERROR);
+        h->events->request(h->owner, stream, r);
     else
-        h->events->refused(h->owner, (uint32_t)stream, status);
+        h->events->refused(h->owner, stream, status);
 }
 
 /* A client that has filled its stream's window, with padding, too, will get no more, and is told
@@ -276,7 +274,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         return 0;
     h->stream = 0;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        request_came(h, frame->hd.stream_id);
+        request_came(h, (uint32_t)frame->hd.stream_id);
     release_kept(h);
     return 0;
 }
@@ -500,8 +498,7 @@ bool http2_receive(struct http2 *h, const char *data, size_t len, int64_t now)
 size_t http2_send(struct http2 *h, char *out, size_t size)
 {
     size_t len = 0;
-    /* nghttp2 gives one frame at a time, none longer than 16 KiB and its head. */
-    while (size - len >= 16384 + 9) {
+    while (size - len >= HTTP2_FRAME_MAX) { /* nghttp2 gives one at a time */
         const uint8_t *data;
         ssize_t n = nghttp2_session_mem_send(h->session, &data);
         note_failure(h, n);

@@ -17,6 +17,8 @@
 #define HTTP2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define HTTP2_PREFACE_SIZE (sizeof(HTTP2_PREFACE) - 1)
 
+#define HTTP2_FRAME_MAX (9 + 16384) /* bytes: RFC 9113 sections 4.1 and 4.2 */
+
 #define HTTP2_STREAMS 100      /* at once */
 #define HTTP2_LIST_MAX 16384   /* bytes of a list of fields, 32 added for each (section 6.5.2) */
 #define HTTP2_WINDOW 16384     /* of a stream, for bodies that nobody reads */
@@ -44,7 +46,8 @@ void http2_free(struct http2 *h);
  * forward. After false nothing more may be received: what http2_send() has is the last. */
 bool http2_receive(struct http2 *h, const char *data, size_t len, int64_t now);
 
-/* Writes frames that are to be sent, at most size bytes: how many; 0: there are none now. */
+/* Writes frames that are to be sent, at most size bytes, which is at least HTTP2_FRAME_MAX: how
+ * many bytes; 0: there are none now. */
 size_t http2_send(struct http2 *h, char *out, size_t size);
 
 /* Is there nothing more to receive and nothing more to send? */

@@ -2,6 +2,13 @@
 
 #define VIEWS 6
 
+enum decide_method http_request_method(struct str name)
+{
+    if (str_eq(name, STR("GET")))
+        return DECIDE_GET;
+    return str_eq(name, STR("HEAD")) ? DECIDE_HEAD : DECIDE_OTHER;
+}
+
 static void views_of(struct http_request *r, struct str *view[VIEWS])
 {
     view[0] = &r->method_text;

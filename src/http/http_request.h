@@ -28,6 +28,9 @@ struct http_request {
                  * keep-alive, or a body was announced, which is never read */
 };
 
+/* A method's name, which is case-sensitive (RFC 9110 section 9.1), as a decision wants it. */
+enum decide_method http_request_method(struct str name);
+
 /* How much memory a copy's views take. */
 size_t http_request_size(const struct http_request *r);
 

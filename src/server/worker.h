@@ -1,6 +1,6 @@
 /*
  * A worker: one thread with one event loop, its own listeners, connections, buffers and counters.
- * It shares nothing that is written while requests are answered.
+ * It shares nothing that is written while requests are answered, but the table of a rate limit.
  */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H

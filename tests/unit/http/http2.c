@@ -63,6 +63,22 @@ static void answers_have_the_fields_of_their_status(void **state)
     end(p);
 }
 
+/* It names an authority alone (RFC 9113 section 8.5); what is wrong with it is its method (R1). */
+static void connect_is_a_request_without_a_target(void **state)
+{
+    (void)state;
+    struct pair *p = begin();
+    const nghttp2_nv fields[] = {FIELD(":method", "CONNECT"), FIELD(":authority", "x.test:443")};
+    p->answer = 405;
+    int32_t stream = nghttp2_submit_request(p->client, NULL, fields, 2, NULL, NULL);
+    run(p);
+    assert_int_equal(p->requests, 1);
+    assert_int_equal(p->method, DECIDE_OTHER);
+    assert_string_equal(p->target, "");
+    assert_int_equal(p->heard[stream / 2].status, 405);
+    end(p);
+}
+
 static void many_streams_are_answered_in_any_order(void **state)
 {
     (void)state;
@@ -262,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_comes_with_its_fields),
         cmocka_unit_test(answers_have_the_fields_of_their_status),
+        cmocka_unit_test(connect_is_a_request_without_a_target),
         cmocka_unit_test(many_streams_are_answered_in_any_order),
         cmocka_unit_test(one_stream_more_than_allowed_is_refused_and_can_be_tried_again),
         cmocka_unit_test(host_and_authority_say_the_same),
