@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define WORDS 30    /* of a bucket's slots */
 #define SLOTS_MAX 5 /* SHA-256's */
@@ -74,15 +73,6 @@ static inline uint64_t relaxed(const _Atomic uint64_t *word)
 
 /* ── Memory ── */
 
-static void *reserve(size_t bytes)
-{
-    void *memory = memory_reserve(bytes);
-    if (memory != NULL)
-        madvise(memory, bytes,
-                MADV_NOHUGEPAGE); /* 2 MiB for the first entry is no bounded filling */
-    return memory;
-}
-
 static size_t bucket_bytes(const struct table *t)
 {
     return (size_t)t->n_buckets * sizeof(struct table_bucket);
@@ -102,10 +92,10 @@ bool table_open(struct table *t, unsigned digest_size, unsigned workers, uint64_
         buckets = UINT32_MAX / SLOTS_MAX / GROUP * GROUP;
     t->n_buckets = buckets > GROUP ? (uint32_t)buckets : GROUP;
     t->bytes = bucket_bytes(t) + mark_bytes(t);
-    t->bucket = reserve(bucket_bytes(t));
+    t->bucket = memory_reserve(bucket_bytes(t));
     t->filled = calloc(t->n_buckets / GROUP / 64 + 1, sizeof(*t->filled));
     if (workers > 0)
-        t->marks = reserve(mark_bytes(t));
+        t->marks = memory_reserve(mark_bytes(t));
     return t->bucket != NULL && t->filled != NULL && (workers == 0 || t->marks != NULL);
 }
 

@@ -1,8 +1,9 @@
 #include "server/ratelimit.h"
 
+#include "sys/memory.h"
+
 #include <assert.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #define XXH_INLINE_ALL
@@ -44,20 +45,15 @@ bool ratelimit_open(struct ratelimit *r, uint64_t memory)
     *r = (struct ratelimit){.n_sets = memory / sizeof(struct ratelimit_set)};
     if (r->n_sets == 0)
         r->n_sets = 1;
-    size_t bytes = r->n_sets * sizeof(struct ratelimit_set);
-    void *sets = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (sets == MAP_FAILED)
+    r->sets = memory_reserve(r->n_sets * sizeof(struct ratelimit_set));
+    if (r->sets == NULL)
         return false;
-    madvise(sets, bytes, MADV_NOHUGEPAGE); /* 2 MiB for the first client is no bounded filling */
-    r->sets = sets;
     return getrandom(&r->seed, sizeof(r->seed), 0) == (ssize_t)sizeof(r->seed);
 }
 
 void ratelimit_close(struct ratelimit *r)
 {
-    if (r->sets != NULL)
-        munmap(r->sets, r->n_sets * sizeof(struct ratelimit_set));
+    memory_release(r->sets, r->n_sets * sizeof(struct ratelimit_set));
     *r = (struct ratelimit){0};
 }
 
@@ -100,16 +96,14 @@ static bool is_of(union entry e, uint64_t key, unsigned kind)
 static union entry *choose(struct ratelimit_set *set, uint64_t key, unsigned kind,
                            union entry *seen)
 {
-    union entry *first = NULL;
-    for (unsigned i = 0; i < WAYS; i++) {
+    union entry *first = &set->entry[0];
+    *seen = look(first);
+    for (unsigned i = 1; i < WAYS && !is_of(*seen, key, kind); i++) {
         union entry e = look(&set->entry[i]);
-        bool mine = is_of(e, key, kind);
-        if (mine || first == NULL || until_of(e) < until_of(*seen)) {
-            first = &set->entry[i];
-            *seen = e;
-        }
-        if (mine)
-            break;
+        if (!is_of(e, key, kind) && until_of(e) >= until_of(*seen))
+            continue;
+        first = &set->entry[i];
+        *seen = e;
     }
     return first;
 }
