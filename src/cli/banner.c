@@ -48,23 +48,23 @@ static void print_ranges(const struct banner *b, FILE *to)
 }
 
 /* A request that works from here, with an answer that every registry gives. */
-static void print_curl(const struct banner *b, struct listener_address at, bool tls, FILE *to)
+static void print_curl(const struct banner *b, struct endpoint at, bool tls, FILE *to)
 {
-    char text[LISTENER_TEXT_MAX];
+    char text[ENDPOINT_TEXT_MAX];
     const struct addr any = {.family = at.addr.family};
     if (addr_eq(&at.addr, &any)) /* "[::]" takes IPv4, too */
         at.addr = addr_from_v4((const uint8_t[]){127, 0, 0, 1});
-    listener_format(&at, text);
+    endpoint_format(&at, text);
     fprintf(to, "  try:      curl -i%s http%s://%s/v2/%s\n", tls ? "k" : "", tls ? "s" : "", text,
             b->is_preset ? "pause/manifests/3.10" : "");
 }
 
 void banner_print(const struct banner *b, const struct server_started *started, FILE *to)
 {
-    char text[LISTENER_TEXT_MAX];
+    char text[ENDPOINT_TEXT_MAX];
     fputs("archeio " ARCHEIO_VERSION " answers on ", to);
     for (size_t i = 0; i < started->n_listen; i++) {
-        listener_format(&started->listen[i], text);
+        endpoint_format(&started->listen[i], text);
         fprintf(to, "%s%s%s", i > 0 ? ", " : "", text,
                 started->rules->rule[i].tls != NULL ? " (TLS)" : "");
     }

@@ -2,7 +2,7 @@
 
 #include "base/name.h"
 #include "base/num.h"
-#include <archeio/addr.h>
+#include "ip/endpoint.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -143,14 +143,8 @@ const char *value_listen(struct str text)
 {
     static const char expected[] = "an address and a port, such as \"[::]:8080\", \"0.0.0.0:80\" "
                                    "or \":8080\" (no host name)";
-    size_t colon = str_find_last(text, ':');
-    uint64_t port;
-    if (colon == text.len || !num_parse(str_skip(text, colon + 1), UINT16_MAX, &port))
-        return expected;
-    struct str host = str_make(text.data, colon);
-    struct addr addr;
-    bool is_v4 = addr_parse(host, &addr) && memchr(host.data, ':', host.len) == NULL;
-    return host.len == 0 || is_v4 || is_bracketed(host) ? NULL : expected;
+    struct endpoint at;
+    return endpoint_parse(text, &at) ? NULL : expected;
 }
 
 /* RFC 3986 section 3.2.2 and 3.2.3, without what no host here has (escapes, sub-delims). */

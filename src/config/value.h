@@ -29,8 +29,7 @@ void value_format_duration(int64_t value, char out[VALUE_TEXT_MAX]); /* "90s", "
 void value_format_size(uint64_t value, char out[VALUE_TEXT_MAX]);    /* "64MiB", "0B" */
 void value_format_rate(uint64_t value, char out[VALUE_TEXT_MAX]);    /* "50/s", "0" */
 
-/* "[::]:8080", "192.0.2.1:80", ":8080": an address, no name; port 0 leaves the choice to the
- * kernel. */
+/* "[::]:8080", "192.0.2.1:80", ":8080": ip/endpoint.h. */
 const char *value_listen(struct str text);
 
 /* An absolute http or https URL with a host, in ASCII, without userinfo. A base to which paths are

@@ -1,14 +1,11 @@
 #include "io/listener.h"
 
-#include "base/num.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,34 +19,7 @@ union socket_address {
     struct sockaddr_in6 v6;
 };
 
-bool listener_parse(const char *text, struct listener_address *out)
-{
-    struct str s = str_from(text);
-    size_t colon = str_find_last(s, ':');
-    uint64_t port;
-    if (colon == s.len || !num_parse(str_skip(s, colon + 1), UINT16_MAX, &port))
-        return false;
-    struct str host = str_make(text, colon);
-    struct addr addr = {.family = ADDR_V6};
-    bool bracketed = str_starts(host, STR("[")) && str_ends(host, STR("]"));
-    if (bracketed)
-        host = str_make(host.data + 1, host.len - 2);
-    if (bracketed || host.len > 0)
-        if (!addr_parse(host, &addr) || (!bracketed && addr.family == ADDR_V6))
-            return false;
-    *out = (struct listener_address){addr, (uint16_t)port};
-    return true;
-}
-
-void listener_format(const struct listener_address *address, char out[LISTENER_TEXT_MAX])
-{
-    char text[ADDR_TEXT_MAX];
-    addr_format(&address->addr, text);
-    snprintf(out, LISTENER_TEXT_MAX, address->addr.family == ADDR_V6 ? "[%s]:%u" : "%s:%u", text,
-             address->port);
-}
-
-static socklen_t to_socket_address(const struct listener_address *from, union socket_address *to)
+static socklen_t to_socket_address(const struct endpoint *from, union socket_address *to)
 {
     *to = (union socket_address){0};
     if (from->addr.family == ADDR_V6) {
@@ -74,7 +44,7 @@ static struct addr from_socket_address(const union socket_address *from)
 }
 
 /* A bound socket, or -1 and errno. */
-static int bind_to(const struct listener_address *address, bool shared)
+static int bind_to(const struct endpoint *address, bool shared)
 {
     union socket_address to;
     socklen_t size = to_socket_address(address, &to);
@@ -103,7 +73,7 @@ static bool is_any_v6(const struct addr *a)
 }
 
 /* bind_to(), with IPv4 in the place of "[::]" where there is no IPv6. */
-static int bind_any(struct listener_address *address, bool shared)
+static int bind_any(struct endpoint *address, bool shared)
 {
     int fd = bind_to(address, shared);
     if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) || !is_any_v6(&address->addr))
@@ -112,9 +82,9 @@ static int bind_any(struct listener_address *address, bool shared)
     return bind_to(address, shared);
 }
 
-int listener_probe(const struct listener_address *address)
+int listener_probe(const struct endpoint *address)
 {
-    struct listener_address copy = *address;
+    struct endpoint copy = *address;
     int fd = bind_any(&copy, false);
     if (fd < 0)
         return errno;
@@ -122,7 +92,7 @@ int listener_probe(const struct listener_address *address)
     return 0;
 }
 
-int listener_open(struct listener *l, struct listener_address *address)
+int listener_open(struct listener *l, struct endpoint *address)
 {
     *l = (struct listener){.source = {.fd = -1}, .spare = -1};
     int fd = bind_any(address, true);

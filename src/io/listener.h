@@ -5,25 +5,12 @@
 #define IO_LISTENER_H
 
 #include "io/loop.h"
-#include <archeio/addr.h>
+#include "ip/endpoint.h"
 
 /* An accepted connection on its way to stream_open(). */
 struct listener_socket {
     int fd; /* private */
 };
-
-/* Room for "[address]:port" and its terminator. */
-#define LISTENER_TEXT_MAX 64
-
-/* Where a listener listens. */
-struct listener_address {
-    struct addr addr;
-    uint16_t port; /* 0: any free one */
-};
-
-/* Reads "192.0.2.1:8080", "[::]:8080" or ":8080" (which is "[::]:8080"). */
-bool listener_parse(const char *text, struct listener_address *out);
-void listener_format(const struct listener_address *address, char out[LISTENER_TEXT_MAX]);
 
 struct listener {
     struct loop_source source; /* private, as all but the pointers */
@@ -38,11 +25,11 @@ struct listener {
 
 /* Whether nobody listens there now: 0 or an errno. SO_REUSEPORT alone would let a second server of
  * the same user share the port unnoticed. */
-int listener_probe(const struct listener_address *address);
+int listener_probe(const struct endpoint *address);
 
 /* Binds and listens; connections queue up from now on. A port of 0 becomes the one that was chosen;
  * "[::]" is both families, and 0.0.0.0 where there is no IPv6. 0 or an errno. */
-int listener_open(struct listener *l, struct listener_address *address);
+int listener_open(struct listener *l, struct endpoint *address);
 
 /* Begins to hand connections over; loop, owner and the functions are set. 0 or an errno. */
 int listener_start(struct listener *l);

@@ -17,7 +17,7 @@ struct admin {
     struct listener listener;
     struct admin_conn *conn;
     unsigned n;
-    char address[LISTENER_TEXT_MAX];
+    char address[ENDPOINT_TEXT_MAX];
 };
 
 struct admin_conn {
@@ -218,14 +218,14 @@ static void shed(struct listener *l)
     (void)l;
 }
 
-static int listen_on(struct admin *a, struct listener_address *address)
+static int listen_on(struct admin *a, struct endpoint *address)
 {
     int error = listener_probe(address);
     if (error == 0)
         error = listener_open(&a->listener, address);
     if (error != 0)
         return error;
-    listener_format(address, a->address);
+    endpoint_format(address, a->address);
     a->listener.loop = &a->control->loop;
     a->listener.owner = a;
     a->listener.accepted = accepted;
@@ -235,7 +235,7 @@ static int listen_on(struct admin *a, struct listener_address *address)
 
 bool admin_open(struct control *s, const struct config_server *config)
 {
-    struct listener_address address;
+    struct endpoint address;
     if (config->admin[0] == '\0')
         return true;
     const char *why = "expected ADDRESS:PORT, like 127.0.0.1:9090";
@@ -246,7 +246,7 @@ bool admin_open(struct control *s, const struct config_server *config)
     }
     a->control = s;
     a->listener.source.fd = a->listener.spare = -1;
-    if (listener_parse(config->admin, &address)) {
+    if (endpoint_parse(str_from(config->admin), &address)) {
         int error = listen_on(a, &address);
         if (error == 0) {
             s->admin = a;

@@ -13,7 +13,7 @@ struct control {
     struct tls_tickets *tickets;
     struct worker *worker;
     unsigned n_workers;
-    struct listener_address *address;
+    struct endpoint *address;
     struct generation *current;
     struct generation *retired;  /* the one before it, while a worker may still use it */
     struct counters_total total; /* of all generations before those */

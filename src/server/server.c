@@ -69,8 +69,8 @@ static bool say_no(const char *setting, const char *address, const char *why)
 
 static bool open_address(struct control *s, const char *text, size_t i)
 {
-    struct listener_address *address = &s->address[i];
-    if (!listener_parse(text, address))
+    struct endpoint *address = &s->address[i];
+    if (!endpoint_parse(str_from(text), address))
         return say_no("server.listen", text, "expected ADDRESS:PORT, like [::]:8080");
     int error = listener_probe(address);
     for (unsigned w = 0; error == 0 && w < s->n_workers; w++)

@@ -21,7 +21,7 @@ struct server_update {
 
 /* Where it listens: addresses and ports as they really are. */
 struct server_started {
-    const struct listener_address *listen;
+    const struct endpoint *listen;
     size_t n_listen;
     const struct listen_rules *rules; /* what is spoken there */
     const char *admin; /* NULL: the admin listener is off, or its address was taken */
