@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A room may include those above it.
 PURE = ("base", "ip", "oci", "policy", "decide")
-WORLD = ("sys", "config", "client", "ranges", "exist", "http", "io", "server", "cli")
+WORLD = ("sys", "config", "client", "ranges", "exist", "http", "io", "server", "mirror", "cli")
 ROOMS = PURE + WORLD
 
 # What pure code may include from outside: C's own types, bytes and strings; one hash, inlined.
