@@ -17,6 +17,7 @@
     X(easy_getinfo)                                                                                \
     X(easy_perform)                                                                                \
     X(easy_strerror)                                                                               \
+    X(easy_pause)                                                                                  \
     X(easy_header)                                                                                 \
     X(slist_append)                                                                                \
     X(slist_free_all)                                                                              \

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,7 +32,9 @@ struct httpd_request {
     char method[16];
     char path[2048];
     char head[4096]; /* all of it */
-    char *answer;    /* to be filled: at most answer_size bytes */
+    char *body;      /* of body_len bytes, and a terminator; never NULL */
+    size_t body_len;
+    char *answer; /* to be filled: at most answer_size bytes */
     size_t answer_size;
     size_t answer_len; /* 0: it is text */
 };
@@ -68,7 +71,8 @@ static inline enum httpd_action httpd_redirect(struct httpd_request *r, const ch
     return HTTPD_SEND;
 }
 
-static inline bool httpd_receive(int fd, struct httpd_request *r)
+/* The head, and *extra bytes behind it, which are the body's. */
+static inline bool httpd_receive_head(int fd, struct httpd_request *r, char *extra, size_t *n_extra)
 {
     size_t len = 0;
     while (len + 1 < sizeof(r->head)) {
@@ -77,10 +81,58 @@ static inline bool httpd_receive(int fd, struct httpd_request *r)
             return false;
         len += (size_t)n;
         r->head[len] = '\0';
-        if (strstr(r->head, "\r\n\r\n") != NULL)
-            return sscanf(r->head, "%15s %2047s", r->method, r->path) == 2;
+        char *end = strstr(r->head, "\r\n\r\n");
+        if (end == NULL)
+            continue;
+        *n_extra = len - (size_t)(end + 4 - r->head);
+        memcpy(extra, end + 4, *n_extra);
+        end[4] = '\0';
+        return sscanf(r->head, "%15s %2047s", r->method, r->path) == 2;
     }
     return false;
+}
+
+/* The value of a field, "" if there is none; valid until the next call. */
+static inline const char *httpd_field(const struct httpd_request *r, const char *name)
+{
+    static _Thread_local char value[4096];
+    size_t n = strlen(name);
+    value[0] = '\0';
+    for (const char *line = strstr(r->head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
+        line += 2;
+        if (strncasecmp(line, name, n) != 0 || line[n] != ':')
+            continue;
+        line += n + 1 + strspn(line + n + 1, " ");
+        snprintf(value, sizeof(value), "%.*s", (int)strcspn(line, "\r"), line);
+        break;
+    }
+    return value;
+}
+
+/* Bodies are announced by Content-Length. */
+static inline bool httpd_receive(int fd, struct httpd_request *r)
+{
+    char extra[4096];
+    size_t len = 0;
+    free(r->body);
+    r->body = NULL;
+    if (!httpd_receive_head(fd, r, extra, &len))
+        return false;
+    r->body_len = strtoul(httpd_field(r, "Content-Length"), NULL, 10);
+    r->body = malloc(r->body_len + 1);
+    if (len > r->body_len)
+        len = r->body_len;
+    memcpy(r->body, extra, len);
+    if (httpd_field(r, "Expect")[0] != '\0' && len == 0)
+        send(fd, "HTTP/1.1 100 x\r\n\r\n", 18, MSG_NOSIGNAL);
+    while (len < r->body_len) {
+        ssize_t n = recv(fd, r->body + len, r->body_len - len, 0);
+        if (n <= 0)
+            return false;
+        len += (size_t)n;
+    }
+    r->body[len] = '\0';
+    return true;
 }
 
 static inline bool httpd_answer(struct httpd_connection *c, struct httpd_request *r)
@@ -118,6 +170,7 @@ static inline void *httpd_serve(void *argument)
     while (httpd_receive(c->fd, r) && httpd_answer(c, r))
         ;
     free(r->answer);
+    free(r->body);
     free(r);
     pthread_mutex_lock(&c->server->lock);
     close(c->fd);

@@ -1,0 +1,365 @@
+#include "mirror/exchange.h"
+
+#include "client/hop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_MS 10000L
+#define STALLED_S 60L /* without a byte in either direction, and the exchange has failed */
+#define BUFFER 65536L
+#define ERROR_BODY 65536 /* of a response that says why it is none */
+#define STOP_MS 500      /* how often it is looked whether to stop */
+
+struct exchange_client {
+    const struct libcurl *curl;
+    CURLM *multi;
+    const atomic_bool *stop;
+};
+
+struct running {
+    struct exchange seen; /* the owner's view */
+    struct exchange_client *client;
+    const struct exchange_request *request;
+    CURL *easy;
+    struct hop hop;
+    struct curl_slist *fields;
+    size_t capacity;
+    bool too_long;
+    bool no_memory;
+    bool stopped; /* by a callback, or by everybody's stop */
+    bool added;   /* to the multi handle */
+    char text[CURL_ERROR_SIZE];
+};
+
+static struct running *running_of(struct exchange *x)
+{
+    return (struct running *)(void *)x;
+}
+
+/* ── Clients ── */
+
+struct exchange_client *exchange_client_new(const atomic_bool *stop, const char **why)
+{
+    struct exchange_client *c = calloc(1, sizeof(*c));
+    *why = "out of memory";
+    if (c == NULL)
+        return NULL;
+    c->stop = stop;
+    c->curl = libcurl_open(why);
+    if (c->curl != NULL)
+        c->multi = c->curl->multi_init();
+    if (c->multi != NULL)
+        return c;
+    free(c);
+    return NULL;
+}
+
+void exchange_client_free(struct exchange_client *c)
+{
+    if (c == NULL)
+        return;
+    c->curl->multi_cleanup(c->multi);
+    free(c);
+}
+
+/* ── What comes ── */
+
+static bool make_room(struct running *x, size_t need)
+{
+    size_t capacity = x->capacity > 0 ? x->capacity : 4096;
+    while (capacity < need)
+        capacity *= 2;
+    if (capacity == x->capacity)
+        return true;
+    char *body = realloc(x->seen.body, capacity);
+    if (body == NULL)
+        return false;
+    x->seen.body = body;
+    x->capacity = capacity;
+    return true;
+}
+
+static size_t collect(struct running *x, const char *data, size_t len, size_t most)
+{
+    x->too_long = len > most - x->seen.len;
+    if (x->too_long)
+        return 0;
+    x->no_memory = !make_room(x, x->seen.len + len + 1);
+    if (x->no_memory)
+        return 0;
+    memcpy(x->seen.body + x->seen.len, data, len);
+    x->seen.len += len;
+    x->seen.body[x->seen.len] = '\0';
+    return len;
+}
+
+static size_t received(char *data, size_t size, size_t n, void *context)
+{
+    struct running *x = context;
+    long status = 0;
+    x->client->curl->easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status / 100 == 3)
+        return size * n; /* a redirect's text is nobody's */
+    if (status / 100 != 2)
+        return collect(x, data, size * n, ERROR_BODY);
+    if (x->request->write == NULL)
+        return collect(x, data, size * n, x->request->max_bytes);
+    switch (x->request->write(x->request->owner, data, size * n)) {
+    case EXCHANGE_GO:
+        return size * n;
+    case EXCHANGE_LATER:
+        return CURL_WRITEFUNC_PAUSE;
+    case EXCHANGE_STOP:
+        break;
+    }
+    x->stopped = true;
+    return 0;
+}
+
+/* ── What goes ── */
+
+static size_t wanted(char *data, size_t size, size_t n, void *context)
+{
+    struct running *x = context;
+    size_t len = size * n;
+    switch (x->request->read(x->request->owner, data, &len)) {
+    case EXCHANGE_GO:
+        return len;
+    case EXCHANGE_LATER:
+        return CURL_READFUNC_PAUSE;
+    case EXCHANGE_STOP:
+        break;
+    }
+    x->stopped = true;
+    return CURL_READFUNC_ABORT;
+}
+
+/* As far as the host and port: who gets to see secrets. */
+static struct str origin_of(const char *url)
+{
+    const char *host = strstr(url, "://");
+    size_t n = host != NULL ? (size_t)(host + 3 - url) : 0;
+    return str_make(url, n + strcspn(url + n, "/?#"));
+}
+
+static bool add_field(struct running *x, const struct exchange_field *f)
+{
+    size_t len = strlen(f->name) + strlen(f->value) + 3;
+    char *line = malloc(len);
+    if (line == NULL)
+        return false;
+    /* "Name:" alone would tell libcurl to leave the field out. */
+    snprintf(line, len, f->value[0] != '\0' ? "%s: %s" : "%s;", f->name, f->value);
+    struct curl_slist *grown = x->client->curl->slist_append(x->fields, line);
+    free(line);
+    if (grown != NULL)
+        x->fields = grown;
+    return grown != NULL;
+}
+
+static bool set_fields(struct running *x, const char *url)
+{
+    const struct exchange_request *r = x->request;
+    bool known = str_eq_nocase(origin_of(url), origin_of(r->url));
+    x->client->curl->slist_free_all(x->fields);
+    x->fields = NULL;
+    for (size_t i = 0; i < r->n_fields; i++)
+        if ((known || !r->fields[i].secret) && !add_field(x, &r->fields[i]))
+            return false;
+    x->client->curl->easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->fields);
+    return true;
+}
+
+/* ── Exchanges ── */
+
+static void set_method(struct running *x)
+{
+    const struct exchange_request *r = x->request;
+    const struct libcurl *curl = x->client->curl;
+    if (r->read != NULL) {
+        curl->easy_setopt(x->easy, CURLOPT_UPLOAD, 1L);
+        curl->easy_setopt(x->easy, CURLOPT_READFUNCTION, wanted);
+        curl->easy_setopt(x->easy, CURLOPT_READDATA, x);
+        curl->easy_setopt(x->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->size);
+    } else if (strcmp(r->method, "HEAD") == 0) {
+        curl->easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+    }
+    curl->easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST,
+                      strcmp(r->method, "HEAD") == 0 ? NULL : r->method);
+}
+
+static void set_options(struct running *x)
+{
+    const struct exchange_request *r = x->request;
+    const struct libcurl *curl = x->client->curl;
+    hop_begin(&x->hop, curl, x->easy,
+              &(struct hop_options){.url = r->url, .redirects = r->redirects});
+    if (r->from != NULL) {
+        x->hop.redirect = true;
+        x->hop.origin = running_of(r->from)->hop.origin;
+    }
+    curl->easy_setopt(x->easy, CURLOPT_USERAGENT, "geranos/" ARCHEIO_VERSION);
+    curl->easy_setopt(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl->easy_setopt(x->easy, CURLOPT_ERRORBUFFER, x->text);
+    curl->easy_setopt(x->easy, CURLOPT_PRIVATE, x);
+    curl->easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, received);
+    curl->easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
+    curl->easy_setopt(x->easy, CURLOPT_BUFFERSIZE, BUFFER);
+    curl->easy_setopt(x->easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER);
+    curl->easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+    curl->easy_setopt(x->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl->easy_setopt(x->easy, CURLOPT_LOW_SPEED_TIME, STALLED_S);
+    curl->easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, r->timeout_ms);
+    set_method(x);
+}
+
+struct exchange *exchange_begin(struct exchange_client *c, const struct exchange_request *r)
+{
+    struct running *x = calloc(1, sizeof(*x));
+    if (x == NULL)
+        return NULL;
+    x->client = c;
+    x->request = r;
+    x->easy = c->curl->easy_init();
+    if (x->easy != NULL) {
+        set_options(x);
+        x->added =
+            set_fields(x, r->url) && c->curl->multi_add_handle(c->multi, x->easy) == CURLM_OK;
+        if (x->added)
+            return &x->seen;
+    }
+    exchange_end(&x->seen);
+    return NULL;
+}
+
+/* With the host that failed, which may not be the one that was asked for, and no more of its URL:
+ * the rest may hold a signature. */
+static void fail(struct running *x, const char *what)
+{
+    struct str origin = origin_of(exchange_url(&x->seen));
+    size_t at = str_find_last(origin, '@');
+    if (at < origin.len)
+        origin = str_skip(origin, at + 1);
+    x->seen.done = true;
+    snprintf(x->seen.error, sizeof(x->seen.error), "%.*s: %s",
+             (int)(origin.len < 100 ? origin.len : 100), origin.data, what);
+}
+
+static const char *what_failed(const struct running *x, CURLcode code)
+{
+    if (x->too_long)
+        return "the answer is longer than it may be";
+    if (x->no_memory)
+        return "out of memory";
+    if (x->stopped)
+        return "broken off";
+    return hop_problem(&x->hop, code, x->text);
+}
+
+static void finish(struct running *x, CURLcode code)
+{
+    const struct libcurl *curl = x->client->curl;
+    const char *why = NULL;
+    curl->multi_remove_handle(x->client->multi, x->easy);
+    x->added = false;
+    if (code != CURLE_OK) {
+        fail(x, what_failed(x, code));
+        return;
+    }
+    enum hop_next next = hop_next(&x->hop, &why);
+    if (next == HOP_AGAIN) {
+        char *url = NULL;
+        curl->easy_getinfo(x->easy, CURLINFO_REDIRECT_URL, &url);
+        x->added =
+            set_fields(x, url) && curl->multi_add_handle(x->client->multi, x->easy) == CURLM_OK;
+        if (x->added)
+            return;
+        why = "out of memory";
+    }
+    curl->easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &x->seen.status);
+    x->seen.done = true;
+    x->seen.whole = next == HOP_DONE;
+    if (!x->seen.whole)
+        fail(x, why);
+}
+
+void exchange_turn(struct exchange_client *c, int wait_ms)
+{
+    int n;
+    CURLMsg *message;
+    c->curl->multi_poll(c->multi, NULL, 0, wait_ms < STOP_MS ? wait_ms : STOP_MS, NULL);
+    c->curl->multi_perform(c->multi, &n);
+    while ((message = c->curl->multi_info_read(c->multi, &n)) != NULL) {
+        struct running *x = NULL;
+        CURLcode code = message->data.result;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        c->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &x);
+        finish(x, code);
+    }
+}
+
+void exchange_resume(struct exchange *x)
+{
+    struct running *r = running_of(x);
+    if (r->added)
+        r->client->curl->easy_pause(r->easy, CURLPAUSE_CONT);
+}
+
+void exchange_end(struct exchange *x)
+{
+    struct running *r = running_of(x);
+    if (x == NULL)
+        return;
+    const struct libcurl *curl = r->client->curl;
+    if (r->added)
+        curl->multi_remove_handle(r->client->multi, r->easy);
+    if (r->easy != NULL)
+        curl->easy_cleanup(r->easy);
+    curl->slist_free_all(r->fields);
+    free(x->body);
+    free(r);
+}
+
+struct exchange *exchange_run(struct exchange_client *c, const struct exchange_request *r)
+{
+    struct exchange *x = exchange_begin(c, r);
+    while (x != NULL && !x->done) {
+        exchange_turn(c, STOP_MS);
+        if (!x->done && c->stop != NULL && atomic_load(c->stop)) {
+            struct running *broken = running_of(x);
+            broken->stopped = true;
+            fail(broken, "broken off");
+        }
+    }
+    return x;
+}
+
+/* ── The response ── */
+
+const char *exchange_header(struct exchange *x, const char *name, size_t i)
+{
+    struct running *r = running_of(x);
+    struct curl_header *found = NULL;
+    if (r->client->curl->easy_header(r->easy, name, i, CURLH_HEADER, -1, &found) != CURLHE_OK)
+        return NULL;
+    return found->value;
+}
+
+long exchange_status(struct exchange *x)
+{
+    struct running *r = running_of(x);
+    long status = 0;
+    r->client->curl->easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+const char *exchange_url(struct exchange *x)
+{
+    struct running *r = running_of(x);
+    const char *url = NULL;
+    r->client->curl->easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &url);
+    return url != NULL && url[0] != '\0' ? url : r->request->url;
+}

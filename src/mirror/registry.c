@@ -1,0 +1,569 @@
+#include "mirror/registry.h"
+
+#include "base/num.h"
+#include "client/guard.h"
+#include "mirror/manifest.h"
+#include "mirror/names.h"
+#include "mirror/retry.h"
+#include "mirror/token.h"
+#include "sys/clock.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define URL_MAX 2048
+#define BASE_MAX 300
+#define PAGE "1000"
+#define PAGES_MAX 100000
+#define LISTING_MAX (32 << 20) /* bytes of one page */
+#define TIMEOUT_MS 120000L
+#define REDIRECTS 3
+
+struct registry {
+    char base[BASE_MAX]; /* "https://host:port" */
+    char prefix[NAMES_REPOSITORY_MAX + 1];
+    char name[BASE_MAX + NAMES_REPOSITORY_MAX];
+    struct login login;
+    struct token_keeper *tokens;
+};
+
+/* ── Opening ── */
+
+static bool is_this_machine(struct str host)
+{
+    struct addr a;
+    struct str name = str_make(host.data, str_find_last(host, ':'));
+    if (name.len > 1 && name.data[0] == '[')
+        name = str_make(name.data + 1, str_find(name, ']') - 1);
+    return str_eq_nocase(name, STR("localhost")) ||
+           (addr_parse(name, &a) && guard_classify(&a) == GUARD_LOOPBACK);
+}
+
+/* "[scheme://]host[:port][/prefix]" */
+static bool read_from(struct registry *r, const char *from, char error[256])
+{
+    struct str rest = str_from(from), scheme = STR("");
+    const char *after = strstr(from, "://");
+    if (after != NULL) {
+        scheme = str_make(from, (size_t)(after - from));
+        rest = str_from(after + 3);
+    }
+    size_t slash = str_find(rest, '/');
+    struct str host = str_make(rest.data, slash);
+    struct str prefix = str_skip(rest, slash < rest.len ? slash + 1 : slash);
+    if (prefix.len > 0 && prefix.data[prefix.len - 1] == '/')
+        prefix.len--;
+    if (after == NULL)
+        scheme = is_this_machine(host) ? STR("http") : STR("https");
+    bool known = str_eq(scheme, STR("https")) || str_eq(scheme, STR("http"));
+    if (!known || !names_host_valid(host) || host.len > 255 ||
+        (prefix.len > 0 && !names_repository_valid(prefix))) {
+        snprintf(error, 256,
+                 "\"%.100s\" names no registry: expected HOST[:PORT][/PREFIX], with http:// or "
+                 "https:// before it or not",
+                 from);
+        return false;
+    }
+    if (str_eq(host, STR("docker.io")))
+        host = STR("registry-1.docker.io");
+    snprintf(r->base, sizeof(r->base), "%.*s://%.*s", (int)scheme.len, scheme.data, (int)host.len,
+             host.data);
+    snprintf(r->prefix, sizeof(r->prefix), "%.*s", (int)prefix.len, prefix.data);
+    snprintf(r->name, sizeof(r->name), "%.*s%s%s", (int)host.len, host.data,
+             prefix.len > 0 ? "/" : "", r->prefix);
+    return login_find(strstr(r->base, "://") + 3, &r->login, error);
+}
+
+struct registry *registry_open(const char *from, char error[256])
+{
+    struct registry *r = calloc(1, sizeof(*r));
+    snprintf(error, 256, "out of memory");
+    if (r == NULL)
+        return NULL;
+    if (read_from(r, from, error))
+        r->tokens = token_keeper_new(&r->login);
+    if (r->tokens != NULL)
+        return r;
+    registry_close(r);
+    return NULL;
+}
+
+void registry_close(struct registry *r)
+{
+    if (r == NULL)
+        return;
+    token_keeper_free(r->tokens);
+    login_release(&r->login);
+    free(r);
+}
+
+const char *registry_name(const struct registry *r)
+{
+    return r->name;
+}
+
+/* ── Requests ── */
+
+struct asking {
+    char url[URL_MAX];
+    char authorization[TOKEN_HEADER_MAX];
+    char range[48];
+    struct exchange_field fields[4];
+    struct exchange_request request;
+    char full[NAMES_REPOSITORY_MAX + 1]; /* the repository with the prefix, for tokens */
+};
+
+static bool set_url(const struct registry *r, struct asking *a, struct str repository,
+                    const char *rest)
+{
+    bool both = r->prefix[0] != '\0' && repository.len > 0;
+    int n = snprintf(a->full, sizeof(a->full), "%s%s%.*s", r->prefix, both ? "/" : "",
+                     (int)repository.len, repository.data);
+    if (n < 0 || (size_t)n >= sizeof(a->full))
+        return false;
+    n = snprintf(a->url, sizeof(a->url), "%s/v2/%s%s", r->base, a->full, rest);
+    return n > 0 && (size_t)n < sizeof(a->url);
+}
+
+static void set_fields(struct asking *a, const struct registry *r, const char *accept)
+{
+    size_t n = 0;
+    token_header(r->tokens, str_from(a->full), a->authorization);
+    a->fields[n++] = (struct exchange_field){"Accept", accept, false};
+    a->fields[n++] = (struct exchange_field){"Accept-Encoding", "identity", false};
+    if (a->authorization[0] != '\0')
+        a->fields[n++] = (struct exchange_field){"Authorization", a->authorization, true};
+    if (a->range[0] != '\0')
+        a->fields[n++] = (struct exchange_field){"Range", a->range, false};
+    a->request.url = a->url;
+    a->request.fields = a->fields;
+    a->request.n_fields = n;
+}
+
+static void fail(const struct registry *r, struct registry_outcome *out,
+                 enum registry_result result, const char *what)
+{
+    out->result = result;
+    snprintf(out->error, sizeof(out->error), "%.80s: %.170s", r->name, what);
+}
+
+static void judge(const struct registry *r, struct exchange *x, struct registry_outcome *out)
+{
+    char text[160];
+    *out = (struct registry_outcome){.result = REGISTRY_OK};
+    if (x == NULL) {
+        fail(r, out, REGISTRY_RETRY, "out of memory");
+        return;
+    }
+    if (!x->whole) {
+        out->result = REGISTRY_RETRY;
+        snprintf(out->error, sizeof(out->error), "%s", x->error);
+        return;
+    }
+    out->status = x->status;
+    if (x->status / 100 == 2)
+        return;
+    snprintf(text, sizeof(text), "it answered %ld%s", x->status,
+             x->status == 401 || x->status == 403 ? ": log in, or ask for the right to pull" : "");
+    if (x->status == 404) {
+        fail(r, out, REGISTRY_MISSING, "not found");
+    } else if (retry_status(x->status)) {
+        fail(r, out, REGISTRY_RETRY, text);
+        out->after = retry_after(exchange_header(x, "Retry-After", 0), clock_wall());
+        out->throttled = x->status == 429;
+    } else {
+        fail(r, out, REGISTRY_FAILED, text);
+    }
+}
+
+/* A GET that answers what it is asked for, once. NULL, or the response, and *out. */
+static struct exchange *ask(struct registry *r, struct exchange_client *c, struct asking *a,
+                            const char *accept, struct registry_outcome *out)
+{
+    char error[256];
+    struct exchange *x = NULL;
+    a->request.method = "GET";
+    a->request.redirects = REDIRECTS;
+    a->request.timeout_ms = TIMEOUT_MS;
+    for (unsigned i = 0; i < 2; i++) {
+        exchange_end(x);
+        set_fields(a, r, accept);
+        x = exchange_run(c, &a->request);
+        if (x == NULL || !x->whole || x->status != 401 || i > 0)
+            break;
+        if (!token_renew(r->tokens, c, str_from(a->full), x, error)) {
+            *out = (struct registry_outcome){.result = REGISTRY_FAILED, .status = 401};
+            fail(r, out, REGISTRY_FAILED, error);
+            exchange_end(x);
+            return NULL;
+        }
+    }
+    judge(r, x, out);
+    return x;
+}
+
+/* ── Listings ── */
+
+/* RFC 8288: <target>; rel="next". A target on another server is not followed. False: there is none.
+ */
+static bool next_page(const struct registry *r, struct exchange *x, struct asking *a)
+{
+    char url[URL_MAX];
+    const char *link = exchange_header(x, "Link", 0);
+    const char *end = link != NULL && link[0] == '<' ? strchr(link, '>') : NULL;
+    if (end == NULL || strstr(end, "next") == NULL)
+        return false;
+    int len = (int)(end - link - 1), n;
+    if (link[1] == '/' && link[2] != '/')
+        n = snprintf(url, sizeof(url), "%s%.*s", r->base, len, link + 1);
+    else if (link[1] == '?')
+        n = snprintf(url, sizeof(url), "%.*s%.*s", (int)strcspn(a->url, "?"), a->url, len,
+                     link + 1);
+    else
+        n = snprintf(url, sizeof(url), "%.*s", len, link + 1);
+    size_t base = strlen(r->base);
+    if (n <= 0 || (size_t)n >= sizeof(url) || strncmp(url, r->base, base) != 0 ||
+        url[base] != '/' || strcmp(url, a->url) == 0)
+        return false;
+    memcpy(a->url, url, (size_t)n + 1);
+    return true;
+}
+
+/* Calls page for every page of a listing. */
+static void each_page(struct registry *r, struct exchange_client *c, struct asking *a,
+                      bool (*page)(void *owner, const json_t *root), void *owner,
+                      struct registry_outcome *out)
+{
+    bool more = true;
+    for (unsigned i = 0; more && i < PAGES_MAX; i++) {
+        struct exchange *x = ask(r, c, a, "application/json", out);
+        json_t *root = NULL;
+        more = false;
+        if (x != NULL && out->result == REGISTRY_OK) {
+            root = x->body != NULL ? json_loadb(x->body, x->len, 0, NULL) : NULL;
+            if (!json_is_object(root))
+                fail(r, out, REGISTRY_RETRY, "its listing is no JSON");
+            else
+                more = page(owner, root) && next_page(r, x, a);
+        }
+        json_decref(root);
+        exchange_end(x);
+    }
+}
+
+struct catalog {
+    const struct registry *r;
+    registry_each *each;
+    void *owner;
+};
+
+/* Names that nobody could push are passed over: they would be somebody's attempt at a path. */
+static bool catalog_page(void *owner, const json_t *root)
+{
+    const struct catalog *catalog = owner;
+    struct str prefix = str_from(catalog->r->prefix);
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(json_object_get(root, "repositories"), i, entry)
+    {
+        const char *text = json_string_value(entry);
+        struct str name = str_from(text != NULL ? text : "");
+        if (!names_repository_valid(name) || !str_starts(name, prefix))
+            continue;
+        struct str rest = str_skip(name, prefix.len);
+        if (prefix.len > 0 && rest.len > 0 && rest.data[0] != '/')
+            continue;
+        if (prefix.len > 0 && rest.len > 0)
+            rest = str_skip(rest, 1);
+        if (!catalog->each(catalog->owner, rest))
+            return false;
+    }
+    return true;
+}
+
+void registry_repositories(struct registry *r, struct exchange_client *c, registry_each *each,
+                           void *owner, struct registry_outcome *out)
+{
+    struct asking *a = calloc(1, sizeof(*a));
+    struct catalog catalog = {r, each, owner};
+    *out = (struct registry_outcome){.result = REGISTRY_RETRY};
+    if (a == NULL) {
+        fail(r, out, REGISTRY_RETRY, "out of memory");
+        return;
+    }
+    snprintf(a->url, sizeof(a->url), "%s/v2/_catalog?n=" PAGE, r->base);
+    a->request.max_bytes = LISTING_MAX;
+    each_page(r, c, a, catalog_page, &catalog, out);
+    free(a);
+}
+
+static bool call(registry_each *each, void *owner, const char *text, bool valid)
+{
+    return each == NULL || !valid || each(owner, str_from(text));
+}
+
+static bool listing_page(void *owner, const json_t *root)
+{
+    const struct registry_listing *l = owner;
+    const char *digest;
+    const json_t *entry;
+    size_t i;
+    json_array_foreach(json_object_get(root, "tags"), i, entry)
+    {
+        const char *text = json_string_value(entry);
+        if (text != NULL && !call(l->tag, l->owner, text, names_tag_valid(str_from(text))))
+            return false;
+    }
+    json_array_foreach(json_object_get(root, "child"), i, entry)
+    {
+        const char *text = json_string_value(entry);
+        if (text != NULL && !call(l->child, l->owner, text, names_repository_valid(str_from(text))))
+            return false;
+    }
+    json_t *manifests = json_object_get(root, "manifest");
+    json_t *ignored;
+    json_object_foreach(manifests, digest, ignored)
+    {
+        struct digest d;
+        if (!call(l->manifest, l->owner, digest, digest_parse(str_from(digest), &d) == DIGEST_OK))
+            return false;
+    }
+    return true;
+}
+
+void registry_list(struct registry *r, struct exchange_client *c, struct str repository,
+                   const struct registry_listing *listing, struct registry_outcome *out)
+{
+    struct asking *a = calloc(1, sizeof(*a));
+    *out = (struct registry_outcome){.result = REGISTRY_RETRY};
+    if (a == NULL || !set_url(r, a, repository, "/tags/list?n=" PAGE)) {
+        fail(r, out, REGISTRY_FAILED, "a repository's name is too long, or there is no memory");
+        free(a);
+        return;
+    }
+    a->request.max_bytes = LISTING_MAX;
+    struct registry_listing copy = *listing;
+    each_page(r, c, a, listing_page, &copy, out);
+    free(a);
+}
+
+/* ── Manifests ── */
+
+static bool compute_digest(struct registry_manifest *m, enum digest_algorithm algorithm)
+{
+    unsigned size = 0;
+    bool is_512 = algorithm == DIGEST_SHA512;
+    m->digest = (struct digest){.algorithm = is_512 ? DIGEST_SHA512 : DIGEST_SHA256};
+    if (EVP_Digest(m->data, m->len, m->digest.bytes, &size, is_512 ? EVP_sha512() : EVP_sha256(),
+                   NULL) != 1)
+        return false;
+    m->digest.size = (uint8_t)size;
+    return true;
+}
+
+static void take_type(struct registry_manifest *m, struct exchange *x)
+{
+    const char *type = exchange_header(x, "Content-Type", 0);
+    if (type != NULL)
+        snprintf(m->type, sizeof(m->type), "%.*s", (int)strcspn(type, "; "), type);
+}
+
+static bool is_signed(const struct registry_manifest *m)
+{
+    return strstr(m->type, "manifest.v1+") != NULL;
+}
+
+static void verify(const struct registry *r, struct registry_manifest *m, struct str reference,
+                   struct registry_outcome *out)
+{
+    struct digest asked = {0};
+    bool by_digest = digest_parse(reference, &asked) == DIGEST_OK;
+    if (!compute_digest(m, (enum digest_algorithm)asked.algorithm)) {
+        fail(r, out, REGISTRY_RETRY, "out of memory");
+        return;
+    }
+    if (!by_digest || memcmp(&asked, &m->digest, sizeof(asked)) == 0)
+        return;
+    if (is_signed(m))
+        m->digest = asked;
+    else
+        fail(r, out, REGISTRY_RETRY, "it served a manifest that is not the one of that digest");
+}
+
+void registry_manifest(struct registry *r, struct exchange_client *c, struct str repository,
+                       struct str reference, struct registry_manifest *m,
+                       struct registry_outcome *out)
+{
+    char rest[32 + DIGEST_TEXT_MAX];
+    struct asking *a = calloc(1, sizeof(*a));
+    *m = (struct registry_manifest){.data = NULL};
+    *out = (struct registry_outcome){.result = REGISTRY_RETRY};
+    int n = snprintf(rest, sizeof(rest), "/manifests/%.*s", (int)reference.len, reference.data);
+    if (a == NULL || n < 0 || (size_t)n >= sizeof(rest) || !set_url(r, a, repository, rest)) {
+        fail(r, out, REGISTRY_FAILED, "a name is too long, or there is no memory");
+        free(a);
+        return;
+    }
+    a->request.max_bytes = MANIFEST_MAX;
+    struct exchange *x = ask(r, c, a, MANIFEST_ACCEPT, out);
+    if (x != NULL && out->result == REGISTRY_OK && x->body == NULL)
+        fail(r, out, REGISTRY_RETRY, "it served an empty manifest");
+    if (x != NULL && out->result == REGISTRY_OK) {
+        m->len = x->len;
+        m->data = malloc(x->len + 1);
+        if (m->data != NULL) {
+            memcpy(m->data, x->body, x->len + 1);
+            take_type(m, x);
+            verify(r, m, reference, out);
+        } else {
+            fail(r, out, REGISTRY_RETRY, "out of memory");
+        }
+    }
+    if (out->result != REGISTRY_OK)
+        registry_manifest_release(m);
+    exchange_end(x);
+    free(a);
+}
+
+void registry_manifest_release(struct registry_manifest *m)
+{
+    free(m->data);
+    m->data = NULL;
+    m->len = 0;
+}
+
+/* ── Blobs ── */
+
+struct registry_read {
+    struct registry *r;
+    struct exchange_client *c;
+    const struct registry_blob *blob;
+    enum exchange_flow (*write)(void *owner, const char *data, size_t len);
+    void *owner;
+    struct asking asking;
+    struct exchange *x;
+    int64_t offset;
+    int64_t skip; /* bytes before the offset that this response brings nevertheless */
+    bool begun;   /* its first bytes have come */
+    bool renewed; /* the token */
+    const char *wrong;
+};
+
+/* "bytes 100-199/200" must begin where it was asked to. */
+static bool range_fits(struct exchange *x, int64_t offset)
+{
+    long long from = -1;
+    const char *range = exchange_header(x, "Content-Range", 0);
+    return range != NULL && sscanf(range, "bytes %lld-", &from) == 1 && from == offset;
+}
+
+static enum exchange_flow pass_on(void *owner, const char *data, size_t len)
+{
+    struct registry_read *x = owner;
+    if (!x->begun) {
+        bool partial = exchange_status(x->x) == 206;
+        if (partial && !range_fits(x->x, x->offset)) {
+            x->wrong = "it resumes a blob at another place than it was asked to";
+            return EXCHANGE_STOP;
+        }
+        x->skip = partial ? 0 : x->offset;
+        x->begun = true;
+    }
+    size_t skipped = x->skip < (int64_t)len ? (size_t)x->skip : len;
+    if (skipped == len) {
+        x->skip -= (int64_t)len;
+        return EXCHANGE_GO;
+    }
+    enum exchange_flow flow = x->write(x->owner, data + skipped, len - skipped);
+    if (flow == EXCHANGE_GO)
+        x->skip = 0; /* LATER brings the same bytes again */
+    return flow;
+}
+
+static bool start(struct registry_read *x)
+{
+    x->begun = false;
+    set_fields(&x->asking, x->r, "*/*");
+    x->x = exchange_begin(x->c, &x->asking.request);
+    return x->x != NULL;
+}
+
+struct registry_read *registry_read_begin(
+    struct registry *r, struct exchange_client *c, const struct registry_blob *blob, int64_t offset,
+    enum exchange_flow (*write)(void *owner, const char *data, size_t len), void *owner)
+{
+    char rest[32 + DIGEST_TEXT_MAX] = "/blobs/";
+    struct registry_read *x = calloc(1, sizeof(*x));
+    if (x == NULL)
+        return NULL;
+    *x = (struct registry_read){
+        .r = r, .c = c, .blob = blob, .write = write, .owner = owner, .offset = offset};
+    rest[7 + digest_format(&blob->digest, rest + 7)] = '\0';
+    if (offset > 0)
+        snprintf(x->asking.range, sizeof(x->asking.range), "bytes=%lld-", (long long)offset);
+    x->asking.request = (struct exchange_request){
+        .method = "GET", .redirects = REDIRECTS, .owner = x, .write = pass_on};
+    if (set_url(r, &x->asking, blob->repository, rest) && start(x))
+        return x;
+    registry_read_end(x);
+    return NULL;
+}
+
+/* True: the token was refused, and a new one is being tried. */
+static bool try_again_with_token(struct registry_read *x, struct registry_outcome *out)
+{
+    char error[256];
+    if (!x->x->whole || x->x->status != 401 || x->renewed)
+        return false;
+    x->renewed = true;
+    if (!token_renew(x->r->tokens, x->c, str_from(x->asking.full), x->x, error)) {
+        fail(x->r, out, REGISTRY_FAILED, error);
+        return false;
+    }
+    exchange_end(x->x);
+    if (start(x))
+        return true;
+    fail(x->r, out, REGISTRY_RETRY, "out of memory");
+    return false;
+}
+
+bool registry_read_turn(struct registry_read *x, struct registry_outcome *out)
+{
+    *out = (struct registry_outcome){.result = REGISTRY_OK};
+    if (!x->x->done)
+        return false;
+    if (try_again_with_token(x, out))
+        return false;
+    if (out->result == REGISTRY_OK)
+        judge(x->r, x->x, out);
+    if (x->wrong != NULL)
+        fail(x->r, out, REGISTRY_RETRY, x->wrong);
+    return true;
+}
+
+void registry_read_resume(struct registry_read *x)
+{
+    exchange_resume(x->x);
+}
+
+int64_t registry_read_size(struct registry_read *x)
+{
+    long long total = -1;
+    const char *range = exchange_header(x->x, "Content-Range", 0);
+    const char *length = exchange_header(x->x, "Content-Length", 0);
+    uint64_t n;
+    if (exchange_status(x->x) == 206)
+        return range != NULL && sscanf(range, "bytes %*d-%*d/%lld", &total) == 1 ? total : -1;
+    return length != NULL && num_parse(str_from(length), INT64_MAX, &n) ? (int64_t)n : -1;
+}
+
+void registry_read_end(struct registry_read *x)
+{
+    if (x == NULL)
+        return;
+    exchange_end(x->x);
+    OPENSSL_cleanse(x->asking.authorization, sizeof(x->asking.authorization));
+    free(x);
+}
