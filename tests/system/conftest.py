@@ -5,6 +5,7 @@ import pytest
 from lib.archeio import Archeio, binary
 from lib.clients import ALL
 from lib.program import Program
+from lib.radosgw import RadosGW
 from lib.site import Site, Upstream
 
 
@@ -65,6 +66,14 @@ def program(tmp_path):
 def upstream(tmp_path_factory):
     """A docker-registry with images in it: .image (v1, four layers) and .other (v2, three)."""
     one = Upstream(tmp_path_factory.mktemp("upstream"))
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="session")
+def radosgw(tmp_path_factory):
+    """A real S3 server; tests make their own buckets."""
+    one = RadosGW(tmp_path_factory.mktemp("radosgw"))
     yield one
     one.stop()
 

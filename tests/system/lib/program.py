@@ -23,6 +23,9 @@ PACKAGES = {
     "testssl": "testssl.sh",
     "openssl": "openssl",
     "node": "nodejs",
+    "ceph": "ceph-common",
+    "monmaptool": "ceph-common",
+    "radosgw-admin": "radosgw",
 }
 
 

@@ -1,0 +1,39 @@
+"""geranos under test."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from . import archeio
+from .program import SANITIZER
+
+# What else would name keys, logins, a region or an endpoint.
+CONFIGURING = ("AWS_", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "JOB_COMPLETION_INDEX", "http_proxy",
+               "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
+               "NO_PROXY")
+
+
+def binary():
+    path = Path(archeio.binary()).parent / "geranos"
+    assert path.is_file(), f"{path} is missing: build it (make)"
+    return path
+
+
+def environment(home, keys=None, **extra):
+    """keys: (access key, secret key) for S3."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(CONFIGURING)}
+    env |= {"HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true"}
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1")
+    if keys:
+        env |= {"AWS_ACCESS_KEY_ID": keys[0], "AWS_SECRET_ACCESS_KEY": keys[1]}
+    return env | extra
+
+
+def run(home, *arguments, keys=None, stdin="", timeout=120, **extra):
+    """A subcommand, run to its end: a CompletedProcess with text. A sanitizer report fails."""
+    done = subprocess.run([binary(), *map(str, arguments)], input=stdin, capture_output=True,
+                          text=True, env=environment(home, keys, **extra), timeout=timeout,
+                          check=False)
+    assert not SANITIZER.search(done.stderr), done.stderr
+    assert done.returncode >= 0, f"signal {-done.returncode}: {done.stderr}"
+    return done
