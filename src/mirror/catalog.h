@@ -1,0 +1,83 @@
+/*
+ * What has been found: images (manifests of any kind) with the blobs that each needs, and blobs
+ * with where they can be read from and which stores have them. Any thread.
+ */
+#ifndef MIRROR_CATALOG_H
+#define MIRROR_CATALOG_H
+
+#include "mirror/digests.h"
+
+#define CATALOG_STORES_MAX 16
+
+struct catalog;
+
+struct catalog *catalog_new(void); /* NULL: no memory */
+void catalog_free(struct catalog *c);
+
+/* The number of a repository's name, and back (valid as long as the catalog). UINT32_MAX: no
+ * memory.
+ */
+uint32_t catalog_repository(struct catalog *c, struct str name);
+struct str catalog_repository_name(struct catalog *c, uint32_t number);
+
+/* ── Images ── */
+
+enum catalog_claim {
+    CATALOG_NEW,   /* nobody has read it yet: it is the caller's to read */
+    CATALOG_KNOWN, /* somebody has, or is at it */
+    CATALOG_NO_MEMORY,
+};
+
+/* A manifest of that digest was named. */
+enum catalog_claim catalog_claim(struct catalog *c, const struct digest *manifest);
+
+/* It has been read, and needs these blobs (numbers of catalog_blob()). False: no memory. */
+bool catalog_image(struct catalog *c, const struct digest *manifest, const uint32_t *blobs,
+                   size_t n);
+
+/* ── Blobs ── */
+
+/* A blob of that size (-1: unknown) can be read from that repository: its number. *first: nobody
+ * has named it before. UINT32_MAX: no memory. */
+uint32_t catalog_blob(struct catalog *c, const struct digest *digest, int64_t size,
+                      uint32_t repository, bool *first);
+
+struct catalog_blob {
+    struct digest digest;
+    int64_t size;
+    uint32_t repository;
+    uint32_t have;  /* a bit for each store that has it ... */
+    uint32_t wrong; /* ... and for each that holds it with another size */
+};
+
+void catalog_read_blob(struct catalog *c, uint32_t number, struct catalog_blob *out);
+
+/* What a store holds: from its listing, before blobs are named, and by copies. False: no memory. */
+bool catalog_listed(struct catalog *c, const struct digest *digest, unsigned store, int64_t size);
+void catalog_copied(struct catalog *c, uint32_t number, unsigned store);
+
+/* A store has the record of that image. False: no memory. */
+bool catalog_recorded(struct catalog *c, const struct digest *manifest, unsigned store);
+
+/* ── Sums ── */
+
+struct catalog_sums {
+    uint64_t images;
+    uint64_t blobs;
+    uint64_t bytes;                       /* of blobs whose size is known */
+    uint64_t missing[CATALOG_STORES_MAX]; /* blobs that a store lacks ... */
+    uint64_t missing_bytes[CATALOG_STORES_MAX];
+    uint64_t
+        wrong_size[CATALOG_STORES_MAX]; /* ... or holds with another size than the manifest's */
+};
+
+void catalog_sum(struct catalog *c, unsigned stores, struct catalog_sums *out);
+
+/* Calls each for every image that was read, all of whose blobs that store has, and whose record it
+ * lacks; for every blob that a store lacks. Nothing may be added meanwhile. */
+void catalog_each_unrecorded(struct catalog *c, unsigned store,
+                             void (*each)(void *owner, const struct digest *manifest), void *owner);
+void catalog_each_missing(struct catalog *c, unsigned store,
+                          void (*each)(void *owner, const struct catalog_blob *blob), void *owner);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * One blob from a registry to one or several stores, read once.
+ *
+ * Its bytes are hashed as they come and handed on as far as every store takes them; the last byte
+ * is handed on only when all of them have been verified, so that no store can come to hold a wrong
+ * or a cut blob under its key. A source that breaks off in the middle is asked for the rest while
+ * the stores wait.
+ */
+#ifndef MIRROR_COPY_H
+#define MIRROR_COPY_H
+
+#include "mirror/registry.h"
+#include "mirror/store.h"
+
+#define COPY_TARGETS_MAX 16
+
+struct copy_target {
+    struct store *store;
+    struct str key;
+    struct store_outcome outcome; /* how it ended */
+    bool done;                    /* the blob is there, whoever put it there */
+};
+
+struct copy {
+    struct registry *source;
+    struct registry_blob blob;
+    struct copy_target target[COPY_TARGETS_MAX];
+    size_t n_targets;
+    _Atomic uint64_t *bytes; /* NULL, or: counts what comes, for people */
+    const atomic_bool *stop;
+
+    /* How it ended, where no target can be blamed: */
+    struct registry_outcome outcome;
+};
+
+/* True: every target has it. False: outcome, or a target's, says why not; what may work later is
+ * RETRY. Blocks. */
+bool copy_run(struct copy *c, struct exchange_client *client);
+
+#endif

@@ -1,0 +1,77 @@
+#include "mirror/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void report_open(struct report *r)
+{
+    *r = (struct report){.n = 0};
+    pthread_mutex_init(&r->lock, NULL);
+}
+
+void report_close(struct report *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        free(r->entry[i].what);
+        free(r->entry[i].why);
+    }
+    free(r->entry);
+    pthread_mutex_destroy(&r->lock);
+}
+
+/* What is not kept is counted all the same. */
+static void keep(struct report *r, const char *what, const char *why)
+{
+    if (r->n == REPORT_MAX)
+        return;
+    struct report_entry *entry = realloc(r->entry, (r->n + 1) * sizeof(*entry));
+    if (entry == NULL)
+        return;
+    r->entry = entry;
+    struct report_entry one = {strdup(what), strdup(why)};
+    if (one.what != NULL && one.why != NULL) {
+        entry[r->n++] = one;
+        return;
+    }
+    free(one.what);
+    free(one.why);
+}
+
+void report_failure(struct report *r, const char *what, const char *why)
+{
+    pthread_mutex_lock(&r->lock);
+    r->all++;
+    keep(r, what, why);
+    pthread_mutex_unlock(&r->lock);
+}
+
+void report_retry(struct report *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->retries++;
+    pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t report_failures(struct report *r)
+{
+    pthread_mutex_lock(&r->lock);
+    uint64_t n = r->all;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+uint64_t report_retries(struct report *r)
+{
+    pthread_mutex_lock(&r->lock);
+    uint64_t n = r->retries;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+void report_write(struct report *r, FILE *to)
+{
+    pthread_mutex_lock(&r->lock);
+    for (size_t i = 0; i < r->n; i++)
+        fprintf(to, "%s\t%s\n", r->entry[i].what, r->entry[i].why);
+    pthread_mutex_unlock(&r->lock);
+}

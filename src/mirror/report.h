@@ -1,0 +1,39 @@
+/*
+ * What failed for good, and why; for the summary, the file of failures, and the exit code. Any
+ * thread.
+ */
+#ifndef MIRROR_REPORT_H
+#define MIRROR_REPORT_H
+
+#include <archeio/str.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct report { /* private; report_open() first */
+    pthread_mutex_t lock;
+    struct report_entry {
+        char *what;
+        char *why;
+    } * entry;
+    size_t n;     /* kept, at most REPORT_MAX */
+    uint64_t all; /* with those that were not */
+    uint64_t retries;
+};
+
+#define REPORT_MAX 100000
+
+void report_open(struct report *r);
+void report_close(struct report *r);
+
+/* what: an image or a blob, as people name it. */
+void report_failure(struct report *r, const char *what, const char *why);
+void report_retry(struct report *r);
+
+uint64_t report_failures(struct report *r);
+uint64_t report_retries(struct report *r);
+
+/* One line for each, "WHAT\tWHY". */
+void report_write(struct report *r, FILE *to);
+
+#endif

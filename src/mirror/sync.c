@@ -1,0 +1,403 @@
+#include "mirror/sync.h"
+
+#include "mirror/copy.h"
+#include "mirror/crew.h"
+#include "mirror/inventory.h"
+#include "mirror/retry.h"
+#include "mirror/walk.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { QUEUE_LIST, QUEUE_WALK, QUEUE_BLOBS, QUEUE_RECORDS, QUEUES };
+
+#define WALKERS 16 /* requests to the registry for manifests at once */
+#define LISTERS 16
+#define RECORDERS 16
+#define KEY_MAX 512
+#define RECORD "{}\n"
+
+struct sync {
+    const struct sync_options *options;
+    struct catalog *catalog;
+    struct report report;
+    struct crew *crew;
+    struct inventory inventory;
+    struct walk walk;
+    _Atomic uint64_t blobs, blobs_copied, blobs_failed, bytes, bytes_copied;
+    unsigned recording; /* the store whose records are being written */
+};
+
+/* ── Life ── */
+
+struct sync *sync_new(const struct sync_options *o)
+{
+    struct sync *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return NULL;
+    const struct crew_queue_options queues[QUEUES] = {
+        [QUEUE_LIST] = {.at_once = LISTERS},
+        [QUEUE_WALK] = {.at_once = WALKERS},
+        [QUEUE_BLOBS] = {.at_once = o->jobs, .by_weight = true, .light = (o->jobs + 1) / 2},
+        [QUEUE_RECORDS] = {.at_once = RECORDERS},
+    };
+    s->options = o;
+    report_open(&s->report);
+    s->catalog = catalog_new();
+    s->crew = crew_new(o->jobs + WALKERS, queues, QUEUES, o->stop);
+    if (s->catalog != NULL && s->crew != NULL)
+        return s;
+    sync_free(s);
+    return NULL;
+}
+
+void sync_free(struct sync *s)
+{
+    if (s == NULL)
+        return;
+    crew_free(s->crew);
+    catalog_free(s->catalog);
+    report_close(&s->report);
+    free(s);
+}
+
+struct catalog *sync_catalog(struct sync *s)
+{
+    return s->catalog;
+}
+
+struct report *sync_report(struct sync *s)
+{
+    return &s->report;
+}
+
+void sync_status(struct sync *s, struct sync_status *out)
+{
+    struct crew_status crew;
+    crew_status(s->crew, QUEUE_BLOBS, &crew);
+    *out = (struct sync_status){
+        .manifests = atomic_load(&s->walk.manifests),
+        .blobs = atomic_load(&s->blobs),
+        .blobs_copied = atomic_load(&s->blobs_copied),
+        .blobs_failed = atomic_load(&s->blobs_failed),
+        .bytes = atomic_load(&s->bytes),
+        .bytes_copied = atomic_load(&s->bytes_copied),
+        .retries = report_retries(&s->report),
+        .running = crew.running,
+    };
+}
+
+/* Whether it is tried again; otherwise a failure has been reported. */
+static bool again(struct sync *s, unsigned *attempts, const struct store_outcome *out,
+                  const char *what, struct crew_result *result)
+{
+    result->throttled = out->throttled;
+    if (out->result != STORE_RETRY || ++*attempts >= RETRY_ATTEMPTS) {
+        report_failure(&s->report, what, out->error);
+        return false;
+    }
+    report_retry(&s->report);
+    result->verdict = CREW_AGAIN;
+    result->after = retry_delay(*attempts, out->after, (uint64_t)clock_now());
+    return true;
+}
+
+static struct str key_of(const char *prefix, const struct digest *d, char out[KEY_MAX])
+{
+    char text[DIGEST_TEXT_MAX];
+    int len = (int)digest_format(d, text);
+    int n = snprintf(out, KEY_MAX, "%s%.*s", prefix, len, text);
+    return str_make(out, n > 0 && n < KEY_MAX ? (size_t)n : 0);
+}
+
+/* ── Blobs ── */
+
+struct blob_task {
+    struct crew_task task;
+    struct sync *sync;
+    uint32_t number;
+    unsigned attempts;
+};
+
+static void name_blob(const struct sync *s, const struct catalog_blob *b, char out[KEY_MAX])
+{
+    char text[DIGEST_TEXT_MAX];
+    int len = (int)digest_format(&b->digest, text);
+    struct str name = catalog_repository_name(s->catalog, b->repository);
+    snprintf(out, KEY_MAX, "%s/%.*s@%.*s", registry_name(s->options->source), (int)name.len,
+             name.data, len, text);
+}
+
+static bool is_of_shard(const struct sync *s, const struct digest *d)
+{
+    uint64_t n;
+    memcpy(&n, d->bytes, sizeof(n));
+    return n % s->options->shards == s->options->shard;
+}
+
+/* The outcome that counts: the source's, or that of the first store that failed. */
+static struct store_outcome outcome_of(const struct copy *c)
+{
+    struct store_outcome out = {.result = STORE_OK};
+    if (c->outcome.result != REGISTRY_OK) {
+        out.result = c->outcome.result == REGISTRY_RETRY ? STORE_RETRY : STORE_FAILED;
+        out.after = c->outcome.after;
+        out.throttled = c->outcome.throttled;
+        memcpy(out.error, c->outcome.error, sizeof(out.error));
+        return out;
+    }
+    for (size_t i = 0; i < c->n_targets; i++)
+        if (!c->target[i].done && out.result != STORE_FAILED)
+            out = c->target[i].outcome;
+    return out;
+}
+
+/* The stores that a blob is to be copied to. */
+static uint32_t lacking(const struct sync *s, const struct catalog_blob *b)
+{
+    uint32_t all = (UINT32_C(1) << s->options->n_stores) - 1;
+    return all & ~(b->have | b->wrong | atomic_load(&s->inventory.failed));
+}
+
+struct object {
+    struct str key;
+    int64_t size; /* -1: it was not listed */
+};
+
+static bool is_object(void *owner, struct str key, int64_t size)
+{
+    struct object *o = owner;
+    if (str_eq(key, o->key))
+        o->size = size;
+    return o->size < 0;
+}
+
+static void say_wrong_size(struct store_outcome *out, const struct store *store, struct str key)
+{
+    *out = (struct store_outcome){.result = STORE_FAILED};
+    snprintf(out->error, sizeof(out->error),
+             "%s holds %.*s with another size than the manifest says: remove it, and run it again",
+             store_name(store), (int)key.len, key.data);
+}
+
+/* What was there although no listing named it may be another's, or wrong. */
+static void check_there(struct copy_target *t, int64_t size, struct exchange_client *client)
+{
+    struct object o = {t->key, -1};
+    struct store_outcome out;
+    if (!t->done || t->outcome.result != STORE_THERE || size < 0)
+        return;
+    store_list(t->store, client, t->key, is_object, &o, &out);
+    if (out.result == STORE_OK && o.size >= 0 && o.size != size)
+        say_wrong_size(&out, t->store, t->key);
+    if (out.result == STORE_OK)
+        return;
+    t->done = false;
+    t->outcome = out;
+}
+
+/* True: every store that lacked it has it now. */
+static bool copy_to_stores(struct blob_task *t, const struct catalog_blob *b, struct copy *c,
+                           struct exchange_client *client)
+{
+    struct sync *s = t->sync;
+    char key[KEY_MAX];
+    unsigned store[CATALOG_STORES_MAX];
+    uint32_t to = lacking(s, b);
+    struct str at = key_of(s->options->blobs, &b->digest, key);
+    for (unsigned i = 0; i < s->options->n_stores; i++) {
+        if (!(to >> i & 1))
+            continue;
+        store[c->n_targets] = i;
+        c->target[c->n_targets++] = (struct copy_target){.store = s->options->store[i], .key = at};
+    }
+    if (c->n_targets == 0)
+        return true;
+    bool copied = copy_run(c, client);
+    for (size_t i = 0; i < c->n_targets; i++) {
+        check_there(&c->target[i], b->size, client);
+        if (c->target[i].done)
+            catalog_copied(s->catalog, t->number, store[i]);
+        copied &= c->target[i].done;
+    }
+    return copied;
+}
+
+static void run_blob(struct crew_task *task, struct exchange_client *client,
+                     struct crew_result *result)
+{
+    struct blob_task *t = (struct blob_task *)(void *)task;
+    struct sync *s = t->sync;
+    struct catalog_blob b;
+    char what[KEY_MAX];
+    catalog_read_blob(s->catalog, t->number, &b);
+    struct copy c = {
+        .source = s->options->source,
+        .blob = {catalog_repository_name(s->catalog, b.repository), b.digest, b.size},
+        .bytes = &s->bytes_copied,
+        .stop = s->options->stop,
+    };
+    if (copy_to_stores(t, &b, &c, client)) {
+        atomic_fetch_add(&s->blobs_copied, 1);
+    } else if (!atomic_load(s->options->stop)) {
+        struct store_outcome out = outcome_of(&c);
+        name_blob(s, &b, what);
+        if (again(s, &t->attempts, &out, what, result))
+            return;
+        atomic_fetch_add(&s->blobs_failed, 1);
+    }
+    free(t);
+}
+
+static void report_wrong(struct sync *s, const struct catalog_blob *b)
+{
+    char what[KEY_MAX], key[KEY_MAX];
+    struct store_outcome out;
+    for (unsigned i = 0; i < s->options->n_stores; i++) {
+        if (!(b->wrong >> i & 1))
+            continue;
+        name_blob(s, b, what);
+        say_wrong_size(&out, s->options->store[i], key_of(s->options->blobs, &b->digest, key));
+        report_failure(&s->report, what, out.error);
+    }
+}
+
+/* A blob was found. */
+static void take_blob(void *owner, uint32_t number)
+{
+    struct sync *s = owner;
+    struct catalog_blob b;
+    catalog_read_blob(s->catalog, number, &b);
+    if (!is_of_shard(s, &b.digest))
+        return;
+    report_wrong(s, &b);
+    if (lacking(s, &b) == 0)
+        return;
+    atomic_fetch_add(&s->blobs, 1);
+    atomic_fetch_add(&s->bytes, b.size > 0 ? (uint64_t)b.size : 0);
+    if (s->options->plan)
+        return;
+    struct blob_task *t = calloc(1, sizeof(*t));
+    if (t == NULL) {
+        char what[KEY_MAX];
+        name_blob(s, &b, what);
+        report_failure(&s->report, what, "out of memory");
+        return;
+    }
+    *t = (struct blob_task){
+        .task = {.run = run_blob, .weight = b.size}, .sync = s, .number = number};
+    crew_add(s->crew, QUEUE_BLOBS, &t->task);
+}
+
+/* ── Records ── */
+
+struct record_task {
+    struct crew_task task;
+    struct sync *sync;
+    unsigned store;
+    unsigned attempts;
+    struct digest manifest;
+};
+
+static void write_record(struct crew_task *task, struct exchange_client *client,
+                         struct crew_result *result)
+{
+    struct record_task *t = (struct record_task *)(void *)task;
+    struct sync *s = t->sync;
+    struct store_outcome out;
+    char key[KEY_MAX];
+    struct str at = key_of(s->options->records, &t->manifest, key);
+    store_set(s->options->store[t->store], client, at, STR(RECORD), false, &out);
+    bool fine = out.result == STORE_OK || out.result == STORE_THERE;
+    if (fine || !again(s, &t->attempts, &out, key, result))
+        free(t);
+}
+
+static void add_record(void *owner, const struct digest *manifest)
+{
+    struct sync *s = owner;
+    struct record_task *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return; /* the next run writes it */
+    t->task.run = write_record;
+    t->sync = s;
+    t->store = s->recording;
+    t->manifest = *manifest;
+    crew_add(s->crew, QUEUE_RECORDS, &t->task);
+}
+
+/* ── All of it ── */
+
+static void drop(struct crew_task *task)
+{
+    if (!walk_drop(task) && !inventory_drop(task))
+        free(task); /* each of the others begins with its task */
+}
+
+static bool begin_walk(struct sync *s)
+{
+    const struct sync_options *o = s->options;
+    s->walk = (struct walk){
+        .registry = o->source,
+        .catalog = s->catalog,
+        .report = &s->report,
+        .crew = s->crew,
+        .queue = QUEUE_WALK,
+        .repositories = o->repositories,
+        .tags = o->tags,
+        .platforms = o->platforms,
+        .blob = take_blob,
+        .owner = s,
+    };
+    if (o->n_references == 0)
+        return walk_all(&s->walk);
+    for (size_t i = 0; i < o->n_references; i++)
+        if (!walk_reference(&s->walk, str_from(o->reference[i])))
+            report_failure(&s->report, o->reference[i],
+                           "no reference: expected REPOSITORY:TAG or REPOSITORY@DIGEST");
+    return true;
+}
+
+static bool list_stores(struct sync *s, const char **why)
+{
+    const struct sync_options *o = s->options;
+    s->inventory = (struct inventory){
+        .store = o->store,
+        .n_stores = o->n_stores,
+        .blobs = o->blobs,
+        .records = o->plan ? "" : o->records,
+        .catalog = s->catalog,
+        .report = &s->report,
+        .crew = s->crew,
+        .queue = QUEUE_LIST,
+    };
+    return inventory_begin(&s->inventory) && crew_run(s->crew, drop, why);
+}
+
+static bool write_records(struct sync *s, const char **why)
+{
+    for (s->recording = 0; s->recording < s->options->n_stores; s->recording++)
+        if (!(atomic_load(&s->inventory.failed) >> s->recording & 1))
+            catalog_each_unrecorded(s->catalog, s->recording, add_record, s);
+    return crew_run(s->crew, drop, why);
+}
+
+bool sync_run(struct sync *s, const char **why)
+{
+    const struct sync_options *o = s->options;
+    uint32_t all = (UINT32_C(1) << o->n_stores) - 1;
+    *why = "out of memory";
+    if (!list_stores(s, why))
+        return false;
+    /* Of a store that cannot be listed it is not known what it lacks: it is left out. */
+    if (atomic_load(o->stop) || atomic_load(&s->inventory.failed) == all)
+        return true;
+    if (!begin_walk(s) || !crew_run(s->crew, drop, why))
+        return false;
+    /* What other shards copied meanwhile counts, too: whoever ends last writes the records. */
+    if (o->shards > 1 && !atomic_load(o->stop) && !list_stores(s, why))
+        return false;
+    bool recorded = o->plan || o->records[0] == '\0' || atomic_load(o->stop);
+    return recorded || write_records(s, why);
+}

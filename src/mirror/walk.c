@@ -1,0 +1,299 @@
+#include "mirror/walk.h"
+
+#include "mirror/manifest.h"
+#include "mirror/names.h"
+#include "mirror/retry.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum kind { EVERYTHING, REPOSITORY, MANIFEST };
+
+struct step {
+    struct crew_task task;
+    struct walk *walk;
+    enum kind kind;
+    unsigned attempts;
+    uint32_t repository;
+    char reference[]; /* a tag or a digest; of EVERYTHING and REPOSITORY empty */
+};
+
+static void run(struct crew_task *task, struct exchange_client *client, struct crew_result *result);
+
+static struct step *step_of(struct crew_task *task)
+{
+    return (struct step *)(void *)task;
+}
+
+static bool add(struct walk *w, enum kind kind, uint32_t repository, struct str reference)
+{
+    struct step *s = calloc(1, sizeof(*s) + reference.len + 1);
+    if (s == NULL || repository == UINT32_MAX) {
+        free(s);
+        report_failure(w->report, registry_name(w->registry), "out of memory");
+        return false;
+    }
+    s->task.run = run;
+    s->walk = w;
+    s->kind = kind;
+    s->repository = repository;
+    if (reference.len > 0)
+        memcpy(s->reference, reference.data, reference.len);
+    crew_add(w->crew, w->queue, &s->task);
+    return true;
+}
+
+bool walk_all(struct walk *w)
+{
+    return add(w, EVERYTHING, 0, STR(""));
+}
+
+bool walk_reference(struct walk *w, struct str reference)
+{
+    size_t at = str_find(reference, '@');
+    struct digest d;
+    if (at == reference.len) {
+        at = str_find_last(reference, ':');
+        if (at == reference.len || !names_tag_valid(str_skip(reference, at + 1)))
+            return false;
+    } else if (digest_parse(str_skip(reference, at + 1), &d) != DIGEST_OK) {
+        return false;
+    }
+    struct str name = str_make(reference.data, at);
+    return names_repository_valid(name) &&
+           add(w, MANIFEST, catalog_repository(w->catalog, name), str_skip(reference, at + 1));
+}
+
+bool walk_drop(struct crew_task *task)
+{
+    if (task->run != run)
+        return false;
+    free(step_of(task));
+    return true;
+}
+
+/* ── Ends ── */
+
+static void name_step(const struct step *s, char out[512])
+{
+    const struct walk *w = s->walk;
+    struct str name = STR("");
+    struct digest d;
+    if (s->kind != EVERYTHING)
+        name = catalog_repository_name(w->catalog, s->repository);
+    bool by_digest = digest_parse(str_from(s->reference), &d) == DIGEST_OK;
+    snprintf(out, 512, "%s%s%.*s%s%s", registry_name(w->registry), name.len > 0 ? "/" : "",
+             (int)name.len, name.data,
+             s->reference[0] == '\0' ? ""
+             : by_digest             ? "@"
+                                     : ":",
+             s->reference);
+}
+
+static void give_up(struct step *s, const char *why)
+{
+    char what[512];
+    name_step(s, what);
+    report_failure(s->walk->report, what, why);
+}
+
+/* Whether it is tried again; otherwise a failure has been reported. */
+static bool again(struct step *s, const struct registry_outcome *out, struct crew_result *result)
+{
+    result->throttled = out->throttled;
+    if (out->result != REGISTRY_RETRY || ++s->attempts >= RETRY_ATTEMPTS) {
+        give_up(s, out->error);
+        return false;
+    }
+    report_retry(s->walk->report);
+    result->verdict = CREW_AGAIN;
+    result->after = retry_delay(s->attempts, out->after, (uint64_t)clock_now());
+    return true;
+}
+
+/* ── Repositories ── */
+
+static bool take_repository(void *owner, struct str name)
+{
+    struct walk *w = owner;
+    return !pattern_admits(&w->repositories, name) ||
+           add(w, REPOSITORY, catalog_repository(w->catalog, name), STR(""));
+}
+
+static void everything(struct step *s, struct exchange_client *client, struct crew_result *result)
+{
+    struct registry_outcome out;
+    registry_repositories(s->walk->registry, client, take_repository, s->walk, &out);
+    /* A registry without a catalog may list what is below a repository instead, as Google's do. */
+    if (out.result == REGISTRY_MISSING || out.result == REGISTRY_FAILED)
+        add(s->walk, REPOSITORY, catalog_repository(s->walk->catalog, STR("")), STR(""));
+    else if (out.result != REGISTRY_OK && again(s, &out, result))
+        return;
+    free(s);
+}
+
+/* What a listing has brought. A complete one names manifests by digest; then tags only repeat them.
+ */
+struct listed {
+    struct step *step;
+    struct str name;
+    char **tag;
+    size_t n_tags;
+    bool complete;
+    bool no_memory;
+};
+
+static bool list_tag(void *owner, struct str tag)
+{
+    struct listed *l = owner;
+    if (!pattern_admits(&l->step->walk->tags, tag))
+        return true;
+    char **grown = realloc(l->tag, (l->n_tags + 1) * sizeof(*grown));
+    if (grown != NULL)
+        l->tag = grown;
+    char *copy = grown != NULL ? strndup(tag.data, tag.len) : NULL;
+    l->no_memory |= copy == NULL;
+    if (copy != NULL)
+        l->tag[l->n_tags++] = copy;
+    return copy != NULL;
+}
+
+static bool list_manifest(void *owner, struct str digest)
+{
+    struct listed *l = owner;
+    struct walk *w = l->step->walk;
+    if (w->tags.n_include > 0 || w->tags.n_exclude > 0)
+        return true; /* some tags are meant, not everything */
+    l->complete = true;
+    return add(w, MANIFEST, l->step->repository, digest);
+}
+
+static bool list_child(void *owner, struct str child)
+{
+    struct listed *l = owner;
+    struct walk *w = l->step->walk;
+    char name[NAMES_REPOSITORY_MAX + 1];
+    int n = snprintf(name, sizeof(name), "%.*s%s%.*s", (int)l->name.len, l->name.data,
+                     l->name.len > 0 ? "/" : "", (int)child.len, child.data);
+    struct str full = str_make(name, (size_t)n);
+    if (n < 0 || (size_t)n >= sizeof(name))
+        return true;
+    return add(w, REPOSITORY, catalog_repository(w->catalog, full), STR(""));
+}
+
+static void release_tags(struct listed *l)
+{
+    for (size_t i = 0; i < l->n_tags; i++)
+        free(l->tag[i]);
+    free(l->tag);
+}
+
+static void repository(struct step *s, struct exchange_client *client, struct crew_result *result)
+{
+    struct walk *w = s->walk;
+    struct registry_outcome out;
+    struct listed l = {.step = s, .name = catalog_repository_name(w->catalog, s->repository)};
+    bool admitted = l.name.len == 0 || pattern_admits(&w->repositories, l.name);
+    const struct registry_listing listing = {admitted ? list_tag : NULL, list_child,
+                                             admitted ? list_manifest : NULL, &l};
+    registry_list(w->registry, client, l.name, &listing, &out);
+    bool listed = out.result == REGISTRY_OK && !l.no_memory;
+    for (size_t i = 0; listed && !l.complete && i < l.n_tags; i++)
+        add(w, MANIFEST, s->repository, str_from(l.tag[i]));
+    release_tags(&l);
+    if (l.no_memory)
+        give_up(s, "out of memory");
+    /* A catalog may name repositories that have been emptied. */
+    else if (!listed && out.result != REGISTRY_MISSING && again(s, &out, result))
+        return;
+    free(s);
+}
+
+/* ── Manifests ── */
+
+static bool take_blobs(struct step *s, const struct manifest *m, const struct digest *digest)
+{
+    struct walk *w = s->walk;
+    uint32_t *number = malloc((m->n_blobs + 1) * sizeof(*number));
+    size_t n = 0;
+    bool taken = number != NULL;
+    for (size_t i = 0; taken && i < m->n_blobs; i++) {
+        bool first = false;
+        if (m->blob[i].foreign) {
+            atomic_fetch_add(&w->foreign, 1);
+            continue;
+        }
+        number[n] =
+            catalog_blob(w->catalog, &m->blob[i].digest, m->blob[i].size, s->repository, &first);
+        taken = number[n] != UINT32_MAX;
+        if (taken && first)
+            w->blob(w->owner, number[n]);
+        n++;
+    }
+    taken = taken && catalog_image(w->catalog, digest, number, n);
+    free(number);
+    return taken;
+}
+
+static bool take_children(struct step *s, const struct manifest *m)
+{
+    char text[DIGEST_TEXT_MAX];
+    for (size_t i = 0; i < m->n_children; i++) {
+        const struct manifest_child *c = &m->child[i];
+        if (c->platform[0] != '\0' && !pattern_admits(&s->walk->platforms, str_from(c->platform)))
+            continue;
+        if (!add(s->walk, MANIFEST, s->repository, str_make(text, digest_format(&c->digest, text))))
+            return false;
+    }
+    return true;
+}
+
+static void read_manifest(struct step *s, const struct registry_manifest *bytes)
+{
+    struct manifest m;
+    char error[256];
+    atomic_fetch_add(&s->walk->manifests, 1);
+    if (!manifest_parse(str_make(bytes->data, bytes->len), str_from(bytes->type), &m, error)) {
+        give_up(s, error);
+        return;
+    }
+    if (!take_blobs(s, &m, &bytes->digest) || !take_children(s, &m))
+        give_up(s, "out of memory");
+    manifest_release(&m);
+}
+
+/* By digest it is claimed before it is read, by tag only then can it be. */
+static void manifest(struct step *s, struct exchange_client *client, struct crew_result *result)
+{
+    struct walk *w = s->walk;
+    struct registry_manifest bytes;
+    struct registry_outcome out;
+    struct digest d;
+    bool by_digest = digest_parse(str_from(s->reference), &d) == DIGEST_OK;
+    if (by_digest && s->attempts == 0 && catalog_claim(w->catalog, &d) == CATALOG_KNOWN) {
+        free(s);
+        return;
+    }
+    registry_manifest(w->registry, client, catalog_repository_name(w->catalog, s->repository),
+                      str_from(s->reference), &bytes, &out);
+    if (out.result != REGISTRY_OK) {
+        if (again(s, &out, result))
+            return;
+    } else if (by_digest || catalog_claim(w->catalog, &bytes.digest) != CATALOG_KNOWN) {
+        read_manifest(s, &bytes);
+    }
+    registry_manifest_release(&bytes);
+    free(s);
+}
+
+static void run(struct crew_task *task, struct exchange_client *client, struct crew_result *result)
+{
+    struct step *s = step_of(task);
+    if (s->kind == EVERYTHING)
+        everything(s, client, result);
+    else if (s->kind == REPOSITORY)
+        repository(s, client, result);
+    else
+        manifest(s, client, result);
+}
