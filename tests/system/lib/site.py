@@ -159,7 +159,7 @@ class Site:
         redirects = sum(a.status == 307 for a in new["front"])
         followed = sum(a.method == "GET" for name in self.buckets for a in new[name])
         followed += sum(a.path != "/v2/" for a in new["upstream"])
-        return new if 0 < redirects <= followed else None
+        return new if 0 < redirects == followed else None
 
     def pull(self, client, who, reference=":v1"):
         """Pulls, and reads in the logs what happened."""
