@@ -214,6 +214,18 @@ static bool decrypt_some(struct stream *s, bool *handed)
     return result == TLS_DONE;
 }
 
+/* What drips in without being handed over gains no time. */
+static void note_halfway(struct stream *s, bool handed)
+{
+    int64_t before = s->halfway;
+    if (!tls_is_halfway(s->tls))
+        s->halfway = 0;
+    else if (handed || before == 0)
+        s->halfway = s->loop->now;
+    if (s->halfway != before)
+        s->events->halfway(s);
+}
+
 /* All of it is used, unless the owner pauses. True: something was handed over. */
 static bool decrypt(struct stream *s, const char *data, size_t len)
 {
@@ -229,10 +241,13 @@ static bool decrypt(struct stream *s, const char *data, size_t len)
     io->in_len = 0; /* they are another stream's next */
     if (s->closed)
         return handed;
-    if (!more)
+    if (!more) {
         release(s, &s->kept);
-    else if (!keep(s, io->in, left))
+        if (s->secured)
+            note_halfway(s, handed);
+    } else if (!keep(s, io->in, left)) {
         s->events->broken(s);
+    }
     return handed;
 }
 

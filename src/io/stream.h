@@ -34,6 +34,8 @@ struct stream_events {
     void (*broken)(struct stream *s);
     /* After stream_secure(): the handshake is done. */
     void (*secured)(struct stream *s);
+    /* stream_halfway() is another. */
+    void (*halfway)(struct stream *s);
     /* The deadline has passed. */
     void (*expired)(struct stream *s);
     /* After stream_close(): nothing refers to the stream any more, and its memory may be freed. */
@@ -51,6 +53,7 @@ struct stream {
     char *rest_buffer;  /* of the loop's pool, as kept */
     struct ssl_st *tls; /* NULL: in clear */
     char *kept;         /* received while paused, and not decrypted yet */
+    int64_t halfway;    /* see below */
     uint32_t kept_len;
     bool readable; /* there may be something to receive */
     bool finished; /* the other side has sent its last */
@@ -83,6 +86,13 @@ enum stream_sending stream_push(struct stream *s, const char *data, size_t len);
 /* From now on the connection is encrypted; data (at most STREAM_INPUT bytes) came already, and is
  * the beginning of that. False: no memory. */
 bool stream_secure(struct stream *s, struct tls_context *context, const char *data, size_t len);
+
+/* Since when an encrypted record has begun whose end has not come, in nanoseconds of the loop's
+ * clock; 0: there is none. */
+static inline int64_t stream_halfway(const struct stream *s)
+{
+    return s->halfway;
+}
 
 /* Nothing is handed over between the two; bytes wait in the kernel, and slow the sender down. */
 void stream_pause(struct stream *s);

@@ -183,6 +183,12 @@ enum tls_result tls_read(struct ssl_st *t, char *data, size_t size, size_t *got)
     return TLS_DONE;
 }
 
+bool tls_is_halfway(const struct ssl_st *t)
+{
+    /* A head that has come alone is not among what is pending. */
+    return SSL_has_pending(t) != 0 || strcmp(SSL_rstate_string(t), "RB") == 0;
+}
+
 bool tls_write(struct ssl_st *t, const char *data, size_t len)
 {
     size_t written;

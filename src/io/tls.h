@@ -105,6 +105,9 @@ enum tls_result tls_handshake(struct ssl_st *t);
  * more. */
 enum tls_result tls_read(struct ssl_st *t, char *data, size_t size, size_t *got);
 
+/* After TLS_MORE: has a record begun whose end has not come? It takes memory meanwhile. */
+bool tls_is_halfway(const struct ssl_st *t);
+
 /* Encrypts all of it into io->out, which has room for TLS_OUTPUT(len). False: failed. */
 bool tls_write(struct ssl_st *t, const char *data, size_t len);
 

@@ -19,10 +19,19 @@ void conn_deadline(struct conn *c, int64_t patience)
     stream_deadline(&c->stream, c->stream.loop->now + patience);
 }
 
+int64_t conn_record_deadline(const struct conn *c)
+{
+    int64_t began = stream_halfway(&c->stream);
+    return began != 0 ? began + c->worker->generation->header_timeout : INT64_MAX;
+}
+
 void conn_await_more(struct conn *c)
 {
     const struct worker *w = c->worker;
-    conn_deadline(c, w->phase == WORKER_SERVE ? w->generation->idle_timeout : CONN_DRAIN_GRACE);
+    if (stream_halfway(&c->stream) != 0)
+        stream_deadline(&c->stream, conn_record_deadline(c));
+    else
+        conn_deadline(c, w->phase == WORKER_SERVE ? w->generation->idle_timeout : CONN_DRAIN_GRACE);
 }
 
 bool conn_hold(struct conn *c, const char *data, size_t len)
@@ -319,6 +328,17 @@ static void secured(struct stream *s)
     conn_await_more(c);
 }
 
+static void halfway(struct stream *s)
+{
+    struct conn *c = conn_of(s);
+    if (c->stage == CONN_OPENING && c->began == 0)
+        conn_await_more(c);
+    else if (c->stage == CONN_H1)
+        h1_patience(c);
+    else if (c->stage == CONN_H2)
+        h2_patience(c);
+}
+
 static void expired(struct stream *s)
 {
     struct conn *c = conn_of(s);
@@ -346,6 +366,7 @@ static const struct stream_events events = {
     .sent = sent,
     .broken = broken,
     .secured = secured,
+    .halfway = halfway,
     .expired = expired,
     .gone = gone,
 };
@@ -367,9 +388,9 @@ static_assert(offsetof(struct answer_inquiry, waiter) == 0, "a waiter is the inq
 void conn_drain(struct conn *c)
 {
     if (c->stage == CONN_OPENING && c->began == 0)
-        conn_deadline(c, CONN_DRAIN_GRACE);
+        conn_await_more(c);
     else if (c->stage == CONN_H1)
-        h1_drain(c);
+        h1_patience(c);
     else if (c->stage == CONN_H2)
         h2_drain(c);
 }

@@ -66,7 +66,12 @@ void conn_linger(struct conn *c);
 /* Sets the stream's deadline so many nanoseconds from now. */
 void conn_deadline(struct conn *c, int64_t patience);
 
-/* Nothing has come of the next request: waits for as long as it may take now. */
+/* Nothing has come of the next request, or less than a record of TLS: waits for as long as it may
+ * take now. */
 void conn_await_more(struct conn *c);
+
+/* When a record of TLS that has begun must have come, as a time of the loop's; INT64_MAX: none has.
+ */
+int64_t conn_record_deadline(const struct conn *c);
 
 #endif

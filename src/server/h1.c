@@ -227,10 +227,10 @@ void h1_expired(struct conn *c)
     }
 }
 
-void h1_drain(struct conn *c)
+void h1_patience(struct conn *c)
 {
     if (c->h1.state == H1_READ && c->held == NULL)
-        conn_deadline(c, CONN_DRAIN_GRACE);
+        conn_await_more(c);
 }
 
 void h1_close(struct conn *c)

@@ -28,8 +28,10 @@ void h1_received(struct conn *c, const char *data, size_t len);
 void h1_sent(struct conn *c);
 void h1_expired(struct conn *c);
 void h1_answered(struct conn *c);
-void h1_drain(struct conn *c);
 void h1_close(struct conn *c);
+
+/* How long to wait for a request has changed: a drain has begun, or a record of TLS. */
+void h1_patience(struct conn *c);
 
 /* Answers what is no request, and ends the connection. */
 void h1_refuse(struct conn *c, uint16_t status);

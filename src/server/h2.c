@@ -157,7 +157,7 @@ static void set_deadline(struct conn *c)
         at = earlier(at, h->since + g->write_timeout);
     if (h->draining)
         at = earlier(at, h->drain_at);
-    stream_deadline(&c->stream, at);
+    stream_deadline(&c->stream, earlier(at, conn_record_deadline(c)));
 }
 
 /* Sends what there is to be sent. */
@@ -259,7 +259,8 @@ void h2_expired(struct conn *c)
     bool had_waiting = h->waiting != NULL;
     give_up_late_ones(c);
     bool incomplete = http2_is_incomplete(h->session);
-    if (h->since != 0 && now >= h->since + (incomplete ? g->header_timeout : g->write_timeout))
+    if (now >= conn_record_deadline(c) ||
+        (h->since != 0 && now >= h->since + (incomplete ? g->header_timeout : g->write_timeout)))
         http2_abort(h->session);
     else if (h->draining && now >= h->drain_at) {
         h->drain_at = INT64_MAX;
@@ -268,6 +269,12 @@ void h2_expired(struct conn *c)
         http2_end(h->session);
     if (c->stage == CONN_H2)
         flush(c);
+}
+
+void h2_patience(struct conn *c)
+{
+    if (!c->h2.writing)
+        set_deadline(c);
 }
 
 void h2_drain(struct conn *c)

@@ -41,4 +41,7 @@ void h2_answered(struct conn *c, struct answer_inquiry *q);
 void h2_drain(struct conn *c);
 void h2_close(struct conn *c);
 
+/* How long to wait has changed: a record of TLS has begun, or ended. */
+void h2_patience(struct conn *c);
+
 #endif

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib import http, openssl, tls
+from lib import http, http2, openssl, tls
 from lib.ports import free_port, wait_until
 
 REQUEST = b"HEAD /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -99,6 +99,38 @@ def test_a_dripping_handshake_is_given_up(secure):
                 sock.sendall(bytes([byte]))
                 time.sleep(0.05)
         assert time.monotonic() - began < 5
+
+
+def begun_record(sock, protocols):
+    """Shakes hands on a connected socket; all of a record but its last byte, ready to be sent."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = tls.client_context(protocols).wrap_bio(incoming, outgoing)
+    while True:
+        try:
+            client.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(65536))
+    sock.sendall(outgoing.read())
+    client.write(http2.HELLO if protocols == ["h2"] else REQUEST)
+    return outgoing.read()[:-1]
+
+
+@pytest.mark.parametrize("protocols", [None, ["http/1.1"], ["h2"]], ids=["none", "http", "h2"])
+@pytest.mark.parametrize("part", [1, 5, 6, None], ids=["byte", "head", "more", "all-but-one"])
+def test_a_record_that_is_not_ended_is_given_up(secure, protocols, part):
+    """It counts as the beginning of a request: header_timeout, not idle_timeout."""
+    with http.connect(secure.tls_port) as sock:
+        record = begun_record(sock, protocols)[:part]
+        began = time.monotonic()
+        for i in range(0, len(record), 8):
+            sock.sendall(record[i:i + 8])
+            time.sleep(0.01)
+        while sock.recv(65536):
+            pass
+        assert 0.9 < time.monotonic() - began < 3
+    assert is_served(secure.tls_port)
 
 
 @pytest.mark.parametrize("data", [

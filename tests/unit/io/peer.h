@@ -34,7 +34,7 @@ struct peer {
     bool closing;    /* closes at the first */
     bool polite;     /* closes when the other side has ended */
     bool sent_again; /* `sent` sends once more */
-    int ended, sent, broken, secured, expired, gone;
+    int ended, sent, broken, secured, halfway, expired, gone;
 };
 
 static struct certificate certificate;
@@ -106,7 +106,13 @@ static inline void gone(struct stream *s)
     peer_of(s)->gone++;
 }
 
-static const struct stream_events events = {received, ended, sent, broken, secured, expired, gone};
+static inline void halfway(struct stream *s)
+{
+    peer_of(s)->halfway++;
+}
+
+static const struct stream_events events = {received, ended,   sent,    broken,
+                                            secured,  halfway, expired, gone};
 
 /* ── Both ends ── */
 
@@ -135,8 +141,8 @@ static inline void first_bytes(struct stream *s, char *data, size_t len)
 
 static inline void open_secured(struct peer *p)
 {
-    static const struct stream_events opening = {first_bytes, ended,   sent, broken,
-                                                 secured,     expired, gone};
+    static const struct stream_events opening = {first_bytes, ended,   sent,    broken,
+                                                 secured,     halfway, expired, gone};
     open_peer(p);
     p->stream.events = &opening;
     p->ctx = SSL_CTX_new(TLS_client_method());

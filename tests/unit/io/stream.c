@@ -119,6 +119,43 @@ static void streams_whose_records_come_by_halves_do_not_mix(void **state)
     no_buffer_is_taken();
 }
 
+static void a_record_that_has_begun_is_told_until_it_ends(void **state)
+{
+    (void)state;
+    struct peer p;
+    int cut[2];
+    char bytes[1000];
+    open_secured(&p);
+    shake_hands(&p);
+    assert_int_equal(stream_halfway(&p.stream), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, cut), 0);
+    SSL_set_wfd(p.client, cut[0]);
+    assert_int_equal(SSL_write(p.client, pattern, 100), 100);
+    assert_int_equal(SSL_write(p.client, pattern + 100, 100), 100);
+    long len = recv(cut[1], bytes, sizeof(bytes), 0), half = len / 2;
+    assert_true(len > 200);
+    assert_int_equal(send(p.fd, bytes, 1, 0), 1);
+    turn_until(&p.halfway, 1);
+    int64_t since = stream_halfway(&p.stream);
+    assert_int_equal(since, loop.now);
+    for (long i = 1; i + 1 < half; i++) { /* dripping on gains nothing */
+        assert_int_equal(send(p.fd, bytes + i, 1, 0), 1);
+        turn();
+        assert_int_equal(stream_halfway(&p.stream), since);
+    }
+    assert_int_equal(send(p.fd, bytes + half - 1, 2, 0), 2); /* its end, and the next */
+    turn_until_received(&p, 100);
+    assert_int_equal(p.halfway, 2);
+    assert_int_equal(stream_halfway(&p.stream), loop.now);
+    assert_int_equal(send(p.fd, bytes + half + 1, (size_t)(len - half) - 1, 0), len - half - 1);
+    turn_until_received(&p, 200);
+    assert_int_equal(p.halfway, 3);
+    assert_int_equal(stream_halfway(&p.stream), 0);
+    close(cut[0]);
+    close(cut[1]);
+    close_peer(&p);
+}
+
 static void a_poll_says_whether_something_was_handed_over(void **state)
 {
     (void)state;
@@ -354,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_pause_in_the_middle_of_many_records_loses_and_doubles_nothing),
         cmocka_unit_test(the_end_comes_behind_what_a_pause_has_held_back),
         cmocka_unit_test(streams_whose_records_come_by_halves_do_not_mix),
+        cmocka_unit_test(a_record_that_has_begun_is_told_until_it_ends),
         cmocka_unit_test(a_poll_says_whether_something_was_handed_over),
         cmocka_unit_test(more_output_than_the_socket_takes_is_sent_as_the_client_reads),
         cmocka_unit_test(bytes_come_in_while_others_wait_to_go_out),
