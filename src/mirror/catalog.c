@@ -160,7 +160,9 @@ static uint32_t number_of(const struct digests *d, const struct digests_entry *e
     return digests_number(d, e);
 }
 
-/* Stores were listed first: what they hold is compared with what the manifest says now. */
+/* Stores were listed first: what they hold is compared with what the manifest says now. A store
+ * that listed yet another size may be right: it counts as one that lacks the blob, and a put finds
+ * out. */
 static void compare_sizes(struct digests_entry *e, int64_t size)
 {
     if (e->size < 0 || size < 0 || e->size == size) {

@@ -1,0 +1,165 @@
+#include "mirror/catalog.h"
+
+#include "check.h"
+
+static struct digest digest_number(uint8_t n)
+{
+    struct digest d = {.algorithm = DIGEST_SHA256, .size = 32};
+    memset(d.bytes, n, 32);
+    return d;
+}
+
+static int set_up(void **state)
+{
+    *state = catalog_new();
+    return *state == NULL;
+}
+
+static int tear_down(void **state)
+{
+    catalog_free(*state);
+    return 0;
+}
+
+static uint32_t name(struct catalog *c, uint8_t n, int64_t size)
+{
+    bool first;
+    struct digest d = digest_number(n);
+    uint32_t number = catalog_blob(c, &d, size, catalog_repository(c, STR("app")), &first);
+    assert_int_not_equal(number, UINT32_MAX);
+    return number;
+}
+
+static struct catalog_blob read_one(struct catalog *c, uint32_t number)
+{
+    struct catalog_blob b;
+    catalog_read_blob(c, number, &b);
+    return b;
+}
+
+static void list(struct catalog *c, uint8_t n, unsigned store, int64_t size)
+{
+    struct digest d = digest_number(n);
+    assert_true(catalog_listed(c, &d, store, size));
+}
+
+static void count(void *owner, const struct digest *manifest)
+{
+    (void)manifest;
+    ++*(size_t *)owner;
+}
+
+static size_t unrecorded(struct catalog *c, unsigned store)
+{
+    size_t n = 0;
+    catalog_each_unrecorded(c, store, count, &n);
+    return n;
+}
+
+static void a_manifest_is_read_by_who_claims_it_first(void **state)
+{
+    struct digest d = digest_number(1);
+    assert_int_equal(catalog_claim(*state, &d), CATALOG_NEW);
+    assert_int_equal(catalog_claim(*state, &d), CATALOG_KNOWN);
+}
+
+static void a_record_claims_no_manifest(void **state)
+{
+    struct digest d = digest_number(1);
+    assert_true(catalog_recorded(*state, &d, 0));
+    assert_int_equal(catalog_claim(*state, &d), CATALOG_NEW);
+}
+
+static void a_blob_is_named_first_once(void **state)
+{
+    bool first;
+    struct digest d = digest_number(1);
+    uint32_t a = catalog_blob(*state, &d, 5, catalog_repository(*state, STR("one")), &first);
+    assert_true(first);
+    assert_int_equal(catalog_blob(*state, &d, 5, catalog_repository(*state, STR("two")), &first),
+                     a);
+    assert_false(first);
+    assert_int_equal(read_one(*state, a).repository, catalog_repository(*state, STR("one")));
+}
+
+static void what_a_store_lists_it_has(void **state)
+{
+    list(*state, 1, 0, 5);
+    list(*state, 1, 2, 5);
+    struct catalog_blob b = read_one(*state, name(*state, 1, 5));
+    assert_int_equal(b.have, 5);
+    assert_int_equal(b.wrong, 0);
+}
+
+static void another_size_than_the_manifests_is_wrong(void **state)
+{
+    list(*state, 1, 0, 4);
+    struct catalog_blob b = read_one(*state, name(*state, 1, 5));
+    assert_int_equal(b.have, 0);
+    assert_int_equal(b.wrong, 1);
+    assert_int_equal(b.size, 5);
+}
+
+/* A put finds out: the catalog does not know any more which size the second had. */
+static void of_two_sizes_neither_is_taken_for_right_unseen(void **state)
+{
+    list(*state, 1, 0, 4);
+    list(*state, 1, 1, 5);
+    struct catalog_blob b = read_one(*state, name(*state, 1, 5));
+    assert_int_equal(b.have, 0);
+    assert_int_equal(b.wrong, 1);
+}
+
+static void a_size_that_no_manifest_says_is_the_stores(void **state)
+{
+    list(*state, 1, 0, 4);
+    struct catalog_blob b = read_one(*state, name(*state, 1, -1));
+    assert_int_equal(b.have, 1);
+    assert_int_equal(b.size, 4);
+}
+
+static void an_image_lacks_its_record_once_its_blobs_are_there(void **state)
+{
+    struct digest d = digest_number(9);
+    uint32_t blobs[] = {name(*state, 1, 5), name(*state, 2, 5)};
+    assert_true(catalog_image(*state, &d, blobs, 2));
+    catalog_copied(*state, blobs[0], 0);
+    assert_int_equal(unrecorded(*state, 0), 0);
+    catalog_copied(*state, blobs[1], 0);
+    assert_int_equal(unrecorded(*state, 0), 1);
+    assert_int_equal(unrecorded(*state, 1), 0);
+    assert_true(catalog_recorded(*state, &d, 0));
+    assert_int_equal(unrecorded(*state, 0), 0);
+}
+
+static void sums_count_what_is_named_alone(void **state)
+{
+    struct catalog_sums sums;
+    list(*state, 1, 0, 5);
+    list(*state, 3, 0, 50); /* nobody needs it */
+    name(*state, 1, 5);
+    name(*state, 2, 7);
+    catalog_sum(*state, 2, &sums);
+    assert_int_equal(sums.blobs, 2);
+    assert_int_equal(sums.bytes, 12);
+    assert_int_equal(sums.missing[0], 1);
+    assert_int_equal(sums.missing_bytes[0], 7);
+    assert_int_equal(sums.missing[1], 2);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_manifest_is_read_by_who_claims_it_first),
+        TEST(a_record_claims_no_manifest),
+        TEST(a_blob_is_named_first_once),
+        TEST(what_a_store_lists_it_has),
+        TEST(another_size_than_the_manifests_is_wrong),
+        TEST(of_two_sizes_neither_is_taken_for_right_unseen),
+        TEST(a_size_that_no_manifest_says_is_the_stores),
+        TEST(an_image_lacks_its_record_once_its_blobs_are_there),
+        TEST(sums_count_what_is_named_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
