@@ -1,10 +1,12 @@
 #include "mirror/exchange.h"
 
 #include "client/hop.h"
+#include "sys/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CONNECT_MS 10000L
 #define STALLED_S 60L /* without a byte in either direction, and the exchange has failed */
@@ -298,6 +300,16 @@ void exchange_turn(struct exchange_client *c, int wait_ms)
             continue;
         c->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &x);
         finish(x, code);
+    }
+}
+
+void exchange_sleep(struct exchange_client *c, int64_t ns)
+{
+    int64_t until = clock_now() + ns, left = ns;
+    while (left > 0 && (c->stop == NULL || !atomic_load(c->stop))) {
+        int64_t some = left < STOP_MS * CLOCK_MS ? left : STOP_MS * CLOCK_MS;
+        nanosleep(&(struct timespec){.tv_nsec = (long)some}, NULL);
+        left = until - clock_now();
     }
 }
 

@@ -74,6 +74,9 @@ struct exchange *exchange_begin(struct exchange_client *c, const struct exchange
 /* Moves all exchanges of a client, and waits up to so many milliseconds if nothing can be moved. */
 void exchange_turn(struct exchange_client *c, int wait_ms);
 
+/* Waits, unless everything is to stop. */
+void exchange_sleep(struct exchange_client *c, int64_t ns);
+
 /* A callback that said EXCHANGE_LATER is called again. */
 void exchange_resume(struct exchange *x);
 

@@ -4,6 +4,7 @@
 #include "client/guard.h"
 #include "mirror/manifest.h"
 #include "mirror/names.h"
+#include "mirror/pace.h"
 #include "mirror/retry.h"
 #include "mirror/token.h"
 #include "sys/clock.h"
@@ -27,6 +28,8 @@ struct registry {
     char name[BASE_MAX + NAMES_REPOSITORY_MAX];
     struct login login;
     struct token_keeper *tokens;
+    struct pace requests;
+    struct pace bytes;
 };
 
 /* ── Opening ── */
@@ -102,6 +105,12 @@ void registry_close(struct registry *r)
 const char *registry_name(const struct registry *r)
 {
     return r->name;
+}
+
+void registry_limit(struct registry *r, uint64_t requests, uint64_t bytes)
+{
+    pace_set(&r->requests, requests, 3600 * CLOCK_S);
+    pace_set(&r->bytes, bytes, CLOCK_S);
 }
 
 /* ── Requests ── */
@@ -190,6 +199,7 @@ static struct exchange *ask(struct registry *r, struct exchange_client *c, struc
     for (unsigned i = 0; i < 2; i++) {
         exchange_end(x);
         set_fields(a, r, accept);
+        exchange_sleep(c, pace_take(&r->requests, 1, clock_now()));
         x = exchange_run(c, &a->request);
         if (x == NULL || !x->whole || x->status != 401 || i > 0)
             break;
@@ -477,8 +487,10 @@ static enum exchange_flow pass_on(void *owner, const char *data, size_t len)
         return EXCHANGE_GO;
     }
     enum exchange_flow flow = x->write(x->owner, data + skipped, len - skipped);
-    if (flow == EXCHANGE_GO)
-        x->skip = 0; /* LATER brings the same bytes again */
+    if (flow == EXCHANGE_GO) { /* LATER brings the same bytes again */
+        x->skip = 0;
+        exchange_sleep(x->c, pace_take(&x->r->bytes, len, clock_now()));
+    }
     return flow;
 }
 
@@ -486,6 +498,7 @@ static bool start(struct registry_read *x)
 {
     x->begun = false;
     set_fields(&x->asking, x->r, "*/*");
+    exchange_sleep(x->c, pace_take(&x->r->requests, 1, clock_now()));
     x->x = exchange_begin(x->c, &x->asking.request);
     return x->x != NULL;
 }

@@ -37,6 +37,10 @@ struct registry_outcome {
     char error[256];
 };
 
+/* To be asked so often in an hour and for so many bytes of blobs in a second, at most; 0: as often
+ * and as many as can be. Before it is used. */
+void registry_limit(struct registry *r, uint64_t requests, uint64_t bytes);
+
 /* ── What is there ── */
 
 /* Calls each for every repository, with its name below the prefix ("" is the prefix itself), as
