@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { EVERYTHING, REPOSITORY, MANIFEST };
+enum kind { EVERYTHING, REPOSITORY, ONLY, MANIFEST };
 
 struct step {
     struct crew_task task;
@@ -16,7 +16,7 @@ struct step {
     enum kind kind;
     unsigned attempts;
     uint32_t repository;
-    char reference[]; /* a tag or a digest; of EVERYTHING and REPOSITORY empty */
+    char reference[]; /* a tag or a digest; empty but for MANIFEST */
 };
 
 static void run(struct crew_task *task, struct exchange_client *client, struct crew_result *result);
@@ -114,22 +114,43 @@ static bool again(struct step *s, const struct registry_outcome *out, struct cre
 
 /* ── Repositories ── */
 
+/* What the catalog has brought. */
+struct named {
+    struct walk *walk;
+    size_t n;
+    size_t admitted;
+};
+
 static bool take_repository(void *owner, struct str name)
 {
-    struct walk *w = owner;
-    return !pattern_admits(&w->repositories, name) ||
-           add(w, REPOSITORY, catalog_repository(w->catalog, name), STR(""));
+    struct named *named = owner;
+    struct walk *w = named->walk;
+    named->n++;
+    if (!pattern_admits(&w->repositories, name))
+        return true;
+    named->admitted++;
+    return add(w, REPOSITORY, catalog_repository(w->catalog, name), STR(""));
 }
 
 static void everything(struct step *s, struct exchange_client *client, struct crew_result *result)
 {
+    struct walk *w = s->walk;
     struct registry_outcome out;
-    registry_repositories(s->walk->registry, client, take_repository, s->walk, &out);
+    struct named named = {.walk = w};
+    registry_repositories(w->registry, client, take_repository, &named, &out);
+    bool refused = out.result == REGISTRY_MISSING || out.result == REGISTRY_FAILED;
+    bool below = strchr(registry_name(w->registry), '/') != NULL;
     /* A registry without a catalog may list what is below a repository instead, as Google's do. */
-    if (out.result == REGISTRY_MISSING || out.result == REGISTRY_FAILED)
-        add(s->walk, REPOSITORY, catalog_repository(s->walk->catalog, STR("")), STR(""));
+    if (below && (refused || (out.result == REGISTRY_OK && named.n == 0)))
+        add(w, ONLY, catalog_repository(w->catalog, STR("")), STR(""));
+    else if (refused)
+        give_up(s, "it does not list its repositories: name one behind the registry, or images by "
+                   "--references");
     else if (out.result != REGISTRY_OK && again(s, &out, result))
         return;
+    else if (out.result == REGISTRY_OK && named.admitted == 0)
+        give_up(s, named.n > 0 ? "none of its repositories fits --include and --exclude"
+                               : "it has no repositories");
     free(s);
 }
 
@@ -204,6 +225,8 @@ static void repository(struct step *s, struct exchange_client *client, struct cr
     release_tags(&l);
     if (l.no_memory)
         give_up(s, "out of memory");
+    else if (out.result == REGISTRY_MISSING && s->kind == ONLY)
+        give_up(s, "there is no such repository, and none below it: correct the name");
     /* A catalog may name repositories that have been emptied. */
     else if (!listed && out.result != REGISTRY_MISSING && again(s, &out, result))
         return;
@@ -292,7 +315,7 @@ static void run(struct crew_task *task, struct exchange_client *client, struct c
     struct step *s = step_of(task);
     if (s->kind == EVERYTHING)
         everything(s, client, result);
-    else if (s->kind == REPOSITORY)
+    else if (s->kind == REPOSITORY || s->kind == ONLY)
         repository(s, client, result);
     else
         manifest(s, client, result);
