@@ -1,57 +1,102 @@
 #include "cli/geranos.h"
 
+#include "sys/diag.h"
 #include "sys/log.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *what;
-} commands[] = {
-    {"sync", geranos_sync_main, "copy what stores lack of a registry's blobs"},
-    {"plan", geranos_sync_plan_main, "say what sync would copy"},
+#define SYNOPSIS "--from REGISTRY --to STORE [--to STORE]..."
+
+const struct geranos_command geranos_commands[] = {
+    {"sync",
+     geranos_sync_main,
+     "copy what stores lack of a registry's blobs",
+     {"geranos sync", SYNOPSIS,
+      "Copies every blob that a store lacks, each read once however many images and stores need "
+      "it, and verified before it is visible. What is there is not touched. It may be broken off "
+      "at any time: the next run goes on where it was.",
+      GERANOS_OPTIONS_SYNC}},
+    {"plan",
+     geranos_sync_plan_main,
+     "say what sync would copy",
+     {"geranos plan", SYNOPSIS,
+      "Says what sync would copy and how many bytes that is. Nothing is written.",
+      GERANOS_OPTIONS_PLAN}},
+    {.name = NULL},
 };
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define COMMANDS (sizeof(geranos_commands) / sizeof(geranos_commands[0]) - 1)
 
-static int help(FILE *to)
+static int help(void)
 {
-    fputs("usage: geranos SUBCOMMAND [OPTIONS]\n"
+    fputs("usage: geranos SUBCOMMAND [OPTION]...\n"
           "\n"
-          "Copies the content-addressed blobs of a container registry to object stores, where\n"
-          "archeio sends clients.\n"
+          "Copies the content-addressed blobs of a container registry to object stores,\n"
+          "where archeio sends clients.\n"
           "\n",
-          to);
+          stdout);
+    for (const struct geranos_command *c = geranos_commands; c->name != NULL; c++)
+        printf("  %-13s %s\n", c->name, c->what);
+    fputs("\n"
+          "  -h, --help     this text\n"
+          "  -V, --version  the version\n"
+          "\n"
+          "`geranos SUBCOMMAND --help` says more. Exit codes: 0 everything is there, 1\n"
+          "something failed (lines say what), 2 wrong usage.\n",
+          stdout);
+    return 0;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[COMMANDS];
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
-    fputs(
-        "\n`geranos SUBCOMMAND --help` says more. Exit codes: 0 everything is there, 1 something\n"
-        "failed (lines say what), 2 wrong usage.\n",
-        to);
-    return to == stdout ? 0 : 2;
+        names[i] = geranos_commands[i].name;
+    const char *nearest = diag_nearest(name, names, COMMANDS);
+    if (nearest != NULL)
+        fprintf(stderr, "geranos: there is no subcommand \"%s\"; did you mean \"%s\"?\n", name,
+                nearest);
+    else
+        fprintf(stderr, "geranos: there is no subcommand \"%s\"; `geranos --help` lists them\n",
+                name);
+    return 2;
+}
+
+static int run_command(const struct geranos_command *c, int argc, char **argv)
+{
+    char name[64];
+    struct geranos_options o;
+    snprintf(name, sizeof(name), "%s", c->usage.command);
+    argv[0] = name;
+    int code = geranos_options_read(&o, &c->usage, argc, argv);
+    if (code < 0)
+        code = c->run(&o);
+    geranos_options_release(&o);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        return puts("geranos " ARCHEIO_VERSION) < 0;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return help();
+    for (const struct geranos_command *c = geranos_commands; c->name != NULL; c++)
+        if (strcmp(name, c->name) == 0)
+            return run_command(c, argc - 1, argv + 1);
+    return unknown(name);
 }
 
 int geranos_main(int argc, char **argv)
 {
-    char command[64];
-    const char *name = argc > 1 ? argv[1] : "";
     log_init("geranos", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
-        return puts("geranos " ARCHEIO_VERSION) < 0;
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        return help(stdout);
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(name, commands[i].name) != 0)
-            continue;
-        snprintf(command, sizeof(command), "geranos %s", name);
-        argv[1] = command;
-        return commands[i].run(argc - 1, argv + 1);
-    }
-    if (name[0] != '\0')
-        fprintf(stderr, "geranos: there is no subcommand \"%s\"\n", name);
-    return help(stderr);
+    int code = run(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    log_error("standard output cannot be written");
+    return code != 0 ? code : 1;
 }

@@ -1,47 +1,17 @@
 #include "cli/geranos.h"
 
-#include "base/num.h"
-#include "cli/cli.h"
 #include "mirror/sync.h"
+#include "sys/file.h"
 #include "sys/log.h"
+#include "sys/xalloc.h"
 
-#include <getopt.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define PATTERNS_MAX 64
-#define JOBS 16
-
-static const char usage[] =
-    "usage: geranos sync|plan --from REGISTRY --to STORE [--to STORE ...] [OPTIONS]\n"
-    "\n"
-    "Copies every blob that a store lacks; plan only says what that would be.\n"
-    "\n"
-    "  -f, --from REGISTRY      HOST[:PORT][/PREFIX], with http:// or https:// before it or not\n"
-    "  -t, --to STORE           s3://BUCKET[/PREFIX]?region=R&endpoint=URL&path-style=true, or\n"
-    "                           file:///DIRECTORY; may be given several times\n"
-    "  -i, --include PATTERN    repositories: * is anything but /, ** anything\n"
-    "  -x, --exclude PATTERN    the same, to be left out\n"
-    "      --tag PATTERN        tags\n"
-    "      --exclude-tag PATTERN\n"
-    "      --platform PATTERN   of indexes: linux/*\n"
-    "  -r, --reference REF      REPOSITORY:TAG or REPOSITORY@DIGEST, in the place of everything\n"
-    "  -j, --jobs N             copies at once, at most (16)\n"
-    "      --shard I/N          only the I-th of N parts of all blobs, from 0\n"
-    "      --failures FILE      where to write what failed, a line each\n"
-    "  -h, --help               this text\n";
-
-struct texts {
-    const char *text[PATTERNS_MAX];
-    size_t n;
-};
-
-struct request {
-    const char *from;
-    const char *failures;
-    struct texts to, include, exclude, tag, exclude_tag, platform, reference;
-    uint64_t jobs, shard, shards;
-};
+#define REFERENCES_MAX (256 << 20) /* bytes of a list of them */
+#define SHOWN 20                   /* failures on standard error */
 
 static atomic_bool stop;
 
@@ -52,93 +22,67 @@ static void interrupted(int number)
         signal(number, SIG_DFL);
 }
 
-/* ── Arguments ── */
+/* ── References ── */
 
-static bool add(struct texts *list, const char *text)
-{
-    if (list->n < PATTERNS_MAX)
-        list->text[list->n++] = text;
-    return list->n < PATTERNS_MAX;
-}
-
-static bool read_shard(struct request *r, const char *text)
-{
-    struct str s = str_from(text);
-    size_t slash = str_find(s, '/');
-    return slash < s.len && num_parse(str_make(text, slash), UINT32_MAX, &r->shard) &&
-           num_parse(str_skip(s, slash + 1), UINT32_MAX, &r->shards) && r->shard < r->shards;
-}
-
-static const struct option options[] = {
-    {"from", required_argument, NULL, 'f'},
-    {"to", required_argument, NULL, 't'},
-    {"include", required_argument, NULL, 'i'},
-    {"exclude", required_argument, NULL, 'x'},
-    {"tag", required_argument, NULL, 'T'},
-    {"exclude-tag", required_argument, NULL, 'X'},
-    {"platform", required_argument, NULL, 'P'},
-    {"reference", required_argument, NULL, 'r'},
-    {"jobs", required_argument, NULL, 'j'},
-    {"shard", required_argument, NULL, 'S'},
-    {"failures", required_argument, NULL, 'F'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+struct references {
+    char *text; /* of the file: its lines, each terminated */
+    const char **reference;
+    size_t n;
 };
 
-/* False: it was not understood. */
-static bool take(struct request *r, int option)
+/* A reference may begin with the registry's name, as other tools print it. */
+static const char *without_registry(const char *line, const char *registry)
 {
-    switch (option) {
-    case 'f':
-        r->from = optarg;
-        return true;
-    case 'F':
-        r->failures = optarg;
-        return true;
-    case 't':
-        return add(&r->to, optarg);
-    case 'i':
-        return add(&r->include, optarg);
-    case 'x':
-        return add(&r->exclude, optarg);
-    case 'T':
-        return add(&r->tag, optarg);
-    case 'X':
-        return add(&r->exclude_tag, optarg);
-    case 'P':
-        return add(&r->platform, optarg);
-    case 'r':
-        return add(&r->reference, optarg);
-    case 'j':
-        return num_parse(str_from(optarg), 256, &r->jobs) && r->jobs > 0;
-    case 'S':
-        return read_shard(r, optarg);
-    default:
-        return false;
+    size_t n = strlen(registry);
+    const char *scheme = strstr(line, "://");
+    const char *rest = scheme != NULL ? scheme + 3 : line;
+    return strncmp(rest, registry, n) == 0 && rest[n] == '/' ? rest + n + 1 : line;
+}
+
+static void add_reference(struct references *r, const char *text, const char *registry)
+{
+    r->reference = xalloc_grow(r->reference, r->n, sizeof(*r->reference));
+    r->reference[r->n++] = without_registry(text, registry);
+}
+
+/* Blank lines and those that begin with # say nothing. */
+static void add_lines(struct references *r, const char *registry)
+{
+    for (char *next = r->text, *line; (line = strsep(&next, "\n")) != NULL;) {
+        line += strspn(line, " \t");
+        line[strcspn(line, " \t\r")] = '\0';
+        if (line[0] != '\0' && line[0] != '#')
+            add_reference(r, line, registry);
     }
 }
 
-/* -1: go on; else the exit code. */
-static int read_arguments(struct request *r, int argc, char **argv)
+/* False: it has been said why. */
+static bool read_references(struct references *r, const struct geranos_options *o,
+                            const char *registry)
 {
-    int option;
-    *r = (struct request){.jobs = JOBS, .shards = 1};
-    optind = 0;
-    while ((option = getopt_long(argc, argv, "f:t:i:x:r:j:h", options, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(usage, stdout) < 0;
-        if (option == '?')
-            return fputs(usage, stderr), 2;
-        if (!take(r, option))
-            return cli_misuse(argv[0], usage, "of no use here: \"%s\"", optarg);
-    }
-    if (optind < argc)
-        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
-    if (r->from == NULL || r->to.n == 0)
-        return cli_misuse(argv[0], usage, "--from and --to are needed");
-    if (r->to.n > CATALOG_STORES_MAX)
-        return cli_misuse(argv[0], usage, "at most %d stores", CATALOG_STORES_MAX);
-    return -1;
+    size_t len;
+    for (size_t i = 0; i < o->reference.n; i++)
+        add_reference(r, o->reference.text[i], registry);
+    if (o->references == NULL)
+        return true;
+    bool standard = strcmp(o->references, "-") == 0;
+    const char *name = standard ? "standard input" : o->references;
+    int error =
+        file_read(standard ? "/dev/stdin" : o->references, REFERENCES_MAX, &r->text, &len, NULL);
+    if (error == 0)
+        add_lines(r, registry);
+    if (error != 0)
+        log_error("%s cannot be read: %s", name, strerror(error));
+    else if (r->n == 0)
+        log_error("%s names no image: expected REPOSITORY:TAG or REPOSITORY@DIGEST, one a line",
+                  name);
+    return error == 0 && r->n > 0;
+}
+
+static void release_references(struct references *r)
+{
+    free(r->text);
+    free(r->reference);
 }
 
 /* ── The end ── */
@@ -153,7 +97,7 @@ static void print_bytes(uint64_t bytes, char out[32])
     snprintf(out, 32, i == 0 ? "%.0f %s" : "%.1f %s", n, unit[i]);
 }
 
-static void summarise(struct sync *s, const struct sync_options *o, const struct request *r)
+static void summarise(struct sync *s, const struct sync_options *o)
 {
     struct sync_status status;
     struct catalog_sums sums;
@@ -176,33 +120,42 @@ static void summarise(struct sync *s, const struct sync_options *o, const struct
         printf("copied %llu blobs, %s; %llu retries; %llu failures\n",
                (unsigned long long)status.blobs_copied, bytes, (unsigned long long)status.retries,
                (unsigned long long)report_failures(sync_report(s)));
-    if (r->failures == NULL)
-        report_write(sync_report(s), stderr);
 }
 
+/* What failed, to a file or, the first of it, to standard error. */
 static bool write_failures(struct sync *s, const char *path)
 {
-    FILE *f = fopen(path, "we");
-    if (f == NULL) {
-        log_error("cannot write \"%s\"", path);
-        return false;
+    uint64_t n = report_failures(sync_report(s));
+    if (path == NULL) {
+        report_write(sync_report(s), SHOWN, stderr);
+        if (n > SHOWN)
+            fprintf(stderr, "and %llu more: --failures FILE has them all\n",
+                    (unsigned long long)(n - SHOWN));
+        return true;
     }
-    report_write(sync_report(s), f);
-    return fclose(f) == 0;
+    FILE *f = fopen(path, "we");
+    if (f != NULL)
+        report_write(sync_report(s), SIZE_MAX, f);
+    int error = f == NULL ? errno : 0;
+    if (f != NULL && fclose(f) != 0)
+        error = errno;
+    if (error != 0)
+        log_error("%s cannot be written: %s", path, strerror(error));
+    return error == 0;
 }
 
-/* Is everything there? */
+/* Is everything there, as far as this run is to see to it? */
 static bool is_complete(struct sync *s, const struct sync_options *o)
 {
     struct catalog_sums sums;
     uint64_t missing = report_failures(sync_report(s));
     catalog_sum(sync_catalog(s), (unsigned)o->n_stores, &sums);
-    for (size_t i = 0; i < o->n_stores && o->shards == 1; i++)
+    for (size_t i = 0; i < o->n_stores && o->shards == 1 && !o->plan; i++)
         missing += sums.missing[i];
     return missing == 0;
 }
 
-static int run(const struct sync_options *o, const struct request *r)
+static int run(const struct sync_options *o, const char *failures)
 {
     const char *why;
     struct sync *s = sync_new(o);
@@ -211,49 +164,71 @@ static int run(const struct sync_options *o, const struct request *r)
         sync_free(s);
         return 1;
     }
-    summarise(s, o, r);
-    bool fine = r->failures == NULL || write_failures(s, r->failures);
+    summarise(s, o);
+    bool fine = write_failures(s, failures);
     if (atomic_load(&stop)) {
         log_warning("interrupted: run it again, and it goes on where it was");
         fine = false;
     }
-    fine = fine && is_complete(s, o);
+    fine = is_complete(s, o) && fine;
     sync_free(s);
     return fine ? 0 : 1;
 }
 
 /* ── The commands ── */
 
-static int open_and_run(const struct request *r, bool plan)
+static struct pattern_lists patterns(const struct geranos_options_texts *include,
+                                     const struct geranos_options_texts *exclude)
 {
-    char error[256];
+    return (struct pattern_lists){include->text, include->n, exclude->text, exclude->n};
+}
+
+static int run_between(struct registry *source, struct store *const *store,
+                       const struct geranos_options *o, bool plan)
+{
+    static const struct geranos_options_texts none;
+    struct references references = {.n = 0};
     int code = 1;
-    struct store *store[CATALOG_STORES_MAX] = {NULL};
-    size_t n = 0;
-    struct registry *source = registry_open(r->from, error);
-    while (source != NULL && n < r->to.n && (store[n] = store_open(r->to.text[n], error)) != NULL)
-        n++;
-    if (source == NULL || n < r->to.n) {
-        log_error("%s", error);
-    } else {
-        const struct sync_options o = {
+    if (read_references(&references, o, registry_name(source))) {
+        const struct sync_options options = {
             .source = source,
             .store = store,
-            .n_stores = n,
-            .repositories = {r->include.text, r->include.n, r->exclude.text, r->exclude.n},
-            .tags = {r->tag.text, r->tag.n, r->exclude_tag.text, r->exclude_tag.n},
-            .platforms = {r->platform.text, r->platform.n, NULL, 0},
-            .reference = r->reference.text,
-            .n_references = r->reference.n,
-            .blobs = SYNC_BLOBS,
-            .records = SYNC_RECORDS,
-            .jobs = (unsigned)r->jobs,
-            .shard = (uint32_t)r->shard,
-            .shards = (uint32_t)r->shards,
+            .n_stores = o->to.n,
+            .repositories = patterns(&o->include, &o->exclude),
+            .tags = patterns(&o->tag, &o->exclude_tag),
+            .platforms = patterns(&o->platform, &none),
+            .reference = references.reference,
+            .n_references = references.n,
+            .blobs = o->blobs,
+            .records = o->records,
+            .jobs = (unsigned)o->jobs,
+            .shard = o->shard,
+            .shards = o->shards,
             .plan = plan,
             .stop = &stop,
         };
-        code = run(&o, r);
+        code = run(&options, o->failures);
+    }
+    release_references(&references);
+    return code;
+}
+
+static int open_and_run(const struct geranos_options *o, bool plan)
+{
+    char error[256];
+    int code = 1;
+    size_t n = 0;
+    struct store *store[CATALOG_STORES_MAX] = {NULL};
+    struct registry *source = registry_open(o->from, error);
+    while (source != NULL && n < o->to.n && (store[n] = store_open(o->to.text[n], error)) != NULL)
+        n++;
+    signal(SIGINT, interrupted);
+    signal(SIGTERM, interrupted);
+    if (source == NULL || n < o->to.n) {
+        log_error("%s", error);
+    } else {
+        registry_limit(source, o->requests, o->bandwidth);
+        code = run_between(source, store, o, plan);
     }
     for (size_t i = 0; i < n; i++)
         store_close(store[i]);
@@ -261,23 +236,12 @@ static int open_and_run(const struct request *r, bool plan)
     return code;
 }
 
-static int start(int argc, char **argv, bool plan)
+int geranos_sync_main(const struct geranos_options *o)
 {
-    struct request r;
-    int code = read_arguments(&r, argc, argv);
-    if (code >= 0)
-        return code;
-    signal(SIGINT, interrupted);
-    signal(SIGTERM, interrupted);
-    return open_and_run(&r, plan);
+    return open_and_run(o, false);
 }
 
-int geranos_sync_main(int argc, char **argv)
+int geranos_sync_plan_main(const struct geranos_options *o)
 {
-    return start(argc, argv, false);
-}
-
-int geranos_sync_plan_main(int argc, char **argv)
-{
-    return start(argc, argv, true);
+    return open_and_run(o, true);
 }

@@ -68,10 +68,10 @@ uint64_t report_retries(struct report *r)
     return n;
 }
 
-void report_write(struct report *r, FILE *to)
+void report_write(struct report *r, size_t most, FILE *to)
 {
     pthread_mutex_lock(&r->lock);
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n && i < most; i++)
         fprintf(to, "%s\t%s\n", r->entry[i].what, r->entry[i].why);
     pthread_mutex_unlock(&r->lock);
 }

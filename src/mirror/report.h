@@ -33,7 +33,7 @@ void report_retry(struct report *r);
 uint64_t report_failures(struct report *r);
 uint64_t report_retries(struct report *r);
 
-/* One line for each, "WHAT\tWHY". */
-void report_write(struct report *r, FILE *to);
+/* One line for each of the first so many, "WHAT\tWHY". */
+void report_write(struct report *r, size_t most, FILE *to);
 
 #endif

@@ -1,43 +1,13 @@
 """`geranos sync` brings stores up to what a registry holds: a real docker-registry, directories,
 and a real S3 server."""
 
-import uuid
-
 import pytest
 
 from lib import geranos
 from lib.radosgw import RadosGW
 from lib.registry import Registry
-from lib.source import Source, noise
-
-BLOBS = "containers/images/"
-RECORDS = "geranos/uploaded-images/"
-
-
-class Bucket:
-    """A new bucket."""
-
-    def __init__(self, radosgw):
-        self.name = f"bucket-{uuid.uuid4().hex[:12]}"
-        self.s3 = radosgw.s3
-        self.s3.make_bucket(self.name)
-        self.url = f"s3://{self.name}?endpoint={radosgw.url}"
-
-    def everything(self):
-        return {key: self.s3.get(self.name, key) for key in self.s3.keys(self.name)}
-
-
-class Folder:
-    """A new directory."""
-
-    def __init__(self, directory):
-        self.root = directory / f"blobs-{uuid.uuid4().hex[:12]}"
-        self.root.mkdir()
-        self.url = f"file://{self.root}"
-
-    def everything(self):
-        return {str(f.relative_to(self.root)): f.read_bytes()
-                for f in self.root.rglob("*") if f.is_file()}
+from lib.source import DOCKER, EMPTY, LIST, SCHEMA2, Source, digest_of, noise
+from lib.target import BLOBS, Bucket, Folder
 
 
 @pytest.fixture
@@ -60,57 +30,281 @@ def store(request, tmp_path):
 
 
 @pytest.fixture
-def sync(tmp_path, registry):
-    """sync(store..., option...) runs it from the registry; to: stores."""
+def folder(tmp_path):
+    return Folder(tmp_path)
 
-    def run(*to, options=(), command="sync", **more):
+
+@pytest.fixture
+def sync(tmp_path, registry):
+    """sync(store..., option...) runs it from the registry."""
+
+    def run(*to, options=(), command="sync", below="", **more):
         arguments = [a for store in to for a in ("--to", store.url)]
-        return geranos.run(tmp_path, command, "--from", registry.url, *arguments, *options,
+        return geranos.run(tmp_path, command, "--from", registry.url + below, *arguments, *options,
                            keys=RadosGW.USER, **more)
 
     return run
 
 
-def blobs_of(store):
-    return {key.removeprefix(BLOBS): data for key, data in store.everything().items()
-            if key.startswith(BLOBS)}
-
-
-def records_of(store):
-    return {key.removeprefix(RECORDS) for key in store.everything() if key.startswith(RECORDS)}
+def blob_reads(registry):
+    """The digests of blobs that were asked for, in order."""
+    return [a.path.rpartition("/")[2] for a in registry.accesses()
+            if a.method == "GET" and "/blobs/sha256:" in a.path]
 
 
 # ── What is copied ──
 
 
-def test_images_that_share_layers_are_copied_whole_and_each_blob_once(sync, source, registry, store):
+def push_every_kind(source):
+    """An image or more of each kind of manifest, some of which share a layer."""
     shared = noise(3_000_000)
-    source.image("team/one", "v1", [shared, noise(10, 1)], b'{"a":1}')
-    source.image("team/two", "v1", [shared, noise(70_000, 2), b""], b'{"a":2}')
+    amd64 = source.image("oci/app", None, [shared, noise(10, 1)], b'{"os":"linux","n":1}')
+    arm64 = source.image("oci/app", None, [shared, noise(11, 1)], b'{"os":"linux","n":2}')
+    source.index("oci/app", "v1", [
+        amd64 | {"platform": {"os": "linux", "architecture": "amd64"}},
+        arm64 | {"platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}}])
+    source.image("oci/single", "v1", [shared, noise(70_000, 2), b""], b'{"n":3}')
+    schema2 = source.image("docker/app", "v1", [noise(20_000, 3), shared], b'{"n":4}', SCHEMA2)
+    source.index("docker/app", "all", [
+        schema2 | {"platform": {"os": "linux", "architecture": "amd64"}}], LIST)
+    source.image("oci/app", "artifact", [noise(900, 4)], b"{}", subject=amd64,
+                 artifactType="application/vnd.example.sbom")
+    source.image("oci/app", amd64["digest"].replace(":", "-") + ".sig", [noise(300, 5)], b'{"n":5}')
+    config = source.blob("oci/empty", b"{}", EMPTY)
+    source.manifest("oci/empty", {
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": DOCKER + "none", "config": config, "layers": [config]}, "v1")
+
+
+def test_images_of_every_kind_end_byte_equal_and_each_blob_is_read_once(sync, source, registry,
+                                                                        store):
+    push_every_kind(source)
     done = sync(store)
     assert done.returncode == 0, done.stderr
-    assert blobs_of(store) == source.blobs
-    assert records_of(store) == set(source.manifests)
-    reads = [a.path for a in registry.accesses() if "/blobs/sha256" in a.path and a.method == "GET"]
-    assert len(reads) == len(set(p.rpartition("/")[2] for p in reads)) == len(source.blobs)
-    assert f"{len(source.blobs)} blobs" in done.stdout
+    assert store.blobs() == source.blobs
+    assert store.records() == set(source.manifests)
+    assert sorted(blob_reads(registry)) == sorted(source.blobs)
+    assert f"{len(source.manifests)} images, {len(source.blobs)} blobs" in done.stdout
+    assert f"copied {len(source.blobs)} blobs" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_second_run_reads_no_blob_and_writes_nothing(sync, source, registry, store):
+    source.image("app", "v1", [noise(5000), noise(6000)])
+    assert sync(store).returncode == 0
+    before, asked = store.everything(), len(blob_reads(registry))
+    done = sync(store)
+    assert done.returncode == 0
+    assert "copied 0 blobs" in done.stdout
+    assert store.everything() == before
+    assert blob_reads(registry)[asked:] == []
+
+
+def test_what_is_new_is_all_that_is_copied(sync, source, registry, store):
+    source.image("app", "v1", [noise(5000)], b'{"n":1}')
+    assert sync(store).returncode == 0
+    asked = len(blob_reads(registry))
+    source.image("app", "v2", [noise(5000), noise(6000)], b'{"n":2}')
+    assert sync(store).returncode == 0
+    assert sorted(blob_reads(registry)[asked:]) == sorted(map(digest_of, (b'{"n":2}', noise(6000))))
+    assert store.blobs() == source.blobs
 
 
 def test_a_plan_says_what_sync_would_copy_and_writes_nothing(sync, source, store):
     source.image("app", "v1", [noise(5000)])
     done = sync(store, command="plan")
-    assert done.returncode == 1  # not everything is there
+    assert done.returncode == 0, done.stderr
     assert "lacks 2 blobs, 4.9 KiB" in done.stdout
     assert store.everything() == {}
 
 
-def test_a_second_run_copies_nothing(sync, source, registry, store):
-    source.image("app", "v1", [noise(5000), noise(6000)])
+def test_several_stores_are_filled_by_one_read_of_the_source(sync, source, registry, tmp_path,
+                                                             radosgw):
+    push_every_kind(source)
+    stores = [Folder(tmp_path), Bucket(radosgw), Folder(tmp_path)]
+    assert sync(*stores).returncode == 0
+    assert [s.blobs() == source.blobs for s in stores] == [True] * 3
+    assert sorted(blob_reads(registry)) == sorted(source.blobs)
+
+
+def test_a_store_that_has_a_part_gets_the_rest(sync, source, registry, tmp_path):
+    source.image("one", "v1", [noise(5000)], b'{"n":1}')
+    first, second = Folder(tmp_path), Folder(tmp_path)
+    assert sync(first).returncode == 0
+    source.image("two", "v1", [noise(6000)], b'{"n":2}')
+    asked = len(blob_reads(registry))
+    assert sync(first, second).returncode == 0
+    assert first.blobs() == second.blobs() == source.blobs
+    assert sorted(blob_reads(registry)[asked:]) == sorted(source.blobs)
+
+
+def test_a_large_blob_goes_in_parts(sync, source, radosgw):
+    store = Bucket(radosgw, "&parts-above=5MiB&part-size=5MiB")
+    source.image("app", "v1", [noise(17_000_000)])
     assert sync(store).returncode == 0
-    before = store.everything()
-    asked = len(registry.accesses())
+    assert store.blobs() == source.blobs
+    assert store.s3.uploads(store.name) == []
+
+
+def test_thousands_of_blobs_are_found_in_a_bucket(sync, source, registry, radosgw):
+    """More than one page of a listing: it is parted by the digests' digits."""
+    store = Bucket(radosgw)
+    source.image("app", "v1", [noise(100, i) for i in range(1200)])
+    assert sync(store).returncode == 0
+    assert len(store.s3.keys(store.name, BLOBS)) == 1201
+    asked = len(blob_reads(registry))
     done = sync(store)
-    assert done.returncode == 0
+    assert (done.returncode, blob_reads(registry)[asked:]) == (0, [])
     assert "copied 0 blobs" in done.stdout
-    assert store.everything() == before
-    assert not [a for a in registry.accesses()[asked:] if "/blobs/" in a.path]
+
+
+# ── What is meant ──
+
+
+@pytest.fixture
+def choice(source):
+    """Three images of a layer each: (repository, tag) -> the layer's digest."""
+    found = {}
+    for i, (repository, tag) in enumerate([("team/app", "v1"), ("team/app", "v2"), ("other", "v1")]):
+        source.image(repository, tag, [noise(1000, i)])
+        found[repository, tag] = digest_of(noise(1000, i))
+    return found
+
+
+@pytest.mark.parametrize("options, meant", [
+    (["--include", "team/*"], [("team/app", "v1"), ("team/app", "v2")]),
+    (["--include", "**", "--exclude", "team/*"], [("other", "v1")]),
+    (["--tag", "v1"], [("team/app", "v1"), ("other", "v1")]),
+    (["--exclude-tag", "v1"], [("team/app", "v2")]),
+    (["--reference", "team/app:v2", "-r", "other:v1"], [("team/app", "v2"), ("other", "v1")]),
+])
+def test_patterns_and_references_choose(sync, choice, folder, options, meant):
+    done = sync(folder, options=options)
+    assert done.returncode == 0, done.stderr
+    assert set(folder.blobs()) == {choice[m] for m in meant} | {digest_of(b"{}")}
+
+
+def test_a_prefix_behind_the_registry_is_a_pattern_too(sync, choice, folder):
+    assert sync(folder, below="/team").returncode == 0
+    assert set(folder.blobs()) == {choice["team/app", "v1"], choice["team/app", "v2"],
+                                   digest_of(b"{}")}
+
+
+def test_a_repository_behind_the_registry_is_taken_alone(sync, choice, folder):
+    assert sync(folder, below="/other").returncode == 0
+    assert set(folder.blobs()) == {choice["other", "v1"], digest_of(b"{}")}
+
+
+def test_platforms_choose_from_an_index(sync, source, folder):
+    children = []
+    for arch in ("amd64", "arm64", "s390x"):
+        image = source.image("app", None, [noise(50, len(arch) + ord(arch[1]))],
+                             f'{{"a":"{arch}"}}'.encode())
+        children.append(image | {"platform": {"os": "linux", "architecture": arch}})
+    source.index("app", "v1", children)
+    assert sync(folder, options=["--platform", "linux/a*"]).returncode == 0
+    configs = {digest_of(f'{{"a":"{a}"}}'.encode()): a for a in ("amd64", "arm64", "s390x")}
+    assert {configs[d] for d in folder.blobs() if d in configs} == {"amd64", "arm64"}
+
+
+def test_references_come_on_standard_input(sync, source, registry, choice, folder):
+    digest = next(iter(source.manifests))
+    lines = f"# what to copy\n\nteam/app@{digest}\r\n{registry.host}/other:v1\n"
+    done = sync(folder, options=["--references", "-"], stdin=lines)
+    assert done.returncode == 0, done.stderr
+    assert set(folder.blobs()) == {choice["team/app", "v1"], choice["other", "v1"],
+                                   digest_of(b"{}")}
+
+
+def test_shards_share_the_work_and_make_the_whole(sync, source, registry, store):
+    push_every_kind(source)
+    for i in range(3):
+        done = sync(store, options=["--shard", "auto/3"], JOB_COMPLETION_INDEX=str(i))
+        assert done.returncode == 0, done.stderr
+        assert 0 < len(store.blobs()) and (i == 2) == (len(store.blobs()) == len(source.blobs))
+    assert store.blobs() == source.blobs
+    assert store.records() == set(source.manifests)
+    assert sorted(blob_reads(registry)) == sorted(source.blobs)
+
+
+def test_keys_lie_where_they_are_told_to(sync, source, folder):
+    source.image("app", "v1", [noise(100)])
+    assert sync(folder, options=["--blobs", "all/", "--records", ""]).returncode == 0
+    assert folder.everything() == {"all/" + d: data for d, data in source.blobs.items()}
+
+
+# ── What goes wrong ──
+
+
+def spoil(registry, digest, data):
+    """What the registry serves for a digest from now on; None: nothing."""
+    file = registry.blobs()[digest]
+    file.unlink()
+    if data is not None:
+        file.write_bytes(data)
+
+
+@pytest.mark.parametrize("data, why", [
+    (noise(5000, 7), "the registry serves other bytes than the digest names"),
+    (noise(5000)[:-1], "another size than the manifest"),
+    (noise(5001), "another size than the manifest"),
+    (None, "not found"),
+])
+def test_a_bad_blob_is_never_published_and_does_not_stop_the_rest(sync, source, registry, store,
+                                                                  tmp_path, data, why):
+    bad = source.image("bad", "v1", [noise(5000)], b'{"n":1}')
+    source.image("good", "v1", [noise(6000)], b'{"n":2}')
+    digest = digest_of(noise(5000))
+    spoil(registry, digest, data)
+    failures = tmp_path / "failures"
+    done = sync(store, options=["--failures", failures])
+    assert done.returncode == 1
+    assert store.blobs() == {d: b for d, b in source.blobs.items() if d != digest}
+    assert store.records() == set(source.manifests) - {bad["digest"]}
+    what, reason = failures.read_text().rstrip("\n").split("\t")
+    assert what == f"{registry.host}/bad@{digest}"
+    assert why in reason
+    assert "1 failure" in done.stdout
+
+
+def test_what_was_mended_is_copied_by_the_next_run(sync, source, registry, folder):
+    source.image("app", "v1", [noise(5000)])
+    spoil(registry, digest_of(noise(5000)), noise(5000, 7))
+    assert sync(folder).returncode == 1
+    spoil(registry, digest_of(noise(5000)), noise(5000))
+    assert sync(folder).returncode == 0
+    assert folder.blobs() == source.blobs
+    assert folder.records() == set(source.manifests)
+
+
+def test_a_manifest_of_other_bytes_is_refused(sync, source, registry, folder):
+    bad = source.image("bad", None, [noise(5000)], b'{"n":1}')
+    source.image("good", "v1", [noise(6000)], b'{"n":2}')
+    source.index("bad", "v1", [bad])
+    spoil(registry, bad["digest"], b'{"schemaVersion":2}')
+    done = sync(folder)
+    assert done.returncode == 1
+    assert bad["digest"] in done.stderr
+    assert set(folder.blobs()) == {digest_of(noise(6000)), digest_of(b'{"n":2}')}
+
+
+def test_an_object_of_another_size_is_reported_and_not_touched(sync, source, store):
+    source.image("app", "v1", [noise(5000)])
+    key = BLOBS + digest_of(noise(5000))
+    store.put(key, b"half")
+    done = sync(store)
+    assert done.returncode == 1
+    assert "with another size than the manifest says: remove it" in done.stderr
+    assert store.everything()[key] == b"half"
+    assert store.records() == set()
+
+
+def test_a_store_that_refuses_does_not_keep_others_from_being_filled(sync, source, tmp_path, folder):
+    source.image("app", "v1", [noise(5000)])
+    full = Folder(tmp_path)
+    (full.root / "containers").write_text("in the way")
+    done = sync(full, folder)
+    assert done.returncode == 1
+    assert "a file stands where a directory is needed" in done.stderr
+    assert folder.blobs() == source.blobs
+    assert folder.records() == set(source.manifests)

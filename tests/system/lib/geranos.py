@@ -29,11 +29,12 @@ def environment(home, keys=None, **extra):
     return env | extra
 
 
-def run(home, *arguments, keys=None, stdin="", timeout=120, **extra):
-    """A subcommand, run to its end: a CompletedProcess with text. A sanitizer report fails."""
+def run(home, *arguments, keys=None, stdin="", timeout=120, user=None, **extra):
+    """A subcommand, run to its end (as another user, by number): a CompletedProcess with text. A
+    sanitizer report fails."""
     done = subprocess.run([binary(), *map(str, arguments)], input=stdin, capture_output=True,
                           text=True, env=environment(home, keys, **extra), timeout=timeout,
-                          check=False)
+                          user=user, check=False)
     assert not SANITIZER.search(done.stderr), done.stderr
     assert done.returncode >= 0, f"signal {-done.returncode}: {done.stderr}"
     return done

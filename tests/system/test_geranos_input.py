@@ -1,0 +1,187 @@
+"""What people get wrong is said in one line, which names it and says what to do."""
+
+import os
+import pwd
+
+import pytest
+
+from lib import geranos
+from lib.radosgw import RadosGW
+from lib.registry import Registry
+from lib.source import Source, noise
+from lib.target import Bucket, Folder
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A registry with two images."""
+    registry = Registry(tmp_path_factory.mktemp("input") / "registry")
+    one = Source(registry.host)
+    one.image("team/app", "v1", [noise(1000)], b'{"n":1}')
+    one.image("other", "v1", [noise(2000)], b'{"n":2}')
+    yield one
+    registry.stop()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)
+
+
+def lines(done):
+    return done.stderr.splitlines()
+
+
+# ── Usage ──
+
+
+@pytest.mark.parametrize("arguments, complaint", [
+    (["snyc"], 'there is no subcommand "snyc"; did you mean "sync"?'),
+    (["sync", "--to", "file:///tmp"], "--from is missing: name the registry"),
+    (["sync", "--from", "r.example"], "--to is missing: name a store"),
+    (["sync", "--from", "r.example", "--to", "file:///tmp", "more"], 'unexpected argument "more"'),
+    (["sync", "--jobs", "0"], '--jobs: expected an integer from 1 to 256, got "0"'),
+    (["sync", "--shard", "3/3"], '--shard: expected I/N, I from 0 to N - 1, got "3/3"'),
+    (["sync", "--shard", "auto/3"], "JOB_COMPLETION_INDEX is not set"),
+    (["sync", "--max-requests", "5"], "--max-requests: expected an integer and a unit"),
+    (["sync", "--blobs", "/x"], "expected a prefix that ends with a slash"),
+])
+def test_wrong_usage_is_code_2_and_names_what_is_wrong(tmp_path, arguments, complaint):
+    done = geranos.run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert complaint in lines(done)[0] and len(lines(done)) == 1
+    assert done.stdout == ""
+
+
+def test_help_names_every_subcommand_and_exits_0(tmp_path):
+    text = geranos.run(tmp_path, "--help").stdout
+    for command in ("sync", "plan"):
+        assert f"\n  {command} " in text
+        done = geranos.run(tmp_path, command, "--help")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"usage: geranos {command} --from REGISTRY --to STORE")
+        assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+# ── Places ──
+
+
+@pytest.mark.parametrize("to, complaint", [
+    ("ftp://host/x", '"ftp://" is no kind of store: expected s3://BUCKET'),
+    ("/srv/blobs", '"/srv/blobs" is no store: expected s3://BUCKET'),
+    ("s3://", "expected the name of a bucket"),
+    ("s3://bucket?regoin=x", "regoin"),
+    ("file:///none/such", "there is no such directory: create it, or correct the URL"),
+    ("file://relative", "names no directory"),
+])
+def test_a_store_that_is_none_is_named(tmp_path, source, to, complaint):
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", to, keys=RadosGW.USER)
+    assert done.returncode == 1
+    assert complaint in lines(done)[0] and len(lines(done)) == 1
+
+
+@pytest.mark.parametrize("below, complaint", [
+    ("/none", "there is no such repository, and none below it: correct the name"),
+    ("/team%2fapp", "names no registry: expected HOST[:PORT][/PREFIX]"),
+    ("/../x", "names no registry: expected HOST[:PORT][/PREFIX]"),
+])
+def test_a_name_that_is_no_repository_is_said(tmp_path, source, folder, below, complaint):
+    done = geranos.run(tmp_path, "sync", "--from", source.host + below, "--to", folder.url)
+    assert done.returncode == 1
+    assert complaint in lines(done)[0] and len(lines(done)) == 1
+
+
+def test_patterns_that_fit_nothing_are_said(tmp_path, source, folder):
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", folder.url,
+                       "--include", "tema/*")
+    assert done.returncode == 1
+    assert "none of its repositories fits --include and --exclude" in lines(done)[0]
+
+
+def test_a_missing_bucket_and_a_missing_permission_are_said_once(tmp_path, source, radosgw):
+    arguments = ["sync", "--from", source.host, "--to"]
+    done = geranos.run(tmp_path, *arguments, f"s3://no-such-bucket?endpoint={radosgw.url}",
+                       keys=RadosGW.USER)
+    assert done.returncode == 1
+    assert len(lines(done)) == 1
+    assert "there is no such bucket: create it, or correct the bucket" in lines(done)[0]
+    done = geranos.run(tmp_path, *arguments, Bucket(radosgw).url, keys=RadosGW.STRANGER)
+    assert done.returncode == 1
+    assert len(lines(done)) == 1
+    assert "no permission" in lines(done)[0]
+
+
+def test_a_bucket_without_keys_says_where_they_were_looked_for(tmp_path, source, radosgw):
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", Bucket(radosgw).url)
+    assert done.returncode == 1
+    assert len(lines(done)) == 1
+    assert "AWS_ACCESS_KEY_ID" in lines(done)[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root becomes another")
+def test_a_directory_that_may_not_be_written_is_said(tmp_path, source, folder):
+    nobody = pwd.getpwnam("nobody")
+    folder.root.chmod(0o755)
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", folder.url,
+                       user=nobody.pw_uid)
+    assert done.returncode == 1
+    assert "no permission: let this user read and write the directory" in done.stderr
+    assert folder.everything() == {}
+
+
+# ── References ──
+
+
+def test_a_line_that_is_no_reference_is_named_and_the_rest_is_done(tmp_path, source, folder):
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", folder.url, "--references",
+                       "-", stdin="other\nteam/app:v1\nteam/app:gone\n")
+    assert done.returncode == 1
+    assert lines(done)[0] == "other\tno reference: expected REPOSITORY:TAG or REPOSITORY@DIGEST"
+    assert lines(done)[1].startswith(f"{source.host}/team/app:gone\t") and "not found" in lines(done)[1]
+    assert len(folder.records()) == 1
+
+
+def test_an_empty_list_of_references_is_said(tmp_path, source, folder):
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", folder.url, "--references",
+                       "-", stdin="# nothing\n")
+    assert done.returncode == 1
+    assert "standard input names no image: expected REPOSITORY:TAG" in lines(done)[0]
+
+
+# ── The file ──
+
+
+def write(tmp_path, text):
+    file = tmp_path / "geranos.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_a_file_has_the_same_settings_and_the_command_line_comes_first(tmp_path, source, folder):
+    elsewhere = Folder(tmp_path)
+    file = write(tmp_path, f"from: {source.host}\nto: [{elsewhere.url}]\n"
+                           "include:\n  - team/*\n  - other\nexclude: other\njobs: 3\nshard: 0/1\n")
+    assert geranos.run(tmp_path, "sync", "--config", file).returncode == 0
+    assert set(elsewhere.records()) == {next(iter(source.manifests))}
+    assert folder.everything() == {}
+    assert geranos.run(tmp_path, "sync", "-c", file, "--to", folder.url).returncode == 0
+    assert folder.everything() == elsewhere.everything()
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("form: x\n", 'geranos.yaml:1:1: error: there is no setting "form" here; did you mean "from"?'),
+    ("jobs: many\n", 'geranos.yaml:1:7: error: jobs: expected an integer from 1 to 256, got "many"'),
+    ("from: [a, b]\n", "geranos.yaml:1:7: error: from: expected a text, got a list"),
+    ("to:\n  - a\n  - {b: c}\n", "geranos.yaml:3:5: error: to: expected a text, got a mapping"),
+    ("from: &x y\n", "geranos.yaml:1:7: error: anchors and aliases"),
+])
+def test_what_is_wrong_in_the_file_is_named_with_its_place(tmp_path, text, complaint):
+    done = geranos.run(tmp_path, "sync", "--config", write(tmp_path, text))
+    assert done.returncode == 1
+    assert complaint in lines(done)[0] and len(lines(done)) == 1
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    done = geranos.run(tmp_path, "sync", "--config", tmp_path / "none.yaml")
+    assert done.returncode == 1
+    assert "none.yaml: error: cannot be read: No such file or directory" in lines(done)[0]
