@@ -14,6 +14,7 @@ struct control {
     struct worker *worker;
     unsigned n_workers;
     struct endpoint *address;
+    struct config *start; /* what it was started with; kept, because some of it holds to the end */
     struct generation *current;
     struct generation *retired;  /* the one before it, while a worker may still use it */
     struct counters_total total; /* of all generations before those */

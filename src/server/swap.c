@@ -80,6 +80,7 @@ bool swap_first(struct control *s, struct server_update *start)
         listen_rules_release(parts.listen);
         return false;
     }
+    s->start = s->current->config;
     *start = (struct server_update){0};
     __atomic_store_n(&s->shared.generation, s->current, __ATOMIC_RELEASE);
     return true;
@@ -95,32 +96,37 @@ static bool same_addresses(const struct config_server *a, const struct config_se
     return true;
 }
 
-/* What cannot change while it runs. */
-static void say_what_needs_a_restart(const struct config *old, const struct config *new)
+static void say_if(bool changed, const char *setting)
 {
-    if (!same_addresses(&old->server, &new->server) ||
-        strcmp(old->server.admin, new->server.admin) != 0)
-        log_warning("server.listen and server.admin have changed; restart to use the new "
-                    "addresses");
-    if (old->server.workers != new->server.workers ||
-        old->server.max_connections != new->server.max_connections ||
-        old->server.max_connections_per_client != new->server.max_connections_per_client)
-        log_warning("server.workers, server.max_connections and server.max_connections_per_client "
-                    "have changed; restart to use the new values");
-    if (strcmp(old->server.user, new->server.user) != 0 ||
-        old->server.confine != new->server.confine)
-        log_warning("server.user and server.confine have changed; restart to use the new values");
-    if (old->existence.memory != new->existence.memory ||
-        old->rate_limit.memory != new->rate_limit.memory)
-        log_warning("existence.memory and rate_limit.memory have changed; restart to use the new "
-                    "values");
-    if ((strcmp(old->log.access, "off") == 0) != (strcmp(new->log.access, "off") == 0))
-        log_warning("log.access was switched on or off; restart to use the new value");
+    if (changed)
+        log_warning("%s has changed: restart to use it", setting);
 }
 
-static void apply_settings(struct control *s, const struct config *old, const struct config *new)
+/* What cannot change while it runs, compared with what it was started with: another reload of the
+ * same file must say it again. */
+static void say_what_needs_a_restart(const struct config *old, const struct config *new)
 {
-    say_what_needs_a_restart(old, new);
+    const struct config_server *was = &old->server;
+    const struct config_server *is = &new->server;
+    if (!same_addresses(was, is))
+        log_warning("server.listen has changed: restart to use it; until then all listeners go on "
+                    "as they are, their certificates too");
+    say_if(strcmp(was->admin, is->admin) != 0, "server.admin");
+    say_if(was->workers != is->workers, "server.workers");
+    say_if(was->max_connections != is->max_connections, "server.max_connections");
+    say_if(was->max_connections_per_client != is->max_connections_per_client,
+           "server.max_connections_per_client");
+    say_if(strcmp(was->user, is->user) != 0, "server.user");
+    say_if(was->confine != is->confine, "server.confine");
+    say_if(old->existence.memory != new->existence.memory, "existence.memory");
+    say_if(old->rate_limit.memory != new->rate_limit.memory, "rate_limit.memory");
+    if ((strcmp(old->log.access, "off") == 0) != (strcmp(new->log.access, "off") == 0))
+        log_warning("log.access was switched on or off: restart to use it");
+}
+
+static void apply_settings(struct control *s, const struct config *new)
+{
+    say_what_needs_a_restart(s->start, new);
     log_set_level((enum log_level) new->log.level);
     struct exist_options options = swap_exist_options(new, s->n_workers);
     exist_configure(s->shared.exist, &options);
@@ -138,11 +144,11 @@ static void release_update(struct server_update *update)
     compile_release(&update->image);
 }
 
-/* Other addresses need a restart; until then what holds of the old ones goes on. */
+/* The rules go by the numbers of the open listeners: other addresses need a restart, and until then
+ * what holds of these goes on. */
 static struct listen_rules *rules_for(struct control *s, const struct config *next)
 {
-    const struct config *old = s->current->config;
-    if (next == old || !same_addresses(&old->server, &next->server))
+    if (next == s->current->config || !same_addresses(&s->start->server, &next->server))
         return listen_rules_keep(s->current->listen);
     return new_rules(s, next);
 }
@@ -165,9 +171,9 @@ static bool go_over(struct control *s, struct server_update *update)
         return false;
     }
     if (update->config != NULL)
-        apply_settings(s, old->config, config);
-    else
-        old->config = NULL;
+        apply_settings(s, config);
+    if (update->config == NULL || old->config == s->start)
+        old->config = NULL; /* somebody else's now */
     s->current = next;
     s->retired = old;
     __atomic_store_n(&s->shared.generation, next, __ATOMIC_RELEASE);
@@ -216,9 +222,12 @@ void swap_advance(struct control *s)
 
 void swap_close(struct control *s)
 {
+    if (s->current != NULL && s->current->config != s->start)
+        config_free(s->start);
     generation_free(s->retired);
     generation_free(s->current);
     tls_tickets_free(s->tickets);
     counters_total_clear(&s->total);
     s->retired = s->current = NULL;
+    s->start = NULL;
 }

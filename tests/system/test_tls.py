@@ -208,6 +208,33 @@ def test_a_reload_shows_new_certificates_and_keeps_connections(serve, tmp_path):
         assert before.request(MANIFEST).status == 307
 
 
+@pytest.mark.parametrize("named", ["secure", "secure clear", "other secure"])
+def test_listeners_stay_what_they_are_until_a_restart(archeio, tmp_path, named):
+    """Whatever addresses the file names at a reload, and however often: each open port speaks what it
+    spoke, and every reload says that it takes a restart."""
+    port = {name: free_port() for name in ("clear", "secure", "other")}
+    listener = {name: {"address": f"127.0.0.1:{port[name]}"} for name in port}
+    listener["secure"]["tls"] = make_certificate(tmp_path, "made").pair
+
+    def listening(names):
+        return {"server": {"listen": [listener[name] for name in names], "client_address": "peer"},
+                "upstream": {"endpoint": "https://upstream.example"}}
+
+    server = archeio(listening(["clear", "secure"]), port=port["clear"])
+    server.write(listening(named.split()))
+    for n in (1, 2, 3):
+        server.reload()
+        reloads(server, n)
+        assert negotiated(port["secure"], client_context())[2] == LOCATION
+        with socket.create_connection(("127.0.0.1", port["clear"])) as sock:
+            assert get(sock).location == LOCATION
+        assert server.output().count("server.listen has changed: restart to use it") == n
+    server.write(listening(["clear", "secure"]))
+    server.reload()
+    reloads(server, 4)
+    assert server.output().count("restart to use it") == 3
+
+
 def broken_certificate(pair, _):
     pair.file.write_text("-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n")
     return pair.file, "holds no certificate in PEM form"
