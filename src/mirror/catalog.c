@@ -21,8 +21,10 @@ struct catalog {
     struct dictionary repositories; /* number + 1, as a pointer */
     char **name;
     uint32_t n_names;
-    struct digests blobs;     /* what is named; and what stores hold: named is place != NOWHERE */
-    struct digests manifests; /* flags: HAVE() is of the record */
+    struct digests blobs; /* what is named; and what stores hold: named is place != NOWHERE */
+    struct digests wrong[CATALOG_STORES_MAX]; /* what a store holds with a size that WRONG() says
+                                                 of: rare */
+    struct digests manifests;                 /* flags: HAVE() is of the record */
     struct image *image;
     size_t n_images;
     size_t images_size;
@@ -52,6 +54,8 @@ void catalog_free(struct catalog *c)
     free(c->image);
     dictionary_clear(&c->repositories, NULL);
     digests_clear(&c->blobs);
+    for (size_t i = 0; i < CATALOG_STORES_MAX; i++)
+        digests_clear(&c->wrong[i]);
     digests_clear(&c->manifests);
     pthread_mutex_destroy(&c->lock);
     free(c);
@@ -160,18 +164,35 @@ static uint32_t number_of(const struct digests *d, const struct digests_entry *e
     return digests_number(d, e);
 }
 
-/* Stores were listed first: what they hold is compared with what the manifest says now. A store
- * that listed yet another size may be right: it counts as one that lacks the blob, and a put finds
- * out. */
-static void compare_sizes(struct digests_entry *e, int64_t size)
+static bool note_wrong(struct catalog *c, struct digests_entry *e, unsigned store, int64_t size)
 {
+    bool is_new;
+    struct digests_entry *wrong = digests_add(&c->wrong[store], &e->digest, &is_new);
+    if (wrong == NULL)
+        return false;
+    wrong->size = size;
+    e->flags = (e->flags & ~HAVE(store)) | WRONG(store);
+    return true;
+}
+
+/* Stores were listed first: what they hold is compared with what the manifest says now. False: no
+ * memory. */
+static bool compare_sizes(struct catalog *c, struct digests_entry *e, int64_t size)
+{
+    bool fine = true;
     if (e->size < 0 || size < 0 || e->size == size) {
         if (size >= 0)
             e->size = size;
-        return;
+        return true;
     }
-    e->flags = (e->flags & UINT32_C(0xffff)) << 16;
+    for (unsigned s = 0; s < CATALOG_STORES_MAX; s++) {
+        if (e->flags & HAVE(s))
+            fine &= note_wrong(c, e, s, e->size);
+        else if (e->flags & WRONG(s) && digests_find(&c->wrong[s], &e->digest)->size == size)
+            e->flags = (e->flags & ~WRONG(s)) | HAVE(s);
+    }
     e->size = size;
+    return fine;
 }
 
 uint32_t catalog_blob(struct catalog *c, const struct digest *digest, int64_t size,
@@ -185,11 +206,11 @@ uint32_t catalog_blob(struct catalog *c, const struct digest *digest, int64_t si
         *first = e->place == NOWHERE;
         if (is_new)
             e->size = -1;
-        if (*first || e->size < 0)
-            compare_sizes(e, size);
+        bool fine = (!*first && e->size >= 0) || compare_sizes(c, e, size);
         if (*first)
             e->place = repository + 1;
-        number = number_of(&c->blobs, e, is_new);
+        if (fine)
+            number = number_of(&c->blobs, e, is_new);
     }
     pthread_mutex_unlock(&c->lock);
     return number;
@@ -216,10 +237,22 @@ bool catalog_listed(struct catalog *c, const struct digest *digest, unsigned sto
     struct digests_entry *e = digests_add(&c->blobs, digest, &is_new);
     if (e != NULL && (is_new || e->size < 0))
         e->size = size;
-    if (e != NULL)
-        e->flags |= e->size == size ? HAVE(store) : WRONG(store);
+    bool fine = e != NULL;
+    if (fine && e->size == size)
+        e->flags = (e->flags & ~WRONG(store)) | HAVE(store);
+    else if (fine)
+        fine = note_wrong(c, e, store, size);
     pthread_mutex_unlock(&c->lock);
-    return e != NULL;
+    return fine;
+}
+
+int64_t catalog_wrong_size(struct catalog *c, const struct digest *digest, unsigned store)
+{
+    pthread_mutex_lock(&c->lock);
+    const struct digests_entry *e = digests_find(&c->wrong[store], digest);
+    int64_t size = e != NULL ? e->size : -1;
+    pthread_mutex_unlock(&c->lock);
+    return size;
 }
 
 void catalog_copied(struct catalog *c, uint32_t number, unsigned store)

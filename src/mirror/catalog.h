@@ -52,6 +52,9 @@ struct catalog_blob {
 
 void catalog_read_blob(struct catalog *c, uint32_t number, struct catalog_blob *out);
 
+/* The size that a store holds it with, where that is wrong. */
+int64_t catalog_wrong_size(struct catalog *c, const struct digest *digest, unsigned store);
+
 /* What a store holds: from its listing, before blobs are named, and by copies. False: no memory. */
 bool catalog_listed(struct catalog *c, const struct digest *digest, unsigned store, int64_t size);
 void catalog_copied(struct catalog *c, uint32_t number, unsigned store);

@@ -92,7 +92,8 @@ static void open_stores(struct copying *c)
         struct feed *f = &c->feed[i];
         f->copying = c;
         f->target = &c->copy->target[i];
-        f->object = (struct store_object){f->target->key, c->copy->blob.digest, c->size};
+        f->object =
+            (struct store_object){f->target->key, c->copy->blob.digest, c->size, c->copy->replace};
         f->ended = f->target->done;
         if (f->ended)
             continue;

@@ -26,6 +26,7 @@ struct copy {
     struct registry_blob blob;
     struct copy_target target[COPY_TARGETS_MAX];
     size_t n_targets;
+    bool replace;            /* what the targets have under its key */
     _Atomic uint64_t *bytes; /* NULL, or: counts what comes, for people */
     const atomic_bool *stop;
 

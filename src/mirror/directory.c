@@ -297,7 +297,6 @@ static void directory_read(void *store, struct exchange_client *c,
 struct put {
     struct directory *directory;
     struct store_kind_put what;
-    bool replace;
     int fd; /* -1: none yet */
     char temporary[64];
     int64_t written;
@@ -374,7 +373,7 @@ static int make_parents(int root, struct path *path)
 static int move(const struct put *p, int to, const char *name)
 {
     int root = p->directory->root;
-    if (p->replace)
+    if (p->what.object->replace)
         return renameat(root, p->temporary, to, name) == 0 ? 0 : errno;
     if (renameat2(root, p->temporary, to, name, RENAME_NOREPLACE) == 0)
         return 0;
@@ -449,7 +448,8 @@ static int start(struct put *p)
 {
     struct stat st;
     struct path path = path_of(p->what.object->key);
-    if (!p->replace && fstatat(p->directory->root, path.text, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    if (!p->what.object->replace &&
+        fstatat(p->directory->root, path.text, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
     return create(p);
 }
@@ -511,14 +511,14 @@ static void directory_set(void *store, struct exchange_client *c, const struct s
                           struct store_outcome *out)
 {
     struct str left = set->content;
-    struct store_object object = {.key = set->key, .size = (int64_t)set->content.len};
+    struct store_object object = {
+        .key = set->key, .size = (int64_t)set->content.len, .replace = set->replace};
     struct put *p =
         directory_put_begin(store, c, &(struct store_kind_put){&object, from_memory, &left});
     if (p == NULL) {
         fail(store, out, set->key, ENOMEM);
         return;
     }
-    p->replace = set->replace;
     directory_put_turn(p, out);
     directory_put_end(p);
 }

@@ -17,7 +17,7 @@ enum s3_put_next s3_put_ask(struct s3_put *p, const struct s3_call_want *want,
 
 bool s3_put_condition(struct s3_put *p)
 {
-    p->conditional = !atomic_load(&p->s3->unconditional);
+    p->conditional = !p->what.object->replace && !atomic_load(&p->s3->unconditional);
     return p->conditional;
 }
 
@@ -74,6 +74,11 @@ static enum s3_put_next store_whole(struct s3_put *p)
     return s3_put_ask(p, &want, stored);
 }
 
+static enum s3_put_next store_or_part(struct s3_put *p)
+{
+    return p->parts != NULL ? s3_parts_begin(p) : store_whole(p);
+}
+
 static enum s3_put_next look(struct s3_put *p)
 {
     return s3_put_ask(p, &(struct s3_call_want){.method = "HEAD", .key = p->what.object->key},
@@ -88,7 +93,7 @@ static enum s3_put_next looked(struct s3_put *p)
     if (p->outcome.result == STORE_THERE || p->outcome.result == STORE_RETRY)
         return S3_PUT_END;
     /* Without the right to list, what is not there is forbidden: writing it will tell. */
-    return p->parts != NULL ? s3_parts_begin(p) : store_whole(p);
+    return store_or_part(p);
 }
 
 static enum s3_put_next stored(struct s3_put *p)
@@ -112,7 +117,7 @@ static enum s3_put_next first(struct s3_put *p)
 {
     /* Before gigabytes are read in vain, and where the server cannot be told not to replace. */
     bool asks = p->parts != NULL || atomic_load(&p->s3->unconditional);
-    return asks ? look(p) : store_whole(p);
+    return asks && !p->what.object->replace ? look(p) : store_or_part(p);
 }
 
 void *s3_put_begin(void *store, struct exchange_client *c, const struct store_kind_put *put)

@@ -4,9 +4,9 @@
  *
  * A store is opened once and used by many threads, each with its own client. What blocks says so.
  *
- * Nothing partial is ever visible under a key, and nothing that is there is replaced: an object
- * appears whole, when its last byte has been handed over. Whoever hands bytes over keeps the last
- * one back until all of them have been verified.
+ * Nothing partial is ever visible under a key, and nothing that is there is replaced unless that is
+ * asked for: an object appears whole, when its last byte has been handed over. Whoever hands bytes
+ * over keeps the last one back until all of them have been verified.
  */
 #ifndef MIRROR_STORE_H
 #define MIRROR_STORE_H
@@ -89,6 +89,7 @@ struct store_object {
     struct str key;
     struct digest digest; /* sha256 lets S3 itself refuse what does not fit */
     int64_t size;
+    bool replace; /* what is there, in one step; otherwise it is STORE_THERE */
 };
 
 /* read is asked for the object's bytes (size is not negative), as in exchange_request, and for no

@@ -100,14 +100,29 @@ static void another_size_than_the_manifests_is_wrong(void **state)
     assert_int_equal(b.size, 5);
 }
 
-/* A put finds out: the catalog does not know any more which size the second had. */
-static void of_two_sizes_neither_is_taken_for_right_unseen(void **state)
+/* Whichever was listed first. */
+static void of_stores_that_differ_each_is_judged_by_the_manifest(void **state)
+{
+    for (uint8_t right = 0; right < 3; right++) {
+        for (unsigned s = 0; s < 3; s++)
+            list(*state, right, s, s == right ? 10 : (int64_t)s);
+        struct catalog_blob b = read_one(*state, name(*state, right, 10));
+        assert_int_equal(b.have, 1U << right);
+        assert_int_equal(b.wrong, 7U & ~(1U << right));
+        for (unsigned s = 0; s < 3; s++)
+            if (s != right)
+                assert_int_equal(catalog_wrong_size(*state, &b.digest, s), s);
+    }
+}
+
+static void what_is_listed_again_counts_as_it_was_listed_last(void **state)
 {
     list(*state, 1, 0, 4);
-    list(*state, 1, 1, 5);
-    struct catalog_blob b = read_one(*state, name(*state, 1, 5));
-    assert_int_equal(b.have, 0);
-    assert_int_equal(b.wrong, 1);
+    uint32_t number = name(*state, 1, 10);
+    list(*state, 1, 0, 10);
+    struct catalog_blob b = read_one(*state, number);
+    assert_int_equal(b.have, 1);
+    assert_int_equal(b.wrong, 0);
 }
 
 static void a_size_that_no_manifest_says_is_the_stores(void **state)
@@ -156,7 +171,8 @@ int main(void)
         TEST(a_blob_is_named_first_once),
         TEST(what_a_store_lists_it_has),
         TEST(another_size_than_the_manifests_is_wrong),
-        TEST(of_two_sizes_neither_is_taken_for_right_unseen),
+        TEST(of_stores_that_differ_each_is_judged_by_the_manifest),
+        TEST(what_is_listed_again_counts_as_it_was_listed_last),
         TEST(a_size_that_no_manifest_says_is_the_stores),
         TEST(an_image_lacks_its_record_once_its_blobs_are_there),
         TEST(sums_count_what_is_named_alone),

@@ -110,6 +110,28 @@ static void what_is_there_is_never_replaced(void **state)
     check_content(KEY, "first", 5);
 }
 
+static void what_is_to_be_replaced_stays_until_all_of_the_new_is_there(void **state)
+{
+    struct store_object object = {.key = STR(KEY), .size = 5, .replace = true};
+    struct putting source = {.data = "other", .len = 5};
+    struct putting broken = {.data = "other", .len = 5, .breaks_at = 2};
+    struct store_outcome out;
+    (void)state;
+    put(KEY, "first", 5, 0);
+    struct store_put *p = store_put_begin(store, NULL, &object, putting_read, &broken);
+    while (!store_put_turn(p, &out))
+        check_content(KEY, "first", 5);
+    store_put_end(p);
+    check_content(KEY, "first", 5);
+    p = store_put_begin(store, NULL, &object, putting_read, &source);
+    while (!store_put_turn(p, &out))
+        check_content(KEY, "first", 5);
+    store_put_end(p);
+    assert_int_equal(out.result, STORE_OK);
+    check_content(KEY, "other", 5);
+    assert_int_equal(n_temporaries(), 0);
+}
+
 /* Both have begun before either is there. */
 static void of_two_writers_one_is_told_that_it_is_there(void **state)
 {
@@ -434,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_put_can_be_read),
         TEST(what_is_there_is_never_replaced),
+        TEST(what_is_to_be_replaced_stays_until_all_of_the_new_is_there),
         TEST(of_two_writers_one_is_told_that_it_is_there),
         TEST(a_broken_put_leaves_nothing),
         TEST(a_put_that_has_not_ended_is_not_visible),

@@ -38,6 +38,20 @@ static void a_put_says_what_it_holds_and_replaces_nothing(void **state)
     assert_false(said(0, SECRET));
 }
 
+static void what_may_be_replaced_is_sent_without_a_condition(void **state)
+{
+    struct store_object object = {
+        .key = STR(KEY), .digest = putting_digest("hello", 5), .size = 5, .replace = true};
+    struct putting source = {.data = "hello", .len = 5};
+    (void)state;
+    answer = all_is_well;
+    assert_int_equal(putting_run(store, client, &object, &source).result, STORE_OK);
+    assert_int_equal(n_seen, 1);
+    assert_false(said(0, "if-none-match"));
+    assert_true(said(0, "x-amz-content-sha256: "
+                        "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\r\n"));
+}
+
 static void another_algorithm_is_sent_unsigned(void **state)
 {
     struct store_object object = {.key = STR("images/sha512:ab"),
@@ -475,6 +489,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_put_says_what_it_holds_and_replaces_nothing),
+        TEST(what_may_be_replaced_is_sent_without_a_condition),
         TEST(another_algorithm_is_sent_unsigned),
         TEST(a_bucket_can_stand_in_the_hosts_name),
         TEST(a_token_is_sent_with_its_keys),

@@ -89,16 +89,26 @@ static void in_parts(struct httpd_request *r, int n)
 
 #define COMPLETED "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>"
 
-static struct store_outcome put_large(void)
+static struct store_outcome put_large_over(bool replace)
 {
     for (size_t i = 0; i < sizeof(large); i++)
         large[i] = (char)(i * 31 + i / 1000);
     answer = in_parts;
     n_seen = 0;
     struct store *s = open_store("bucket", PARTS);
-    struct store_outcome out = put(s, KEY, large, sizeof(large));
+    struct store_object object = {.key = STR(KEY),
+                                  .digest = putting_digest(large, sizeof(large)),
+                                  .size = sizeof(large),
+                                  .replace = replace};
+    struct putting source = {.data = large, .len = sizeof(large)};
+    struct store_outcome out = putting_run(s, client, &object, &source);
     store_close(s);
     return out;
+}
+
+static struct store_outcome put_large(void)
+{
+    return put_large_over(false);
 }
 
 static void start_parts(void)
@@ -135,6 +145,18 @@ static void what_is_large_goes_up_in_parts(void **state)
     assert_true(said(last, "if-none-match: *\r\n"));
     assert_non_null(strstr(seen[last].body, "<Part><PartNumber>3</PartNumber><ETag>\""));
     assert_int_equal(times("DELETE ", &last), 0);
+}
+
+static void what_may_be_replaced_is_completed_without_a_condition(void **state)
+{
+    int last;
+    (void)state;
+    start_parts();
+    assert_int_equal(put_large_over(true).result, STORE_OK);
+    assert_int_equal(times("HEAD ", &last), 0);
+    assert_int_equal(times("PUT ", &last), 3);
+    assert_int_equal(times("POST ", &last), 2);
+    assert_false(said(last, "if-none-match"));
 }
 
 static void a_later_run_goes_on_from_the_parts_that_are_there(void **state)
@@ -245,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_large_goes_up_in_parts),
+        TEST(what_may_be_replaced_is_completed_without_a_condition),
         TEST(a_later_run_goes_on_from_the_parts_that_are_there),
         TEST(a_part_with_other_content_ends_the_upload),
         TEST(a_part_that_arrived_as_another_ends_the_upload),
