@@ -29,8 +29,7 @@ def test_all_cases_pass_in_clear_with_prior_knowledge(archeio, tmp_path):
 
 
 def test_all_cases_pass_over_tls(archeio, tmp_path):
-    pair = Authority(tmp_path / "ca").sign()
-    port = listener(archeio, tls={"certificate": str(pair.certificate), "key": str(pair.key)})
+    port = listener(archeio, tls=Authority(tmp_path / "ca").sign().pair)
     report = h2spec(port, tmp_path / "report.xml", "--tls", "--insecure")
     report.count("h2spec-tls")
     assert (len(report.passed), report.failed) == (CASES, [])

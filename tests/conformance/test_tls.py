@@ -17,11 +17,10 @@ NOT_OURS = ("cert_", "DNS_CAArecord", "engine_problem", "sessionresumption_ticke
 
 @pytest.fixture(params=["ec", "rsa"])
 def port(request, archeio, tmp_path):
-    pair = Authority(tmp_path / "ca").sign(key=request.param)
+    certificate = Authority(tmp_path / "ca").sign(key=request.param)
     one = free_port()
     archeio({"server": {"client_address": "peer", "listen": [
-        {"address": f"127.0.0.1:{one}",
-         "tls": {"certificate": str(pair.certificate), "key": str(pair.key)}}]}}, port=one)
+        {"address": f"127.0.0.1:{one}", "tls": certificate.pair}]}}, port=one)
     return one
 
 

@@ -8,20 +8,20 @@ import platform
 import pwd
 import re
 import shutil
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import pytest
 
 from lib.archeio import ROOT, Archeio, binary, environment, run
+from lib.certificates import Certificate, make_certificate
 from lib.ports import free_port, wait_until
 from lib.publisher import Publisher
-from lib.tls import Certificate, certificate_of, make_certificate
+from lib.store import StandIn, status
+from lib.tls import await_certificate, certificate_of
 
 MANIFEST = "/v2/pause/manifests/3.10"
 DIGEST = "sha256:" + "ab" * 32
@@ -71,32 +71,10 @@ def publisher(home):
     one.close()
 
 
-class Store:
-    """A bucket in clear that has everything."""
-
-    def __init__(self):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            with connection:
-                while b"\r\n\r\n" not in connection.recv(65536):
-                    pass
-                connection.sendall(b"HTTP/1.1 200 x\r\nConnection: close\r\n\r\n")
-
-    def close(self):
-        self.socket.close()
-
-
 @pytest.fixture
 def store():
-    one = Store()
+    """A bucket in clear that has everything."""
+    one = StandIn(lambda path, count: status(200))
     yield one
     one.close()
 
@@ -212,7 +190,7 @@ def test_a_confined_server_takes_a_replaced_certificate_and_refuses_a_broken_one
     """Renewed by renaming new files over the old ones; the old one stays until a good one is there."""
     uid = NOBODY.pw_uid if IS_ROOT else os.geteuid()
     first, second = (owned(make_certificate(home, name), uid) for name in ("first", "second"))
-    old, new = first.der, second.der
+    old = first.der
     port = free_port()
     server = archeio(encrypted(home, first, port), directory=home, port=port, env=AS_NOBODY)
     assert certificate_of(port) == old
@@ -222,7 +200,7 @@ def test_a_confined_server_takes_a_replaced_certificate_and_refuses_a_broken_one
     assert certificate_of(port) == old
     server.reload()
     wait_until(lambda: reloads(server) == 1, 10, "reloaded")
-    assert certificate_of(port) == new
+    await_certificate(port, second)
 
     first.file.write_text("no certificate")
     server.reload()
@@ -230,7 +208,7 @@ def test_a_confined_server_takes_a_replaced_certificate_and_refuses_a_broken_one
                "refused")
     assert re.search(rf'archeio\.yaml:\d+:\d+: .*"{first.file}" holds no certificate in PEM form',
                      server.output())
-    assert certificate_of(port) == new
+    assert certificate_of(port) == second.der
     server.stop()
 
 
@@ -253,7 +231,7 @@ def test_a_confined_server_follows_the_links_that_kubernetes_replaces(archeio, h
     (volume / "..new").rename(volume / "..data")
     server.reload()
     wait_until(lambda: reloads(server) == 1, 10, "reloaded")
-    assert certificate_of(port) == made.der
+    await_certificate(port, made)
 
 
 def test_a_key_that_a_reload_may_not_read_keeps_what_runs(archeio, home):
@@ -275,7 +253,7 @@ def test_a_key_that_a_reload_may_not_read_keeps_what_runs(archeio, home):
                              server.output())
             assert certificate_of(port) == first.der
         else:
-            assert certificate_of(port) == other.der
+            await_certificate(port, other)
     finally:
         shutil.rmtree(elsewhere)
 

@@ -122,4 +122,5 @@ def test_ten_thousand_requests_for_one_cold_digest_send_one_head(site, upstream)
     assert len(heads) == count
     there = f"{bucket.url}/containers/images/{digest}\r\n"
     assert all(h.startswith("HTTP/1.1 307 ") and there in h for h in heads)
+    wait_until(bucket.heads, what="the bucket's log")
     assert bucket.heads() == [digest]

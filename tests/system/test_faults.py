@@ -12,17 +12,15 @@ import itertools
 import os
 import socket
 import ssl
-import subprocess
 import threading
 
-import h2.config
-import h2.connection
-import h2.events
 import pytest
 
 from lib import faults
 from lib.archeio import Archeio
+from lib.certificates import make_certificate
 from lib.http import parse_answers
+from lib.http2_client import Client
 from lib.ports import free_port, wait_until
 
 EVERY = int(os.environ.get("ARCHEIO_FAULTS_EVERY", "7"))
@@ -86,13 +84,7 @@ def injector():
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("certificate")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "key.pem", "-out",
-                    "certificate.pem", "-days", "30", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost"],
-                   cwd=directory, check=True, capture_output=True)
-    return directory
+    return make_certificate(tmp_path_factory.mktemp("certificate"), "own", ["localhost"])
 
 
 class Site:
@@ -109,14 +101,12 @@ class Site:
         self.secure_port = free_port()
         self.faults = faults.Faults(directory / "control", injector)
         self.careful = False
-        self.context = ssl.create_default_context(cafile=certificate / "certificate.pem")
+        self.context = ssl.create_default_context(cafile=certificate.file)
         self.server = None
 
     def config(self, port):
-        tls = {"certificate": str(self.certificate / "certificate.pem"),
-               "key": str(self.certificate / "key.pem")}
         return {"server": {"listen": [{"address": f"127.0.0.1:{port}"},
-                                      {"address": f"127.0.0.1:{self.secure_port}", "tls": tls}],
+                                      {"address": f"127.0.0.1:{self.secure_port}", "tls": self.certificate.pair}],
                            "workers": 1, "user": "root", "client_address": "google-lb",
                            "header_timeout": "1s", "write_timeout": "1s",
                            "drain_timeout": "20ms"},
@@ -171,28 +161,18 @@ class Site:
         return [(a.status, a.location) for a in parse_answers(data)]
 
     def http2(self, targets, secure):
-        connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
-        connection.initiate_connection()
-        for stream, target in zip(itertools.count(1, 2), targets):
-            connection.send_headers(stream, [
-                (":method", "GET"), (":scheme", "https" if secure else "http"),
-                (":authority", "localhost"), (":path", target),
-                ("x-forwarded-for", f"{CLIENT}, 130.211.0.1")], end_stream=True)
-        answers, ended = {}, 0
+        scheme = "https" if secure else "http"
+        forwarded = [("x-forwarded-for", f"{CLIENT}, 130.211.0.1")]
         with self.connect(secure, "h2") as sock:
-            sock.sendall(connection.data_to_send())
-            while ended < len(targets):
-                chunk = sock.recv(65536)
-                if not chunk:
+            client = Client(sock=sock)
+            streams = [client.begin(target, fields=forwarded, authority="localhost", scheme=scheme,
+                                    flush=False) for target in targets]
+            client.flush()
+            while not client.answers.keys() | client.resets.keys() >= set(streams):
+                if not client.read():
                     raise Cut("closed before all was answered")
-                for event in connection.receive_data(chunk):
-                    if isinstance(event, h2.events.ResponseReceived):
-                        fields = dict(event.headers)
-                        answers[event.stream_id] = (int(fields[":status"]), fields.get("location"))
-                    elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
-                        ended += 1
-                sock.sendall(connection.data_to_send())
-        return [answers[stream] for stream in sorted(answers)]
+            return [(answer.status, answer.location)
+                    for _, answer in sorted(client.answers.items())]
 
     def ask(self, how):
         """A manifest and a blob that nobody asked for before. Fails on a wrong answer."""

@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from lib.archeio import ROOT, binary
+from lib.certificates import make_certificate
 from lib.ports import free_port, wait_until
 from lib.release import release_binary
-from lib.tls import make_certificate
 
 REQUESTS = int(os.environ.get("ARCHEIO_SOAK", "400000"))
 AT_ONCE = 100000

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from lib import http
+from lib.certificates import make_certificate
 from lib.ports import free_port, wait_until
 from lib.release import release_binary
-from lib.tls import client_context, make_certificate
+from lib.tls import client_context
 
 STALLED = {  # of each kind
     "slow-header": 6000,

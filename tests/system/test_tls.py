@@ -16,9 +16,11 @@ import pytest
 
 from lib import http, tls
 from lib.archeio import run
+from lib.certificates import make_certificate
 from lib.http2_client import Client
 from lib.ports import free_port, wait_until
-from lib.tls import certificate_of, client_context, make_certificate
+from lib.store import StandIn, status
+from lib.tls import await_certificate, certificate_of, client_context
 
 MANIFEST = "/v2/app/manifests/1"
 LOCATION = "https://upstream.example/v2/app/manifests/1"
@@ -196,7 +198,6 @@ def reloads(server, n):
 def test_a_reload_shows_new_certificates_and_keeps_connections(serve, tmp_path):
     """New connections see the new one; those that were begun go on under the old."""
     first, second = (make_certificate(tmp_path, name) for name in ("first", "second"))
-    old, new = first.der, second.der
     server = serve([first])
     with tls.connect(server.port, client_context(["h2"])) as sock:
         before = Client(sock=sock)
@@ -204,7 +205,7 @@ def test_a_reload_shows_new_certificates_and_keeps_connections(serve, tmp_path):
         second.copy_over(first)
         server.reload()
         reloads(server, 1)
-        assert certificate_of(server.port) == new != old
+        await_certificate(server.port, second)
         assert before.request(MANIFEST).status == 307
 
 
@@ -288,7 +289,7 @@ def test_a_broken_certificate_is_refused_with_its_place_and_the_old_stays(serve,
     good.file.write_bytes(later.file.read_bytes())
     server.reload()
     reloads(server, 1)
-    assert certificate_of(server.port, "later.example") == later.der
+    await_certificate(server.port, later, "later.example")
 
 
 def test_a_certificate_that_soon_expires_is_warned_of(archeio, tmp_path):
@@ -382,41 +383,18 @@ class _Plain:
 
 @pytest.fixture
 def slow_store():
-    """A store that answers when it is told to: .url, .asked (digests), .answer()."""
-    class Store:
-        def __init__(self):
-            self.socket = socket.create_server(("127.0.0.1", 0), backlog=512)
-            self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-            self.asked, self.go = [], threading.Event()
-            threading.Thread(target=self._accept, daemon=True).start()
+    """A store that answers when it is told to: .go.set()."""
+    go = threading.Event()
 
-        def _accept(self):
-            while True:
-                try:
-                    sock, _ = self.socket.accept()
-                except OSError:
-                    return
-                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+    def answer(path, count):
+        go.wait(30)
+        return status(200)
 
-        def _serve(self, sock):
-            with sock:
-                try:
-                    head = b""
-                    while b"\r\n\r\n" not in head:
-                        data = sock.recv(65536)
-                        if not data:
-                            return
-                        head += data
-                    self.asked.append(head.split(b" ")[1].decode())
-                    self.go.wait(30)
-                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                except OSError:
-                    pass
-
-    store = Store()
+    store = StandIn(answer)
+    store.go = go
     yield store
-    store.go.set()
-    store.socket.close()
+    go.set()
+    store.close()
 
 
 def digest(i):
@@ -440,7 +418,7 @@ def test_streams_that_wait_for_a_store_are_answered_when_it_answers(serve, slow_
         parked = [client.begin(blob(i)) for i in range(40)]
         assert client.request(MANIFEST).location == LOCATION
         assert not any(stream in client.answers for stream in parked)
-        wait_until(lambda: len(slow_store.asked) == 40, what="HEADs")
+        wait_until(lambda: len(slow_store.requests) == 40, what="HEADs")
         slow_store.go.set()
         for i, stream in enumerate(parked):
             assert client.answer(stream).location == f"{slow_store.url}/containers/images/{digest(i)}"
@@ -464,7 +442,7 @@ def test_a_stream_that_is_reset_while_it_waits_is_forgotten(serve, slow_store):
     with tls.connect(server.port, client_context(["h2"])) as sock:
         client = Client(sock=sock)
         parked = [client.begin(blob(i)) for i in range(30)]
-        wait_until(lambda: len(slow_store.asked) == 30, what="HEADs")
+        wait_until(lambda: len(slow_store.requests) == 30, what="HEADs")
         for stream in parked[::2]:
             client.reset(stream)
         assert client.request(MANIFEST).location == LOCATION  # the resets have been read
@@ -488,7 +466,7 @@ def test_a_connection_that_ends_while_streams_wait_leaves_nothing(serve, slow_st
     client = Client(sock=sock)
     for i in range(20):
         client.begin(blob(i))
-    wait_until(lambda: len(slow_store.asked) == 20, what="HEADs")
+    wait_until(lambda: len(slow_store.requests) == 20, what="HEADs")
     sock.close()
     slow_store.go.set()
     assert negotiated(server.port, client_context())[2] == LOCATION
@@ -519,7 +497,7 @@ def test_a_drain_loses_no_stream_that_was_accepted(serve, slow_store):
     for thread in threads:
         thread.start()
     began.wait()
-    wait_until(lambda: len(slow_store.asked) == 30, what="HEADs")
+    wait_until(lambda: len(slow_store.requests) == 30, what="HEADs")
     wait_until(lambda: (server.metric("archeio_requests_total") or 0) > 500, what="load")
     os.kill(server.pid, signal.SIGTERM)
     wait_until(lambda: "ending" in server.output())

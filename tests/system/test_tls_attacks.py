@@ -9,6 +9,7 @@ import time
 import pytest
 
 from lib import http, http2, openssl, tls
+from lib.certificates import make_certificate
 from lib.ports import free_port, wait_until
 
 REQUEST = b"HEAD /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -17,7 +18,7 @@ REQUEST = b"HEAD /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
 @pytest.fixture
 def secure(archeio, tmp_path):
     """.tls_port speaks TLS, .proxied takes PROXY headers, in clear."""
-    certificate = tls.make_certificate(tmp_path, "attacked")
+    certificate = make_certificate(tmp_path, "attacked")
     port, tls_port, proxied = free_port(), free_port(), free_port()
     one = archeio({"server": {
         "header_timeout": "1s", "idle_timeout": "5s", "workers": 1, "client_address": "peer",

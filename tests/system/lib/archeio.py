@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import http
 from .ports import free_port, listens, wait_until
-from .program import Program
+from .program import Program, whole_lines
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -130,6 +130,9 @@ class Archeio:
             assert self.program.alive(), f"archeio ended:\n{self.program.output()}"
             return self.admin_status("/readyz") == 200 and listens(self.port, self.host)
         wait_until(ready, timeout, "archeio ready")
+        # The connection that found out is not one of the test's.
+        wait_until(lambda: self.metric("archeio_connections_accepted_total") >= 1 and
+                   self.metric("archeio_connections") == 0, timeout, "no connection")
 
     @property
     def pid(self):
@@ -187,10 +190,7 @@ class Archeio:
 
     def access_log(self):
         """Every line of access.log in the directory (`log.access` must name it)."""
-        if not self.access_path.exists():
-            return []
-        with open(self.access_path, encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return [json.loads(line) for line in whole_lines(self.access_path)]
 
     def output(self):
         return self.program.output()

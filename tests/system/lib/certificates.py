@@ -1,61 +1,81 @@
-"""A certificate authority of a test's own, and what it signs. Nothing but a client that is given
-its certificate trusts it."""
+"""Certificates made for a test: one that nobody has signed, or an authority of the test's own and what
+it signs. Nothing but a client that is given its certificate trusts it."""
 
+import os
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from .program import find
 
-NAMES = "DNS:localhost,IP:127.0.0.1"
+KINDS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
 
 
 @dataclass(frozen=True)
-class Pair:
-    certificate: Path
+class Certificate:
+    """PEM files."""
+
+    file: Path
     key: Path
+
+    @property
+    def pair(self):
+        """As `server.listen` takes it."""
+        return {"certificate": str(self.file), "key": str(self.key)}
 
     @property
     def both(self):
         """One file with both, as HAProxy wants it."""
-        file = self.certificate.with_suffix(".pem")
-        file.write_text(self.certificate.read_text() + self.key.read_text())
+        file = self.file.with_suffix(".pem")
+        file.write_text(self.file.read_text() + self.key.read_text())
         return file
 
+    @property
+    def der(self):
+        return ssl.PEM_cert_to_DER_cert(self.file.read_text(encoding="ascii"))
 
-def _openssl(*argv):
-    done = subprocess.run([find("openssl"), *map(str, argv)], capture_output=True, text=True,
-                          check=False)
+    def copy_over(self, other):
+        """Puts this one where another lies, as tools that renew do: each file in one step."""
+        for source, target in ((self.file, other.file), (self.key, other.key)):
+            status = target.stat()
+            part = target.with_suffix(".part")
+            part.write_bytes(source.read_bytes())
+            part.chmod(status.st_mode)
+            os.chown(part, status.st_uid, status.st_gid)
+            part.rename(target)
+
+
+def make_certificate(directory, label, names=(), days=30, key="ec", options=()):
+    """Self-signed, with its key. names: host names, wildcards too, or "IP:..."; key: "ec" (P-256)
+    or "rsa"; options: more of openssl req's."""
+    made = Certificate(Path(directory) / f"{label}.crt", Path(directory) / f"{label}.key")
+    alternatives = ",".join(name if name.startswith("IP:") else f"DNS:{name}"
+                            for name in names or [f"{label}.example"])
+    done = subprocess.run(
+        [find("openssl"), "req", "-x509", "-nodes", "-days", str(days), "-newkey", *KINDS[key],
+         "-subj", f"/CN={label}", "-addext", f"subjectAltName={alternatives}",
+         "-keyout", made.key, "-out", made.file, *options],
+        capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-KINDS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
-
-
-def _make(directory, name, subject, kind, *options):
-    pair = Pair(directory / f"{name}.crt", directory / f"{name}.key")
-    _openssl("req", "-x509", "-nodes", "-days", "7", "-newkey", *KINDS[kind],
-             "-subj", f"/CN={subject}", "-keyout", pair.key, "-out", pair.certificate, *options)
-    return pair
+    return made
 
 
 class Authority:
     """directory holds ca.crt and no other certificate, which is what containers/image wants."""
 
     def __init__(self, directory):
-        self.directory = Path(directory)
-        self.directory.mkdir(parents=True)
-        secret = self.directory.with_name(self.directory.name + "-keys")
-        secret.mkdir()
-        self.own = _make(secret, "ca", "a test's authority", "ec",
-                         "-addext", "keyUsage=critical,keyCertSign")
-        self.secret = secret
-        self.certificate = self.directory / "ca.crt"
-        self.certificate.write_bytes(self.own.certificate.read_bytes())
+        directory = Path(directory)
+        directory.mkdir(parents=True)
+        self.secret = directory.with_name(directory.name + "-keys")
+        self.secret.mkdir()
+        self.own = make_certificate(self.secret, "ca",
+                                    options=["-addext", "keyUsage=critical,keyCertSign"])
+        self.file = directory / "ca.crt"
+        self.file.write_bytes(self.own.file.read_bytes())
 
-    def sign(self, name="server", alternatives=NAMES, key="ec"):
-        """A certificate and a key for servers of these names: "ec" (P-256) or "rsa"."""
-        return _make(self.secret, name, "localhost", key,
-                     "-CA", self.own.certificate, "-CAkey", self.own.key,
-                     "-addext", f"subjectAltName={alternatives}",
-                     "-addext", "basicConstraints=critical,CA:FALSE")
+    def sign(self, key="ec"):
+        """A server's, for localhost and 127.0.0.1."""
+        return make_certificate(self.secret, "server", ["localhost", "IP:127.0.0.1"], key=key,
+                                options=["-CA", self.own.file, "-CAkey", self.own.key,
+                                         "-addext", "basicConstraints=critical,CA:FALSE"])

@@ -33,8 +33,8 @@ class Doors(Site):
     def __init__(self, directory, upstream):
         directory = Path(directory)
         authority = Authority(directory / "certs.d")
-        self.ca = authority.certificate
-        self.pair = authority.sign()
+        self.ca = authority.file
+        self.certificate = authority.sign()
         self.ports = {name: free_port() for name in ("clear", "tls", "proxied_tls",
                                                      "proxied_clear")}
         server = {"listen": [self._listener(name) for name in self.ports],
@@ -45,7 +45,7 @@ class Doors(Site):
     def add_fronts(self, forwarded):
         self.door = {"alone": self.ports["tls"]}
         for kind in (HAProxy, NginxTLS):
-            front = kind(self.directory / kind.__name__, self.pair, self.ca, self.ports)
+            front = kind(self.directory / kind.__name__, self.certificate, self.ca, self.ports)
             self.door |= self._own(front).port
 
     def _listener(self, name):
@@ -53,8 +53,7 @@ class Doors(Site):
         if name.startswith("proxied"):
             listener["proxy_protocol"] = [f"{SOURCE}/32"]
         if name.endswith("tls"):
-            listener["tls"] = {"certificate": str(self.pair.certificate),
-                               "key": str(self.pair.key)}
+            listener["tls"] = self.certificate.pair
         return listener
 
     def host(self, who):

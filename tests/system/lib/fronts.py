@@ -6,6 +6,7 @@ Each connects to archeio from SOURCE, so that an answer for that address would b
 import os
 from pathlib import Path
 
+from .nginx import TEMPORARY
 from .ports import free_port
 from .program import Program, find
 
@@ -57,11 +58,7 @@ error_log {directory}/error.log notice;
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
-    client_body_temp_path {directory}/tmp-body;
-    proxy_temp_path {directory}/tmp-proxy;
-    fastcgi_temp_path {directory}/tmp-fastcgi;
-    uwsgi_temp_path {directory}/tmp-uwsgi;
-    scgi_temp_path {directory}/tmp-scgi;
+""" + TEMPORARY + """\
     server {{
         listen 127.0.0.1:{port[nginx-http]} ssl http2;
         ssl_certificate {pem};
@@ -90,13 +87,13 @@ stream {{
 class _Front:
     """port[name] is where to connect, for each name in NAMES; backends are archeio's ports."""
 
-    def __init__(self, directory, pair, ca, backends):
+    def __init__(self, directory, certificate, ca, backends):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True)
         self.port = {name: free_port() for name in self.NAMES}
         config = self.directory / "front.conf"
         config.write_text(self.TEMPLATE.format(
-            port=self.port, pem=pair.both, ca=ca, source=SOURCE, directory=self.directory,
+            port=self.port, pem=certificate.both, ca=ca, source=SOURCE, directory=self.directory,
             **backends, **self._more()))
         self.program = Program(self._command(config), self.directory / "front.log")
         for port in self.port.values():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from . import http, http2_client, tls
 from .archeio import Archeio, to_yaml
+from .certificates import make_certificate
 from .nginx import Nginx
 from .ports import free_port
 
@@ -67,7 +68,7 @@ class GoldenSite:
         self.stores = Stores(directory / "stores", names)
         port, admin = free_port(), free_port()
         self.tls_port = free_port()
-        certificate = tls.make_certificate(directory, "golden")
+        certificate = make_certificate(directory, "golden")
         self.connection = {}  # of HTTP/2, by way
         own = to_yaml({
             "server": {"listen": [{"address": f"127.0.0.1:{port}"},

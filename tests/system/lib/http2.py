@@ -1,14 +1,9 @@
-"""HTTP/2 from python3-h2, python3-hyperframe and python3-hpack: an honest client, and one that sends
-whatever it is given."""
+"""HTTP/2 frame by frame (python3-hyperframe, python3-hpack): a client that sends whatever it is given.
+An honest one is in http2_client.py."""
 
-import socket
-
-import h2.config
-import h2.connection
-import h2.events
 from hpack import Encoder
-from hyperframe.frame import (DataFrame, ExtensionFrame, Frame, GoAwayFrame, HeadersFrame,
-                              PingFrame, RstStreamFrame, SettingsFrame)
+from hyperframe.frame import (Frame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame,
+                              SettingsFrame)
 
 from . import http
 
@@ -108,35 +103,3 @@ class Raw:
 
 def connect(port, **options):
     return Raw(http.connect(port, **options))
-
-
-class Client:
-    """An honest one: a request at a time."""
-
-    def __init__(self, sock):
-        self.sock = sock
-        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
-        self.h2.initiate_connection()
-        self.sock.sendall(self.h2.data_to_send())
-
-    def get(self, path="/v2/good/manifests/v1"):
-        """The answer's fields."""
-        stream = self.h2.get_next_available_stream_id()
-        self.h2.send_headers(stream, fields(path), end_stream=True)
-        found = None
-        while True:
-            self.sock.sendall(self.h2.data_to_send())
-            data = self.sock.recv(65536)
-            assert data, "the server closed"
-            for event in self.h2.receive_data(data):
-                assert not isinstance(event, (h2.events.StreamReset,
-                                              h2.events.ConnectionTerminated)), event
-                if isinstance(event, h2.events.ResponseReceived):
-                    found = dict(event.headers)
-                elif isinstance(event, h2.events.DataReceived):
-                    self.h2.acknowledge_received_data(event.flow_controlled_length, stream)
-                elif isinstance(event, h2.events.StreamEnded):
-                    return found
-
-    def close(self):
-        self.sock.close()

@@ -1,4 +1,4 @@
-"""An HTTP/2 client (python3-h2) that sees everything the server does."""
+"""An honest HTTP/2 client (python3-h2) that sees everything the server does."""
 
 import socket
 

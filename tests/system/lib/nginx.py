@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .ports import free_port, wait_until
-from .program import Program, find
+from .program import Program, find, whole_lines
+
+# Where it writes what it has no use for; a template, as the rest.
+TEMPORARY = """\
+    client_body_temp_path {directory}/tmp-body;
+    proxy_temp_path {directory}/tmp-proxy;
+    fastcgi_temp_path {directory}/tmp-fastcgi;
+    uwsgi_temp_path {directory}/tmp-uwsgi;
+    scgi_temp_path {directory}/tmp-scgi;
+"""
 
 MAIN = """\
 daemon off;
@@ -19,11 +28,7 @@ error_log {directory}/error.log notice;
 events {{ worker_connections 30000; }}
 http {{
     access_log off;
-    client_body_temp_path {directory}/tmp-body;
-    proxy_temp_path {directory}/tmp-proxy;
-    fastcgi_temp_path {directory}/tmp-fastcgi;
-    uwsgi_temp_path {directory}/tmp-uwsgi;
-    scgi_temp_path {directory}/tmp-scgi;
+""" + TEMPORARY + """\
     default_type application/octet-stream;
     log_format json escape=json
         '{{"method":"$request_method","path":"$uri","status":$status,"size":$body_bytes_sent,'
@@ -84,10 +89,8 @@ class Nginx:
         return set(children.read_text().split())
 
     def accesses(self):
-        if not self.access_path.exists():
-            return []
-        with open(self.access_path, encoding="utf-8") as f:
-            return [Access(**json.loads(line)) for line in f]
+        """What it has logged, which it does after it has answered: to be waited for."""
+        return [Access(**json.loads(line)) for line in whole_lines(self.access_path)]
 
     def freeze(self):
         """Accepts (the kernel does), and never answers."""

@@ -36,6 +36,14 @@ def find(name):
     return path
 
 
+def whole_lines(path):
+    """Of a log that is being written; none if there is no such file yet."""
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8") as f:
+        return [line for line in f if line.endswith("\n")]
+
+
 class Program:
     """Started at once, in a process group of its own, output to a file.
 

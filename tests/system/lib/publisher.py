@@ -2,9 +2,9 @@
 
 import http.server
 import ssl
-import subprocess
 import threading
-import time
+
+from .certificates import make_certificate
 
 
 class Publisher:
@@ -14,12 +14,8 @@ class Publisher:
         self.files, self.statuses, self.requests = {}, {}, []
         self.answering = threading.Event()
         self.answering.set()
-        self.certificate = path / "ca.pem"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
-             "-keyout", path / "key.pem", "-out", self.certificate],
-            check=True, capture_output=True)
+        certificate = make_certificate(path, "publisher", ["IP:127.0.0.1", "localhost"])
+        self.certificate = certificate.file
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,7 +30,7 @@ class Publisher:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, path / "key.pem")
+        context.load_cert_chain(certificate.file, certificate.key)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

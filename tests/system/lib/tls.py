@@ -1,50 +1,9 @@
-"""TLS: certificates made for a test, and connections that say what was agreed on."""
+"""Connections over TLS that say what was agreed on."""
 
-import os
 import socket
 import ssl
-import subprocess
-from dataclasses import dataclass
-from pathlib import Path
 
-
-@dataclass
-class Certificate:
-    """PEM files."""
-
-    file: Path
-    key: Path
-
-    @property
-    def pair(self):
-        """As `server.listen` takes it."""
-        return {"certificate": str(self.file), "key": str(self.key)}
-
-    @property
-    def der(self):
-        return ssl.PEM_cert_to_DER_cert(self.file.read_text(encoding="ascii"))
-
-    def copy_over(self, other):
-        """Puts this one where another lies, as tools that renew do: each file in one step."""
-        for source, target in ((self.file, other.file), (self.key, other.key)):
-            status = target.stat()
-            part = target.with_suffix(".part")
-            part.write_bytes(source.read_bytes())
-            part.chmod(status.st_mode)
-            os.chown(part, status.st_uid, status.st_gid)
-            part.rename(target)
-
-
-def make_certificate(directory, label, names=(), days=30, key="ec"):
-    """Self-signed, with its key. names: host names, wildcards too; key: "ec" (P-256) or "rsa"."""
-    made = Certificate(Path(directory) / f"{label}.crt", Path(directory) / f"{label}.key")
-    kind = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if key == "ec" else ["rsa:2048"]
-    alternatives = ",".join(f"DNS:{name}" for name in names or [f"{label}.example"])
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-days", str(days),
-         "-subj", f"/CN={label}", "-addext", f"subjectAltName={alternatives}",
-         "-keyout", made.key, "-out", made.file], check=True, capture_output=True)
-    return made
+from .ports import wait_until
 
 
 def client_context(protocols=("http/1.1",), least=None, most=None):
@@ -70,6 +29,11 @@ def connect(port, context=None, name=None, session=None, host="127.0.0.1", timeo
     except BaseException:
         raw.close()
         raise
+
+
+def await_certificate(port, certificate, name=None):
+    """A worker goes over to what a reload brought a moment after the reload was logged."""
+    wait_until(lambda: certificate_of(port, name) == certificate.der, 10, "the certificate")
 
 
 def certificate_of(port, name=None):
