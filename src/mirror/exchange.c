@@ -3,6 +3,7 @@
 #include "client/hop.h"
 #include "sys/clock.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,15 @@ static struct str origin_of(const char *url)
     return str_make(url, n + strcspn(url + n, "/?#"));
 }
 
+/* libcurl copies the lines, so they are wiped in its list. */
+static void drop_fields(struct running *x)
+{
+    for (struct curl_slist *f = x->fields; f != NULL; f = f->next)
+        OPENSSL_cleanse(f->data, strlen(f->data));
+    x->client->curl->slist_free_all(x->fields);
+    x->fields = NULL;
+}
+
 static bool add_field(struct running *x, const struct exchange_field *f)
 {
     size_t len = strlen(f->name) + strlen(f->value) + 3;
@@ -155,6 +165,7 @@ static bool add_field(struct running *x, const struct exchange_field *f)
     /* "Name:" alone would tell libcurl to leave the field out. */
     snprintf(line, len, f->value[0] != '\0' ? "%s: %s" : "%s;", f->name, f->value);
     struct curl_slist *grown = x->client->curl->slist_append(x->fields, line);
+    OPENSSL_cleanse(line, len);
     free(line);
     if (grown != NULL)
         x->fields = grown;
@@ -165,8 +176,7 @@ static bool set_fields(struct running *x, const char *url)
 {
     const struct exchange_request *r = x->request;
     bool known = str_eq_nocase(origin_of(url), origin_of(r->url));
-    x->client->curl->slist_free_all(x->fields);
-    x->fields = NULL;
+    drop_fields(x);
     for (size_t i = 0; i < r->n_fields; i++)
         if ((known || !r->fields[i].secret) && !add_field(x, &r->fields[i]))
             return false;
@@ -214,6 +224,8 @@ static void set_options(struct running *x)
     curl->easy_setopt(x->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl->easy_setopt(x->easy, CURLOPT_LOW_SPEED_TIME, STALLED_S);
     curl->easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, r->timeout_ms);
+    if (r->direct)
+        curl->easy_setopt(x->easy, CURLOPT_NOPROXY, "*");
     set_method(x);
 }
 
@@ -330,7 +342,9 @@ void exchange_end(struct exchange *x)
         curl->multi_remove_handle(r->client->multi, r->easy);
     if (r->easy != NULL)
         curl->easy_cleanup(r->easy);
-    curl->slist_free_all(r->fields);
+    drop_fields(r);
+    if (x->body != NULL)
+        OPENSSL_cleanse(x->body, x->len); /* it may have brought a token */
     free(x->body);
     free(r);
 }
@@ -350,6 +364,15 @@ struct exchange *exchange_run(struct exchange_client *c, const struct exchange_r
 }
 
 /* ── The response ── */
+
+const char *exchange_asked(const struct exchange *x, const char *name)
+{
+    const struct exchange_request *r = ((const struct running *)(const void *)x)->request;
+    for (size_t i = 0; i < r->n_fields; i++)
+        if (strcmp(r->fields[i].name, name) == 0)
+            return r->fields[i].value;
+    return NULL;
+}
 
 const char *exchange_header(struct exchange *x, const char *name, size_t i)
 {

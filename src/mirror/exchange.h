@@ -43,6 +43,7 @@ struct exchange_request {
     unsigned redirects; /* followed at most; 0: none */
     long timeout_ms;    /* for everything; 0: as long as something moves */
     size_t max_bytes;   /* of a body that is collected; more is an error */
+    bool direct;        /* through no proxy: it is a service of this machine */
     void *owner;
 
     /* The response that named this URL, done and not ended; NULL: a person did. What a server names
@@ -85,6 +86,9 @@ void exchange_end(struct exchange *x);
 
 /* Runs one to its end. */
 struct exchange *exchange_run(struct exchange_client *c, const struct exchange_request *r);
+
+/* What a field of the request says, as it was given; NULL: there is none of that name. */
+const char *exchange_asked(const struct exchange *x, const char *name);
 
 /* The i-th field of the (last) response with this name; NULL: there are not so many. Valid until
  * the next call. */

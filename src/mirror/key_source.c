@@ -332,6 +332,7 @@ bool key_source_container(struct credentials_keys *out, char error[256])
         struct question q = {.request = {.method = "GET",
                                          .url = url,
                                          .timeout_ms = LOCAL_MS,
+                                         .direct = strncmp(url, "http://", 7) == 0,
                                          .fields = fields,
                                          .n_fields = token != NULL}};
         char *body = ask(&q, who, &status, error);
@@ -368,9 +369,12 @@ static char *metadata(const char *method, const char *path, const struct exchang
     while (str_ends(base, STR("/")))
         base.len--;
     char *url = xalloc_format("%.*s%s", (int)base.len, base.data, path);
-    struct question q = {
-        .request = {
-            .method = method, .url = url, .timeout_ms = LOCAL_MS, .fields = field, .n_fields = 1}};
+    struct question q = {.request = {.method = method,
+                                     .url = url,
+                                     .timeout_ms = LOCAL_MS,
+                                     .direct = true,
+                                     .fields = field,
+                                     .n_fields = 1}};
     char *body = ask(&q, machine, &status, error);
     free(url);
     if (body == NULL || status == 200)

@@ -214,6 +214,13 @@ static struct exchange *ask(struct registry *r, struct exchange_client *c, struc
     return x;
 }
 
+static void release(struct asking *a)
+{
+    if (a != NULL)
+        OPENSSL_cleanse(a->authorization, sizeof(a->authorization));
+    free(a);
+}
+
 /* ── Listings ── */
 
 /* RFC 8288: <target>; rel="next". A target on another server is not followed. False: there is none.
@@ -306,7 +313,7 @@ void registry_repositories(struct registry *r, struct exchange_client *c, regist
     snprintf(a->url, sizeof(a->url), "%s/v2/_catalog?n=" PAGE, r->base);
     a->request.max_bytes = LISTING_MAX;
     each_page(r, c, a, catalog_page, &catalog, out);
-    free(a);
+    release(a);
 }
 
 static bool call(registry_each *each, void *owner, const char *text, bool valid)
@@ -350,13 +357,13 @@ void registry_list(struct registry *r, struct exchange_client *c, struct str rep
     *out = (struct registry_outcome){.result = REGISTRY_RETRY};
     if (a == NULL || !set_url(r, a, repository, "/tags/list?n=" PAGE)) {
         fail(r, out, REGISTRY_FAILED, "a repository's name is too long, or there is no memory");
-        free(a);
+        release(a);
         return;
     }
     a->request.max_bytes = LISTING_MAX;
     struct registry_listing copy = *listing;
     each_page(r, c, a, listing_page, &copy, out);
-    free(a);
+    release(a);
 }
 
 /* ── Manifests ── */
@@ -413,7 +420,7 @@ void registry_manifest(struct registry *r, struct exchange_client *c, struct str
     int n = snprintf(rest, sizeof(rest), "/manifests/%.*s", (int)reference.len, reference.data);
     if (a == NULL || n < 0 || (size_t)n >= sizeof(rest) || !set_url(r, a, repository, rest)) {
         fail(r, out, REGISTRY_FAILED, "a name is too long, or there is no memory");
-        free(a);
+        release(a);
         return;
     }
     a->request.max_bytes = MANIFEST_MAX;
@@ -434,7 +441,7 @@ void registry_manifest(struct registry *r, struct exchange_client *c, struct str
     if (out->result != REGISTRY_OK)
         registry_manifest_release(m);
     exchange_end(x);
-    free(a);
+    release(a);
 }
 
 void registry_manifest_release(struct registry_manifest *m)

@@ -282,13 +282,14 @@ static bool fetch_token(struct token_keeper *k, struct exchange_client *c, struc
 
 /* ── Challenges ── */
 
-static bool use_basic(struct token_keeper *k, char error[256])
+/* What was refused may have been asked before another thread's answer to the same challenge. */
+static bool use_basic(struct token_keeper *k, const char *sent, char error[256])
 {
     pthread_mutex_lock(&k->lock);
-    bool tried = k->basic != NULL;
-    if (!tried)
+    if (k->basic == NULL)
         k->basic = make_basic(k->login);
     bool made = k->basic != NULL;
+    bool tried = made && sent != NULL && strcmp(sent, k->basic) == 0;
     pthread_mutex_unlock(&k->lock);
     if (made && !tried)
         return true;
@@ -319,7 +320,7 @@ bool token_renew(struct token_keeper *k, struct exchange_client *c, struct str r
     for (size_t i = 0; (line = exchange_header(refused, "WWW-Authenticate", i)) != NULL; i++)
         challenge_read(ch, str_from(line));
     if (ch->scheme == CHALLENGE_BASIC)
-        renewed = use_basic(k, error);
+        renewed = use_basic(k, exchange_asked(refused, "Authorization"), error);
     else if (ch->scheme == CHALLENGE_NONE)
         snprintf(error, 256, "it answers 401 and does not say what it wants");
     else if (!realm_is_fit(ch->realm, exchange_url(refused)))

@@ -395,6 +395,19 @@ static void a_machine_gets_keys_of_its_role(void **state)
     check_given();
 }
 
+/* A proxy would ask its own machine, and could read along. */
+static void a_machine_is_asked_through_no_proxy(void **state)
+{
+    (void)state;
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    use_machine();
+    check_given();
+    atomic_store(&asked, 0);
+    use_container();
+    check_given();
+    unsetenv("http_proxy");
+}
+
 /* Soon to expire is not expired: they are used on, and who gives them is asked every few seconds
  * and not for every request. */
 static void keys_are_had_anew_before_they_expire(void **state)
@@ -492,6 +505,7 @@ int main(void)
         TEST(a_container_gets_keys_and_says_who_it_is),
         TEST(a_container_tells_nobody_else_who_it_is),
         TEST(a_machine_gets_keys_of_its_role),
+        TEST(a_machine_is_asked_through_no_proxy),
         TEST(keys_are_had_anew_before_they_expire),
         TEST(who_gives_none_is_named_with_what_to_do),
         TEST(many_threads_ask_once),
