@@ -117,7 +117,7 @@ static void summarise(struct sync *s, const struct sync_options *o)
     }
     print_bytes(status.bytes_copied, bytes);
     if (!o->plan)
-        printf("copied %llu blobs, %s; %llu retries; %llu failures\n",
+        printf("copied %llu blobs, %s; retries: %llu; failures: %llu\n",
                (unsigned long long)status.blobs_copied, bytes, (unsigned long long)status.retries,
                (unsigned long long)report_failures(sync_report(s)));
 }

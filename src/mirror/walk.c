@@ -144,8 +144,10 @@ static void everything(struct step *s, struct exchange_client *client, struct cr
     if (below && (refused || (out.result == REGISTRY_OK && named.n == 0)))
         add(w, ONLY, catalog_repository(w->catalog, STR("")), STR(""));
     else if (refused)
-        give_up(s, "it does not list its repositories: name one behind the registry, or images by "
-                   "--references");
+        give_up(s, out.status == 401 || out.status == 403
+                       ? out.error
+                       : "it does not list its repositories: name one behind the registry, or "
+                         "images by --references");
     else if (out.result != REGISTRY_OK && again(s, &out, result))
         return;
     else if (out.result == REGISTRY_OK && named.admitted == 0)

@@ -1,5 +1,6 @@
 """docker-registry: the upstream, the source of truth."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,26 @@ log:
   level: warn
   accesslog:
     disabled: false
-storage:
-  filesystem:
-    rootdirectory: {root}
+{storage}
+{auth}
 http:
   addr: 127.0.0.1:{port}
   secret: not-one
 """
 
+FILES = """\
+storage:
+  filesystem:
+    rootdirectory: {root}
+"""
+
 # Apache's combined log format, between lines of the registry's own log.
 ACCESS = re.compile(r'^\S+ \S+ \S+ \[[^]]*\] "(\S+) (\S+) HTTP/[\d.]+" (\d+) (\d+)', re.M)
+
+
+def _environment():
+    """Without what its client of S3 would look at."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
 
 
 @dataclass(frozen=True)
@@ -34,16 +45,17 @@ class Access:
 
 
 class Registry:
-    """Listens when the constructor returns."""
+    """Listens when the constructor returns. storage, auth: sections of its configuration."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, storage=None, auth=""):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True)
         self.port = free_port()
         config = self.directory / "config.yml"
-        config.write_text(CONFIG.format(root=self.directory / "data", port=self.port))
+        storage = storage or FILES.format(root=self.directory / "data")
+        config.write_text(CONFIG.format(storage=storage, auth=auth, port=self.port))
         self.program = Program([find("docker-registry"), "serve", config],
-                               self.directory / "registry.log")
+                               self.directory / "registry.log", env=_environment())
         self.program.wait_for_port(self.port)
 
     @property
