@@ -24,6 +24,27 @@ const struct geranos_command geranos_commands[] = {
      {"geranos plan", SYNOPSIS,
       "Says what sync would copy and how many bytes that is. Nothing is written.",
       GERANOS_OPTIONS_PLAN}},
+    {"verify",
+     geranos_verify_main,
+     "say what the registry has and a store lacks",
+     {"geranos verify", SYNOPSIS,
+      "Lists the stores and walks the registry. Each blob that a store lacks, or holds with "
+      "another "
+      "size than the manifest says, is a line on standard output: \"missing\" or \"wrong-size\", "
+      "digest, repository, size wanted, size found, store, with tabs between them. Nothing is "
+      "written.",
+      GERANOS_OPTIONS_VERIFY}},
+    {"audit",
+     geranos_audit_main,
+     "read what stores hold, and say what is not what its name says",
+     {"geranos audit", "--to STORE [--to STORE]... [--all] [--repair --from REGISTRY]",
+      "Reads a sample of the blobs and hashes them. What is wrong is a line on standard output: "
+      "\"damaged\" (its bytes are not what its name says) or \"foreign\" (its name is no digest), "
+      "key, size, the digest of its bytes, store, with tabs between them. With --repair the right "
+      "bytes are read from the registry and, once verified, put in its place in one step "
+      "(\"repaired\"); what is foreign is never touched.\n"
+      "The sample moves on from day to day: with 1%, a hundred days in a row read everything once.",
+      GERANOS_OPTIONS_AUDIT}},
     {.name = NULL},
 };
 
@@ -43,8 +64,9 @@ static int help(void)
           "  -h, --help     this text\n"
           "  -V, --version  the version\n"
           "\n"
-          "`geranos SUBCOMMAND --help` says more. Exit codes: 0 everything is there, 1\n"
-          "something failed (lines say what), 2 wrong usage.\n",
+          "`geranos SUBCOMMAND --help` says more. Exit codes: 0 everything is there and right,\n"
+          "1 it is not, or something failed (lines say what), 2 wrong usage, 130 interrupted\n"
+          "(143 by SIGTERM): run it again, and it goes on where it was.\n",
           stdout);
     return 0;
 }

@@ -6,7 +6,8 @@
 
 #include "cli/geranos_options.h"
 
-/* Returns the exit code: 0 it was done, 1 something failed (lines say what), 2 wrong usage. */
+/* Returns the exit code: 0 it was done, 1 something failed (lines say what), 2 wrong usage, 128 and
+ * a signal's number if that ended it. */
 int geranos_main(int argc, char **argv);
 
 struct geranos_command {
@@ -22,5 +23,7 @@ extern const struct geranos_command geranos_commands[];
 /* The subcommands. */
 int geranos_sync_main(const struct geranos_options *o);
 int geranos_sync_plan_main(const struct geranos_options *o);
+int geranos_verify_main(const struct geranos_options *o);
+int geranos_audit_main(const struct geranos_options *o);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "config/document.h"
 #include "config/value.h"
+#include "mirror/audit.h"
 #include "mirror/sync.h"
 #include "sys/file.h"
 #include "sys/xalloc.h"
@@ -13,12 +14,16 @@
 
 #define JOBS 16
 #define JOBS_MAX 256
+#define SAMPLE 10000 /* millionths */
 #define WIDTH 79
 #define LONG_ONLY 256 /* getopt's value of the first row; others follow */
 
-enum kind { TEXT, TEXTS, PREFIX, COUNT, RATE, SIZE, SHARD };
+enum kind { TEXT, TEXTS, PREFIX, COUNT, RATE, SIZE, SHARD, PERCENT, FLAG };
 
 #define COPYING (GERANOS_OPTIONS_SYNC | GERANOS_OPTIONS_PLAN)
+#define WALKING (COPYING | GERANOS_OPTIONS_VERIFY)
+#define AUDIT GERANOS_OPTIONS_AUDIT
+#define EVERY (WALKING | AUDIT)
 
 /* The order is that of --help. */
 static const struct row {
@@ -31,40 +36,45 @@ static const struct row {
     const char *help;
 } rows[] = {
 #define AT(member) offsetof(struct geranos_options, member)
-    {"config", 'c', TEXT, COPYING, AT(config), "FILE",
+    {"config", 'c', TEXT, EVERY, AT(config), "FILE",
      "a YAML file with these settings; what the command line says comes before it"},
-    {"from", 'f', TEXT, COPYING, AT(from), "REGISTRY",
+    {"from", 'f', TEXT, EVERY, AT(from), "REGISTRY",
      "HOST[:PORT][/PREFIX], with http:// or https:// before it or not: everything below the "
      "prefix"},
-    {"to", 't', TEXTS, COPYING, AT(to), "STORE",
+    {"to", 't', TEXTS, EVERY, AT(to), "STORE",
      "s3://BUCKET[/PREFIX]?region=R&endpoint=URL&path-style=true, or file:///DIRECTORY; may be "
      "given several times, and the source is read once"},
-    {"include", 'i', TEXTS, COPYING, AT(include), "PATTERN",
+    {"include", 'i', TEXTS, WALKING, AT(include), "PATTERN",
      "only these repositories, below the prefix: * is anything but /, ** anything, ? one "
      "character; "
      "may be given several times, as all patterns"},
-    {"exclude", 'x', TEXTS, COPYING, AT(exclude), "PATTERN", "not these repositories"},
-    {"tag", '\0', TEXTS, COPYING, AT(tag), "PATTERN", "only these tags"},
-    {"exclude-tag", '\0', TEXTS, COPYING, AT(exclude_tag), "PATTERN", "not these tags"},
-    {"platform", '\0', TEXTS, COPYING, AT(platform), "PATTERN",
+    {"exclude", 'x', TEXTS, WALKING, AT(exclude), "PATTERN", "not these repositories"},
+    {"tag", '\0', TEXTS, WALKING, AT(tag), "PATTERN", "only these tags"},
+    {"exclude-tag", '\0', TEXTS, WALKING, AT(exclude_tag), "PATTERN", "not these tags"},
+    {"platform", '\0', TEXTS, WALKING, AT(platform), "PATTERN",
      "of an index only these platforms, such as linux/* or linux/arm64/v8"},
-    {"reference", 'r', TEXTS, COPYING, AT(reference), "REFERENCE",
+    {"reference", 'r', TEXTS, WALKING, AT(reference), "REFERENCE",
      "only this image, REPOSITORY:TAG or REPOSITORY@DIGEST; may be given several times"},
-    {"references", '\0', TEXT, COPYING, AT(references), "FILE",
+    {"references", '\0', TEXT, WALKING, AT(references), "FILE",
      "only the images that this file names, one a line; - is standard input"},
-    {"jobs", 'j', COUNT, COPYING, AT(jobs), "N", "copies at once, at most (16)"},
-    {"max-requests", '\0', RATE, COPYING, AT(requests), "RATE",
+    {"jobs", 'j', COUNT, EVERY, AT(jobs), "N", "blobs at once, at most (16)"},
+    {"max-requests", '\0', RATE, EVERY, AT(requests), "RATE",
      "ask the source no more often, such as 50/s"},
-    {"max-bandwidth", '\0', SIZE, COPYING, AT(bandwidth), "SIZE",
+    {"max-bandwidth", '\0', SIZE, EVERY, AT(bandwidth), "SIZE",
      "read no more from the source in a second, such as 64MiB"},
     {"shard", '\0', SHARD, COPYING, AT(shard), "I/N",
      "only the I-th of N parts of all blobs, from 0; auto/N takes I from JOB_COMPLETION_INDEX"},
-    {"blobs", '\0', PREFIX, COPYING, AT(blobs), "PREFIX",
+    {"blobs", '\0', PREFIX, EVERY, AT(blobs), "PREFIX",
      "what stands before a blob's digest in its key (containers/images/)"},
     {"records", '\0', PREFIX, COPYING, AT(records), "PREFIX",
      "the same for the record of an image, written once a store has all of its blobs "
      "(geranos/uploaded-images/); \"\": none are written"},
-    {"failures", '\0', TEXT, COPYING, AT(failures), "FILE",
+    {"sample", '\0', PERCENT, AUDIT, AT(sample), "PERCENT",
+     "read so much of what is there (1%); at most four digits after the point, such as 0.05%"},
+    {"all", '\0', FLAG, AUDIT, AT(all), NULL, "read everything"},
+    {"repair", '\0', FLAG, AUDIT, AT(repair), NULL,
+     "put what --from has in the place of what is damaged"},
+    {"failures", '\0', TEXT, EVERY, AT(failures), "FILE",
      "write what failed there, a line each, instead of to standard error"},
 #undef AT
 };
@@ -102,6 +112,38 @@ static const char *read_shard(const char *text, struct geranos_options *o)
     return NULL;
 }
 
+/* "1%", "0.05%": in millionths. */
+static const char *read_sample(const char *text, uint32_t *out)
+{
+    static const char expected[] = "a percentage above 0%, such as 1% or 0.05%";
+    struct str s = str_from(text);
+    if (!str_ends(s, STR("%")))
+        return expected;
+    s.len--;
+    size_t point = str_find(s, '.');
+    struct str fraction = str_skip(s, point < s.len ? point + 1 : point);
+    uint64_t n;
+    if (!num_parse(str_make(s.data, point), 100, &n) || fraction.len > 4 ||
+        (point < s.len && fraction.len == 0))
+        return expected;
+    for (size_t i = 0; i < 4; i++) {
+        char digit = i < fraction.len ? fraction.data[i] : '0';
+        if (digit < '0' || digit > '9')
+            return expected;
+        n = 10 * n + (uint64_t)(digit - '0');
+    }
+    if (n == 0 || n > AUDIT_ALL)
+        return expected;
+    *out = (uint32_t)n;
+    return NULL;
+}
+
+static const char *read_flag(const char *text, bool *out)
+{
+    *out = text == NULL || strcmp(text, "true") == 0;
+    return *out || strcmp(text, "false") == 0 ? NULL : "true or false";
+}
+
 /* NULL, or what was expected. Texts are kept, not copied. */
 static const char *take(struct geranos_options *o, const struct row *row, const char *text)
 {
@@ -129,6 +171,10 @@ static const char *take(struct geranos_options *o, const struct row *row, const 
         return value_size(str_from(text), at);
     case SHARD:
         return read_shard(text, o);
+    case PERCENT:
+        return read_sample(text, at);
+    case FLAG:
+        return read_flag(text, at);
     }
     return NULL;
 }
@@ -227,7 +273,8 @@ static void describe(const struct geranos_options_usage *u, struct getopt *g)
     for (size_t i = 0; i < ROWS; i++) {
         if (!(rows[i].commands & (unsigned)u->bit))
             continue;
-        g->longs[n++] = (struct option){rows[i].name, required_argument, NULL, LONG_ONLY + (int)i};
+        int argument = rows[i].kind == FLAG ? no_argument : required_argument;
+        g->longs[n++] = (struct option){rows[i].name, argument, NULL, LONG_ONLY + (int)i};
         if (rows[i].letter == '\0')
             continue;
         g->shorts[s++] = rows[i].letter;
@@ -280,14 +327,16 @@ int geranos_options_read(struct geranos_options *o, const struct geranos_options
 {
     bool given[ROWS] = {false};
     *o = (struct geranos_options){
-        .jobs = JOBS, .shards = 1, .blobs = SYNC_BLOBS, .records = SYNC_RECORDS};
+        .jobs = JOBS, .shards = 1, .blobs = SYNC_BLOBS, .records = SYNC_RECORDS, .sample = SAMPLE};
     int code = read_line(o, u, argc, argv, given);
     if (code >= 0)
         return code;
     if (o->config != NULL && !read_file(o, given))
         return 1;
-    if (o->from == NULL)
+    if (o->from == NULL && u->bit != GERANOS_OPTIONS_AUDIT)
         return misuse(u, "--from is missing: name the registry", "", "");
+    if (o->from == NULL && o->repair)
+        return misuse(u, "--repair needs --from: name the registry", "", "");
     if (o->to.n == 0)
         return misuse(u, "--to is missing: name a store", "", "");
     if (o->to.n > CATALOG_STORES_MAX)
@@ -339,7 +388,8 @@ void geranos_options_help(const struct geranos_options_usage *u, FILE *to)
             continue;
         snprintf(left, sizeof(left), "  %c%c%s--%s %s", rows[i].letter != '\0' ? '-' : ' ',
                  rows[i].letter != '\0' ? rows[i].letter : ' ',
-                 rows[i].letter != '\0' ? ", " : "  ", rows[i].name, rows[i].argument);
+                 rows[i].letter != '\0' ? ", " : "  ", rows[i].name,
+                 rows[i].argument != NULL ? rows[i].argument : "");
         fprintf(to, "%-28s", left);
         if (strlen(left) > 27)
             fprintf(to, "\n%28s", "");

@@ -33,6 +33,9 @@ struct geranos_options {
     uint64_t bandwidth; /* bytes a second, from the source; 0: no limit */
     uint32_t shard;
     uint32_t shards; /* at least 1 */
+    uint32_t sample; /* millionths */
+    bool all;
+    bool repair;
 
     struct document_node *document; /* private */
 };
@@ -41,6 +44,8 @@ struct geranos_options {
 enum geranos_options_command {
     GERANOS_OPTIONS_SYNC = 1,
     GERANOS_OPTIONS_PLAN = 2,
+    GERANOS_OPTIONS_VERIFY = 4,
+    GERANOS_OPTIONS_AUDIT = 8,
 };
 
 struct geranos_options_usage {

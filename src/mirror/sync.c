@@ -72,6 +72,11 @@ struct report *sync_report(struct sync *s)
     return &s->report;
 }
 
+bool sync_has_listed(const struct sync *s, unsigned store)
+{
+    return !(atomic_load(&s->inventory.failed) >> store & 1);
+}
+
 void sync_status(struct sync *s, struct sync_status *out)
 {
     struct crew_status crew;

@@ -57,7 +57,8 @@ bool sync_run(struct sync *s, const char **why);
 /* Any thread, while it runs or afterwards. */
 void sync_status(struct sync *s, struct sync_status *out);
 
-/* Afterwards. */
+/* Afterwards. False: what that store holds is not known, because it could not be listed. */
+bool sync_has_listed(const struct sync *s, unsigned store);
 struct catalog *sync_catalog(struct sync *s);
 struct report *sync_report(struct sync *s);
 

@@ -35,6 +35,10 @@ class Bucket(Target):
         status, _, text = self.s3.request("PUT", f"/{self.name}/{key}", body=data)
         assert status == 200, text
 
+    def remove(self, key):
+        status, _, text = self.s3.request("DELETE", f"/{self.name}/{key}")
+        assert status == 204, text
+
 
 class Folder(Target):
     """A new directory."""
@@ -51,3 +55,6 @@ class Folder(Target):
     def put(self, key, data):
         (self.root / key).parent.mkdir(parents=True, exist_ok=True)
         (self.root / key).write_bytes(data)
+
+    def remove(self, key):
+        (self.root / key).unlink()

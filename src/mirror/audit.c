@@ -1,0 +1,533 @@
+#include "mirror/audit.h"
+
+#include "mirror/catalog.h"
+#include "mirror/copy.h"
+#include "mirror/crew.h"
+#include "mirror/retry.h"
+#include "mirror/walk.h"
+#include "sys/clock.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { QUEUE_LIST, QUEUE_WALK, QUEUE_OBJECTS, QUEUES };
+
+#define WALKERS 16
+#define KEY_MAX 512
+#define AHEAD 4096 /* objects that were listed and wait to be read: more are not listed yet */
+#define PATIENCE (200 * CLOCK_MS) /* how late a stop is noticed */
+
+struct audit {
+    const struct audit_options *options;
+    struct report report;
+    struct crew *crew;
+    struct catalog *catalog; /* of the source */
+    struct walk walk;
+    pthread_mutex_t lock; /* of what follows, and of found() */
+    pthread_cond_t fewer;
+    uint64_t ahead;
+    struct digests damaged; /* flags: a bit for each store, cleared where it was repaired; place: 1
+                               once it has been reported why it was not */
+    _Atomic uint64_t listed, due, read, bytes, n_damaged, foreign, unknown, repaired;
+};
+
+/* ── The sample ── */
+
+/* All digests on a circle; each day takes the next piece of it. */
+bool audit_is_due(const struct digest *d, uint32_t sample, int64_t day)
+{
+    uint32_t top;
+    memcpy(&top, d->bytes, sizeof(top));
+    uint64_t at = ((uint64_t)__builtin_bswap32(top) * AUDIT_ALL) >> 32;
+    uint64_t start = (uint64_t)day % AUDIT_ALL * sample % AUDIT_ALL;
+    return (at + AUDIT_ALL - start) % AUDIT_ALL < sample;
+}
+
+/* ── Life ── */
+
+static void init_lock(struct audit *a)
+{
+    pthread_condattr_t attr;
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&a->fewer, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+struct audit *audit_new(const struct audit_options *o)
+{
+    struct audit *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        return NULL;
+    const struct crew_queue_options queues[QUEUES] = {
+        [QUEUE_LIST] = {.at_once = (unsigned)o->n_stores},
+        [QUEUE_WALK] = {.at_once = WALKERS},
+        [QUEUE_OBJECTS] = {.at_once = o->jobs},
+    };
+    a->options = o;
+    report_open(&a->report);
+    init_lock(a);
+    a->catalog = catalog_new();
+    /* Who lists may wait for who reads, so there is a thread for each. */
+    a->crew = crew_new(o->jobs + (unsigned)o->n_stores, queues, QUEUES, o->stop);
+    if (a->catalog != NULL && a->crew != NULL)
+        return a;
+    audit_free(a);
+    return NULL;
+}
+
+void audit_free(struct audit *a)
+{
+    if (a == NULL)
+        return;
+    crew_free(a->crew);
+    catalog_free(a->catalog);
+    digests_clear(&a->damaged);
+    pthread_cond_destroy(&a->fewer);
+    pthread_mutex_destroy(&a->lock);
+    report_close(&a->report);
+    free(a);
+}
+
+struct report *audit_report(struct audit *a)
+{
+    return &a->report;
+}
+
+void audit_status(struct audit *a, struct audit_status *out)
+{
+    struct crew_status crew;
+    crew_status(a->crew, QUEUE_OBJECTS, &crew);
+    *out = (struct audit_status){
+        .listed = atomic_load(&a->listed),
+        .due = atomic_load(&a->due),
+        .read = atomic_load(&a->read),
+        .bytes = atomic_load(&a->bytes),
+        .damaged = atomic_load(&a->n_damaged),
+        .foreign = atomic_load(&a->foreign),
+        .unknown = atomic_load(&a->unknown),
+        .repaired = atomic_load(&a->repaired),
+        .retries = report_retries(&a->report),
+        .running = crew.running,
+    };
+}
+
+/* With the lock held. */
+static void tell(struct audit *a, const struct audit_finding *finding)
+{
+    if (a->options->found != NULL)
+        a->options->found(a->options->owner, finding);
+}
+
+static bool stopped(const struct audit *a)
+{
+    return atomic_load(a->options->stop);
+}
+
+/* Whether it is tried again; otherwise a failure has been reported. */
+static bool again(struct audit *a, unsigned *attempts, const struct store_outcome *out,
+                  const char *what, struct crew_result *result)
+{
+    result->throttled = out->throttled;
+    if (out->result != STORE_RETRY || ++*attempts >= RETRY_ATTEMPTS) {
+        report_failure(&a->report, what, out->error);
+        return false;
+    }
+    report_retry(&a->report);
+    result->verdict = CREW_AGAIN;
+    result->after = retry_delay(*attempts, out->after, (uint64_t)clock_now());
+    return true;
+}
+
+/* A key as people name it: with the store before it. */
+static void name_key(const struct store *store, struct str key, char out[KEY_MAX])
+{
+    snprintf(out, KEY_MAX, "%s/%.*s", store_name(store), (int)key.len, key.data);
+}
+
+static struct str key_of(const struct audit *a, const struct digest *d, char out[KEY_MAX])
+{
+    char text[DIGEST_TEXT_MAX];
+    int len = (int)digest_format(d, text);
+    int n = snprintf(out, KEY_MAX, "%s%.*s", a->options->blobs, len, text);
+    return str_make(out, n > 0 && n < KEY_MAX ? (size_t)n : 0);
+}
+
+/* ── Objects ── */
+
+struct object {
+    struct crew_task task;
+    struct audit *audit;
+    unsigned store;
+    unsigned attempts;
+    struct digest digest;
+};
+
+struct hashing {
+    struct audit *audit;
+    EVP_MD_CTX *hash;
+    int64_t size;
+};
+
+static enum exchange_flow hash_some(void *owner, const char *data, size_t len)
+{
+    struct hashing *h = owner;
+    h->size += (int64_t)len;
+    atomic_fetch_add_explicit(&h->audit->bytes, len, memory_order_relaxed);
+    return !stopped(h->audit) && EVP_DigestUpdate(h->hash, data, len) == 1 ? EXCHANGE_GO
+                                                                           : EXCHANGE_STOP;
+}
+
+static void note_damage(const struct object *o, struct str key, const struct hashing *h,
+                        const struct digest *is)
+{
+    struct audit *a = o->audit;
+    bool is_new;
+    atomic_fetch_add(&a->n_damaged, 1);
+    pthread_mutex_lock(&a->lock);
+    struct digests_entry *e =
+        a->options->source != NULL ? digests_add(&a->damaged, &o->digest, &is_new) : NULL;
+    if (e != NULL)
+        e->flags |= UINT32_C(1) << o->store;
+    tell(a, &(struct audit_finding){AUDIT_DAMAGED, a->options->store[o->store], key, h->size, is});
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* All of it was read. */
+static void judge(const struct object *o, struct str key, struct hashing *h)
+{
+    struct digest is = {.algorithm = o->digest.algorithm, .size = o->digest.size};
+    atomic_fetch_add(&o->audit->read, 1);
+    if (EVP_DigestFinal_ex(h->hash, is.bytes, NULL) == 1 &&
+        memcmp(&is, &o->digest, sizeof(is)) != 0)
+        note_damage(o, key, h, &is);
+}
+
+static void read_object(struct object *o, struct exchange_client *client, struct hashing *h,
+                        struct store_outcome *out)
+{
+    char key[KEY_MAX];
+    const EVP_MD *md = o->digest.algorithm == DIGEST_SHA512 ? EVP_sha512() : EVP_sha256();
+    struct str at = key_of(o->audit, &o->digest, key);
+    h->hash = EVP_MD_CTX_new();
+    *out = (struct store_outcome){.result = STORE_RETRY, .error = "out of memory"};
+    if (h->hash == NULL || EVP_DigestInit_ex(h->hash, md, NULL) != 1)
+        return;
+    store_read(o->audit->options->store[o->store], client, at, hash_some, h, out);
+    if (out->result == STORE_OK)
+        judge(o, at, h);
+}
+
+static void leave(struct audit *a)
+{
+    pthread_mutex_lock(&a->lock);
+    a->ahead--;
+    pthread_cond_signal(&a->fewer);
+    pthread_mutex_unlock(&a->lock);
+}
+
+static void run_object(struct crew_task *task, struct exchange_client *client,
+                       struct crew_result *result)
+{
+    struct object *o = (struct object *)(void *)task;
+    struct audit *a = o->audit;
+    struct hashing h = {.audit = a};
+    struct store_outcome out;
+    char key[KEY_MAX], what[KEY_MAX];
+    read_object(o, client, &h, &out);
+    EVP_MD_CTX_free(h.hash);
+    /* What is gone since it was listed is not there to be wrong. */
+    if (out.result != STORE_OK && out.result != STORE_MISSING && !stopped(a)) {
+        name_key(a->options->store[o->store], key_of(a, &o->digest, key), what);
+        if (again(a, &o->attempts, &out, what, result))
+            return;
+    }
+    leave(a);
+    free(o);
+}
+
+/* ── Listing ── */
+
+struct listing {
+    struct crew_task task;
+    struct audit *audit;
+    unsigned store;
+    unsigned attempts;
+    bool no_memory;
+    char last[KEY_MAX]; /* of those that were seen */
+};
+
+/* Until there is room for one more. False: everything is to stop. */
+static bool enter(struct audit *a)
+{
+    pthread_mutex_lock(&a->lock);
+    while (a->ahead >= AHEAD && !stopped(a)) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += (long)PATIENCE;
+        until.tv_sec += until.tv_nsec / CLOCK_S;
+        until.tv_nsec %= CLOCK_S;
+        pthread_cond_timedwait(&a->fewer, &a->lock, &until);
+    }
+    a->ahead += !stopped(a);
+    pthread_mutex_unlock(&a->lock);
+    return !stopped(a);
+}
+
+static bool add_object(struct listing *l, const struct digest *d)
+{
+    struct audit *a = l->audit;
+    if (!audit_is_due(d, a->options->sample, a->options->day))
+        return true;
+    struct object *o = calloc(1, sizeof(*o));
+    l->no_memory |= o == NULL;
+    if (o == NULL || !enter(a)) {
+        free(o);
+        return false;
+    }
+    atomic_fetch_add(&a->due, 1);
+    *o = (struct object){.task = {.run = run_object}, .audit = a, .store = l->store, .digest = *d};
+    crew_add(a->crew, QUEUE_OBJECTS, &o->task);
+    return true;
+}
+
+static void note_foreign(struct listing *l, struct str key, int64_t size)
+{
+    struct audit *a = l->audit;
+    atomic_fetch_add(&a->foreign, 1);
+    pthread_mutex_lock(&a->lock);
+    tell(a, &(struct audit_finding){AUDIT_FOREIGN, a->options->store[l->store], key, size, NULL});
+    pthread_mutex_unlock(&a->lock);
+}
+
+static bool is_after(struct str key, const char *last)
+{
+    size_t len = strlen(last);
+    int order = memcmp(key.data, last, key.len < len ? key.len : len);
+    return order > 0 || (order == 0 && key.len > len);
+}
+
+static bool take(void *owner, struct str key, int64_t size)
+{
+    struct listing *l = owner;
+    struct digest d;
+    struct str name = str_skip(key, strlen(l->audit->options->blobs));
+    /* A listing that is repeated names what was seen again: keys of buckets come in their order. */
+    if (l->attempts > 0 && !is_after(key, l->last))
+        return true;
+    snprintf(l->last, sizeof(l->last), "%.*s", (int)key.len, key.data);
+    if (name.len == 0) /* the "folder" that consoles make */
+        return true;
+    atomic_fetch_add(&l->audit->listed, 1);
+    switch (digest_parse(name, &d)) {
+    case DIGEST_OK:
+        return add_object(l, &d);
+    case DIGEST_UNKNOWN:
+        atomic_fetch_add(&l->audit->unknown, 1);
+        return true;
+    case DIGEST_MALFORMED:
+        note_foreign(l, key, size);
+        return true;
+    }
+    return true;
+}
+
+static void run_listing(struct crew_task *task, struct exchange_client *client,
+                        struct crew_result *result)
+{
+    struct listing *l = (struct listing *)(void *)task;
+    struct audit *a = l->audit;
+    struct store *store = a->options->store[l->store];
+    struct store_outcome out;
+    store_list(store, client, str_from(a->options->blobs), take, l, &out);
+    if (l->no_memory)
+        report_failure(&a->report, store_name(store), "out of memory");
+    else if (out.result != STORE_OK && out.result != STORE_MISSING && !stopped(a)) {
+        if (!store_lists_by_prefix(store) && l->last[0] != '\0')
+            out.result = STORE_FAILED; /* a directory's come in any order */
+        if (again(a, &l->attempts, &out, store_name(store), result))
+            return;
+    }
+    free(l);
+}
+
+static bool add_listing(struct audit *a, unsigned store)
+{
+    struct listing *l = calloc(1, sizeof(*l));
+    if (l == NULL)
+        return false;
+    l->task.run = run_listing;
+    l->audit = a;
+    l->store = store;
+    crew_add(a->crew, QUEUE_LIST, &l->task);
+    return true;
+}
+
+static void drop(struct crew_task *task)
+{
+    if (!walk_drop(task))
+        free(task); /* each of the others begins with its task */
+}
+
+/* ── Repair ── */
+
+struct repair {
+    struct crew_task task;
+    struct audit *audit;
+    uint32_t number; /* of the blob in the catalog */
+    unsigned attempts;
+};
+
+static uint32_t damaged_stores(struct audit *a, const struct digest *d)
+{
+    pthread_mutex_lock(&a->lock);
+    const struct digests_entry *e = digests_find(&a->damaged, d);
+    uint32_t flags = e != NULL ? e->flags : 0;
+    pthread_mutex_unlock(&a->lock);
+    return flags;
+}
+
+static void note_repaired(struct audit *a, const struct digest *d, unsigned store,
+                          const struct audit_finding *finding)
+{
+    atomic_fetch_add(&a->repaired, 1);
+    pthread_mutex_lock(&a->lock);
+    digests_find(&a->damaged, d)->flags &= ~(UINT32_C(1) << store);
+    tell(a, finding);
+    pthread_mutex_unlock(&a->lock);
+}
+
+static void note_reported(struct audit *a, const struct digest *d)
+{
+    pthread_mutex_lock(&a->lock);
+    digests_find(&a->damaged, d)->place = 1;
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* Why a copy failed: the source, or the first store that did. */
+static struct store_outcome outcome_of(const struct copy *c)
+{
+    struct store_outcome out = {.result = STORE_FAILED};
+    for (size_t i = 0; i < c->n_targets && c->outcome.result == REGISTRY_OK; i++)
+        if (!c->target[i].done)
+            return c->target[i].outcome;
+    if (c->outcome.result == REGISTRY_RETRY)
+        out.result = STORE_RETRY;
+    out.after = c->outcome.after;
+    out.throttled = c->outcome.throttled;
+    memcpy(out.error, c->outcome.error, sizeof(out.error));
+    return out;
+}
+
+/* Copies a blob to every store where it is damaged. */
+static bool copy_again(struct audit *a, const struct catalog_blob *b, struct copy *c,
+                       struct exchange_client *client)
+{
+    char key[KEY_MAX];
+    unsigned store[AUDIT_STORES_MAX];
+    struct str at = key_of(a, &b->digest, key);
+    uint32_t damaged = damaged_stores(a, &b->digest);
+    for (unsigned i = 0; i < a->options->n_stores; i++)
+        if (damaged >> i & 1) {
+            store[c->n_targets] = i;
+            c->target[c->n_targets++] =
+                (struct copy_target){.store = a->options->store[i], .key = at};
+        }
+    bool copied = copy_run(c, client);
+    for (size_t i = 0; i < c->n_targets; i++) {
+        const struct audit_finding finding = {AUDIT_REPAIRED, c->target[i].store, at, b->size,
+                                              NULL};
+        if (c->target[i].done)
+            note_repaired(a, &b->digest, store[i], &finding);
+    }
+    return copied;
+}
+
+static void run_repair(struct crew_task *task, struct exchange_client *client,
+                       struct crew_result *result)
+{
+    struct repair *r = (struct repair *)(void *)task;
+    struct audit *a = r->audit;
+    struct catalog_blob b;
+    char key[KEY_MAX], what[KEY_MAX + 16];
+    catalog_read_blob(a->catalog, r->number, &b);
+    struct copy c = {.source = a->options->source,
+                     .blob = {catalog_repository_name(a->catalog, b.repository), b.digest, b.size},
+                     .replace = true,
+                     .stop = a->options->stop};
+    if (!copy_again(a, &b, &c, client) && !stopped(a)) {
+        struct store_outcome out = outcome_of(&c);
+        key_of(a, &b.digest, key);
+        snprintf(what, sizeof(what), "repair of %s", key);
+        if (again(a, &r->attempts, &out, what, result))
+            return;
+        note_reported(a, &b.digest);
+    }
+    free(r);
+}
+
+/* A blob was found in the registry. */
+static void take_blob(void *owner, uint32_t number)
+{
+    struct audit *a = owner;
+    struct catalog_blob b;
+    catalog_read_blob(a->catalog, number, &b);
+    if (damaged_stores(a, &b.digest) == 0)
+        return;
+    struct repair *r = calloc(1, sizeof(*r));
+    if (r == NULL)
+        return; /* what stays damaged is reported at the end */
+    *r = (struct repair){.task = {.run = run_repair}, .audit = a, .number = number};
+    crew_add(a->crew, QUEUE_OBJECTS, &r->task);
+}
+
+static void report_unrepaired(struct audit *a)
+{
+    char key[KEY_MAX], what[KEY_MAX];
+    for (uint64_t i = 0; i < a->damaged.n; i++) {
+        const struct digests_entry *e = digests_at(&a->damaged, i);
+        for (unsigned s = 0; s < a->options->n_stores; s++) {
+            if (!(e->flags >> s & 1) || e->place != 0)
+                continue;
+            name_key(a->options->store[s], key_of(a, &e->digest, key), what);
+            report_failure(&a->report, what,
+                           "damaged, and not repaired: no image of the registry has it");
+        }
+    }
+}
+
+static bool repair_all(struct audit *a, const char **why)
+{
+    a->walk = (struct walk){
+        .registry = a->options->source,
+        .catalog = a->catalog,
+        .report = &a->report,
+        .crew = a->crew,
+        .queue = QUEUE_WALK,
+        .blob = take_blob,
+        .owner = a,
+    };
+    *why = "out of memory";
+    if (!walk_all(&a->walk) || !crew_run(a->crew, drop, why))
+        return false;
+    if (!stopped(a))
+        report_unrepaired(a);
+    return true;
+}
+
+/* ── All of it ── */
+
+bool audit_run(struct audit *a, const char **why)
+{
+    *why = "out of memory";
+    for (unsigned i = 0; i < a->options->n_stores; i++)
+        if (!add_listing(a, i))
+            return false;
+    if (!crew_run(a->crew, drop, why))
+        return false;
+    bool repairs = a->options->source != NULL && a->damaged.n > 0 && !stopped(a);
+    return !repairs || repair_all(a, why);
+}
