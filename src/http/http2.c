@@ -21,6 +21,7 @@ struct http2 {
     nghttp2_session *session;
     const struct http2_events *events;
     void *owner;
+    struct http2_answer_queue answers;
     int64_t credit; /* in nanoseconds: what remains of the budget */
     int64_t counted;
     unsigned streams;
@@ -296,6 +297,8 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     struct http2 *h = context;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        http2_answer_begins(&h->answers, (uint32_t)frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
         end_upload(session, frame->hd.stream_id, frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     if (frame->hd.type != NGHTTP2_RST_STREAM)
@@ -326,6 +329,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
         h->streams--;
     if (h->stream == stream)
         h->stream = 0;
+    http2_answer_forget(&h->answers, (uint32_t)stream);
     if (mark != NULL)
         h->events->cancelled(h->owner, mark);
     return 0;
@@ -415,6 +419,7 @@ struct http2 *http2_new(const struct http2_events *events, void *owner, struct b
         return NULL;
     h->events = events;
     h->owner = owner;
+    h->answers.blocks = blocks;
     h->counted = now;
     h->left = HTTP2_PREFACE_SIZE;
     h->credit = HTTP2_CREDIT * (SECOND / HTTP2_CREDIT_SECOND);
@@ -430,6 +435,7 @@ void http2_free(struct http2 *h)
         return;
     release_kept(h);
     nghttp2_session_del(h->session);
+    http2_answer_release(&h->answers);
     free(h);
 }
 
@@ -505,7 +511,7 @@ size_t http2_send(struct http2 *h, char *out, size_t size)
         if (n <= 0)
             break;
         memcpy(out + len, data, (size_t)n);
-        len += (size_t)n;
+        len += http2_answer_complete(&h->answers, out + len, (size_t)n);
     }
     return len;
 }
@@ -552,6 +558,6 @@ size_t http2_answer(struct http2 *h, uint32_t stream, const struct decide_answer
                     const struct respond_options *options)
 {
     size_t bytes;
-    note_failure(h, http2_answer_submit(h->session, stream, answer, options, &bytes));
+    note_failure(h, http2_answer_submit(&h->answers, h->session, stream, answer, options, &bytes));
     return bytes;
 }

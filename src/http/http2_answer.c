@@ -2,27 +2,181 @@
 
 #include "base/num.h"
 
+#include <assert.h>
 #include <nghttp2/nghttp2.h>
 
-#define FIELDS_MAX 7
+#define FRAME_HEAD 9      /* bytes: RFC 9113 section 4.1 */
+#define PAYLOAD_MAX 16384 /* what every client takes: section 4.2 */
+#define STATUS_MAX 64     /* what nghttp2 says of the status, and of the size of its table */
 
-struct fields {
-    nghttp2_nv field[FIELDS_MAX];
-    size_t n;
-    size_t bytes;
+/* Of an answer, all but Location and its own text. */
+#define OTHERS_MAX 192
+
+/* Places in the static table, RFC 7541 appendix A. */
+enum {
+    NAME_NONE = 0,
+    NAME_ALLOW = 22,
+    NAME_CONTENT_LENGTH = 28,
+    NAME_CONTENT_TYPE = 31,
+    NAME_DATE = 33,
+    NAME_LOCATION = 46,
+    NAME_RETRY_AFTER = 53,
 };
 
-static void put(struct fields *f, struct str name, struct str value)
+struct http2_answer_rest {
+    struct http2_answer_rest *next;
+    uint32_t stream;
+    uint32_t len;
+    char fields[];
+};
+
+/* ── Fields: RFC 7541 section 6.2.2 ── */
+
+struct writer {
+    char *at;
+    size_t bytes; /* of names and values */
+};
+
+/* RFC 7541 section 5.1; pattern: what stands before the prefix, in the same byte. */
+static void put_number(struct writer *w, unsigned pattern, unsigned prefix_max, size_t n)
 {
-    f->field[f->n++] = (nghttp2_nv){
-        .name = (uint8_t *)(uintptr_t)name.data,
-        .value = (uint8_t *)(uintptr_t)value.data,
-        .namelen = name.len,
-        .valuelen = value.len,
-        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME,
-    };
-    f->bytes += name.len + value.len;
+    if (n < prefix_max) {
+        *w->at++ = (char)(pattern | n);
+        return;
+    }
+    *w->at++ = (char)(pattern | prefix_max);
+    for (n -= prefix_max; n >= 128; n /= 128)
+        *w->at++ = (char)(128 | n % 128);
+    *w->at++ = (char)n;
 }
+
+static void put_text(struct writer *w, struct str text)
+{
+    put_number(w, 0, 127, text.len);
+    memcpy(w->at, text.data, text.len);
+    w->at += text.len;
+    w->bytes += text.len;
+}
+
+static void put(struct writer *w, unsigned place, struct str name, struct str value)
+{
+    put_number(w, 0, 15, place);
+    if (place == NAME_NONE)
+        put_text(w, name);
+    else
+        w->bytes += name.len;
+    put_text(w, value);
+}
+
+static void put_number_field(struct writer *w, unsigned place, struct str name, uint64_t n)
+{
+    char text[NUM_TEXT_MAX];
+    put(w, place, name, str_make(text, num_format(n, text)));
+}
+
+static void put_fields(struct writer *w, const struct decide_answer *answer,
+                       const struct respond_options *options)
+{
+    if (answer->status == 307)
+        put(w, NAME_LOCATION, STR("location"), answer->location);
+    if (answer->status == 405)
+        put(w, NAME_ALLOW, STR("allow"), STR("GET, HEAD"));
+    if (answer->step == DECIDE_R5)
+        put(w, NAME_NONE, STR("docker-distribution-api-version"), STR("registry/2.0"));
+    if (answer->body.len > 0)
+        put(w, NAME_CONTENT_TYPE, STR("content-type"), STR("application/json"));
+    if (options->retry_after > 0)
+        put_number_field(w, NAME_RETRY_AFTER, STR("retry-after"), options->retry_after);
+    put(w, NAME_DATE, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));
+    put_number_field(w, NAME_CONTENT_LENGTH, STR("content-length"), answer->body.len);
+}
+
+/* ── The queue ── */
+
+/* Writes an answer's fields, for its frame. False: there is no memory. */
+static bool add_rest(struct http2_answer_queue *q, uint32_t stream,
+                     const struct decide_answer *answer, const struct respond_options *options,
+                     size_t *bytes)
+{
+    size_t most = OTHERS_MAX + answer->location.len;
+    assert(most <= PAYLOAD_MAX - STATUS_MAX);
+    struct http2_answer_rest *rest = blocks_take(q->blocks, sizeof(*rest) + most);
+    if (rest == NULL)
+        return false;
+    struct writer w = {.at = rest->fields};
+    put_fields(&w, answer, options);
+    rest->next = NULL;
+    rest->stream = stream;
+    rest->len = (uint32_t)(w.at - rest->fields);
+    assert(rest->len <= most);
+    if (q->first == NULL)
+        q->first = rest;
+    else
+        q->last->next = rest;
+    q->last = rest;
+    *bytes = w.bytes;
+    return true;
+}
+
+/* nghttp2 makes answers in the order in which they were submitted, less those that became void: it
+ * is the first, as a rule. NULL: the stream has none. */
+static struct http2_answer_rest *take_rest(struct http2_answer_queue *q, uint32_t stream)
+{
+    struct http2_answer_rest *before = NULL, *rest = q->first;
+    while (rest != NULL && rest->stream != stream) {
+        before = rest;
+        rest = rest->next;
+    }
+    if (rest == NULL)
+        return NULL;
+    if (before == NULL)
+        q->first = rest->next;
+    else
+        before->next = rest->next;
+    if (q->last == rest)
+        q->last = before;
+    return rest;
+}
+
+void http2_answer_begins(struct http2_answer_queue *q, uint32_t stream)
+{
+    assert(q->current == NULL);
+    q->current = take_rest(q, stream);
+    q->begun = stream;
+}
+
+size_t http2_answer_complete(struct http2_answer_queue *q, char *frame, size_t len)
+{
+    struct http2_answer_rest *rest = q->current;
+    if (rest == NULL)
+        return len;
+    assert(frame[3] == NGHTTP2_HEADERS && (frame[4] & NGHTTP2_FLAG_END_HEADERS) &&
+           len <= FRAME_HEAD + STATUS_MAX);
+    memcpy(frame + len, rest->fields, rest->len);
+    len += rest->len;
+    size_t payload = len - FRAME_HEAD;
+    frame[0] = (char)(payload >> 16);
+    frame[1] = (char)(payload >> 8);
+    frame[2] = (char)payload;
+    blocks_give(q->blocks, rest);
+    q->current = NULL;
+    return len;
+}
+
+void http2_answer_forget(struct http2_answer_queue *q, uint32_t stream)
+{
+    if (stream != q->begun && q->first != NULL)
+        blocks_give(q->blocks, take_rest(q, stream));
+}
+
+void http2_answer_release(struct http2_answer_queue *q)
+{
+    blocks_give(q->blocks, q->current);
+    while (q->first != NULL)
+        blocks_give(q->blocks, take_rest(q, q->first->stream));
+}
+
+/* ── Answers ── */
 
 /* source->ptr is what is left of a static text. */
 static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *data, size_t size,
@@ -40,38 +194,29 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *data
     return (ssize_t)n;
 }
 
-static struct str text_of(uint64_t n, char out[NUM_TEXT_MAX])
-{
-    return str_make(out, num_format(n, out));
-}
-
-static void put_special(struct fields *f, const struct decide_answer *answer)
-{
-    if (answer->status == 307)
-        put(f, STR("location"), answer->location);
-    if (answer->status == 405)
-        put(f, STR("allow"), STR("GET, HEAD"));
-    if (answer->step == DECIDE_R5)
-        put(f, STR("docker-distribution-api-version"), STR("registry/2.0"));
-    if (answer->body.len > 0)
-        put(f, STR("content-type"), STR("application/json"));
-}
-
-int http2_answer_submit(nghttp2_session *session, uint32_t stream,
+int http2_answer_submit(struct http2_answer_queue *q, nghttp2_session *session, uint32_t stream,
                         const struct decide_answer *answer, const struct respond_options *options,
                         size_t *bytes)
 {
-    struct fields f = {0};
-    char status[NUM_TEXT_MAX], retry[NUM_TEXT_MAX], length[NUM_TEXT_MAX];
+    static const struct str name = STR(":status");
+    char status[NUM_TEXT_MAX];
+    nghttp2_nv field = {
+        .name = (uint8_t *)(uintptr_t)name.data,
+        .value = (uint8_t *)status,
+        .namelen = name.len,
+        .valuelen = num_format(answer->status, status),
+        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME,
+    };
     nghttp2_data_provider body = {.source.ptr = (void *)(uintptr_t)answer->body.data,
                                   .read_callback = read_body};
     bool has_body = answer->body.len > 0 && !options->head;
-    put(&f, STR(":status"), text_of(answer->status, status));
-    put_special(&f, answer);
-    if (options->retry_after > 0)
-        put(&f, STR("retry-after"), text_of(options->retry_after, retry));
-    put(&f, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));
-    put(&f, STR("content-length"), text_of(answer->body.len, length));
-    *bytes = f.bytes + (has_body ? answer->body.len : 0);
-    return nghttp2_submit_response(session, (int32_t)stream, f.field, f.n, has_body ? &body : NULL);
+    *bytes = 0;
+    if (!add_rest(q, stream, answer, options, bytes))
+        return NGHTTP2_ERR_NOMEM;
+    *bytes += field.namelen + field.valuelen + (has_body ? answer->body.len : 0);
+    int error =
+        nghttp2_submit_response(session, (int32_t)stream, &field, 1, has_body ? &body : NULL);
+    if (error != 0)
+        http2_answer_forget(q, stream);
+    return error;
 }

@@ -1,4 +1,7 @@
 /* HTTP/2 sessions: what comes of requests, what is none, and the end. */
+#include "http/http_target.h"
+#include <archeio/snapshot.h>
+
 #include "http2_pair.h"
 
 /* ── Requests and answers ── */
@@ -61,6 +64,54 @@ static void answers_have_the_fields_of_their_status(void **state)
     run(p);
     assert_string_equal(h->retry, "17");
     end(p);
+}
+
+/* From one byte to a URL of a snapshot with a whole target behind it: lengths are numbers of one,
+ * two and three bytes (RFC 7541 section 5.1). */
+static void a_location_of_any_length_arrives_whole(void **state)
+{
+    static char text[SNAPSHOT_URL_MAX + HTTP_TARGET_MAX + 1];
+    static const size_t lengths[] = {
+        1, 63, 64, 126, 127, 128, 129, 254, 255, 256, 8192, 10000, sizeof(text) - 1};
+    (void)state;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('!' + i % 90);
+    struct pair *p = begin();
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        p->location = str_make(text, lengths[i]);
+        struct heard *h = ask(p, "GET", "/v2/");
+        run(p);
+        const char *got = lengths[i] < sizeof(h->location) ? h->location : p->far;
+        assert_int_equal(h->status, 307);
+        assert_int_equal(strlen(got), lengths[i]);
+        assert_memory_equal(got, text, lengths[i]);
+        assert_string_equal(h->length, "0");
+    }
+    end(p);
+}
+
+/* Both requests are answered before anything is sent; then the first answer becomes void. */
+static void an_answer_that_is_never_sent_leaves_the_next_one_alone(void **state)
+{
+    (void)state;
+    for (unsigned voided = 0; voided < 3; voided++) {
+        struct pair *p = begin();
+        struct heard *h[3];
+        run(p);
+        for (unsigned i = 0; i < 3; i++) {
+            p->location = str_make(&"abc"[i], 1);
+            h[i] = ask(p, "GET", "/v2/");
+            say(p);
+        }
+        nghttp2_submit_rst_stream(p->client, NGHTTP2_FLAG_NONE, stream_of(p, h[voided]),
+                                  NGHTTP2_CANCEL);
+        run(p);
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(h[i]->status, i == voided ? 0 : 307);
+            assert_int_equal(h[i]->location[0], i == voided ? '\0' : "abc"[i]);
+        }
+        end(p);
+    }
 }
 
 /* It names an authority alone (RFC 9113 section 8.5); what is wrong with it is its method (R1). */
@@ -278,6 +329,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_comes_with_its_fields),
         cmocka_unit_test(answers_have_the_fields_of_their_status),
+        cmocka_unit_test(a_location_of_any_length_arrives_whole),
+        cmocka_unit_test(an_answer_that_is_never_sent_leaves_the_next_one_alone),
         cmocka_unit_test(connect_is_a_request_without_a_target),
         cmocka_unit_test(many_streams_are_answered_in_any_order),
         cmocka_unit_test(one_stream_more_than_allowed_is_refused_and_can_be_tried_again),

@@ -40,6 +40,8 @@ struct pair {
     uint32_t newest;
     uint16_t refusal;
     char target[16384], host[128], agent[128], forwarded[256], trace[128];
+    struct str location; /* that redirects have; {0}: one that is always the same */
+    char far[16384];     /* a Location that is too long for `heard` */
     size_t n_forwarded;
     enum decide_method method;
     struct heard heard[STREAMS]; /* by half the number */
@@ -55,7 +57,7 @@ static inline void give(struct pair *p, uint32_t stream, uint16_t status)
     const struct respond_options options = {
         .date = DATE, .head = p->method == DECIDE_HEAD, .retry_after = status == 429 ? 17 : 0};
     if (status == 307)
-        a.location = STR("https://upstream.test/v2/");
+        a.location = p->location.len > 0 ? p->location : STR("https://upstream.test/v2/");
     if (status == 404 || status == 429)
         a.body = STR(BODY);
     assert_true(http2_answer(p->server, stream, &a, &options) > 0);
@@ -126,7 +128,10 @@ static inline int on_header(nghttp2_session *session, const nghttp2_frame *frame
     (void)session;
     (void)flags;
     hear(":status", field, value, len, status, sizeof(status));
-    hear("location", field, value, len, h->location, sizeof(h->location));
+    if (len < sizeof(h->location))
+        hear("location", field, value, len, h->location, sizeof(h->location));
+    else
+        hear("location", field, value, len, p->far, sizeof(p->far));
     hear("allow", field, value, len, h->allow, sizeof(h->allow));
     hear("retry-after", field, value, len, h->retry, sizeof(h->retry));
     hear("content-length", field, value, len, h->length, sizeof(h->length));
