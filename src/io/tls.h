@@ -63,8 +63,15 @@ struct tls_context *tls_context_new(const struct tls_options *options, struct tl
 /* Connections that were begun with it go on. NULL is ignored. */
 void tls_context_free(struct tls_context *c);
 
-/* When the certificate of files[i] expires, in seconds since 1970. */
-int64_t tls_context_expiry(const struct tls_context *c, size_t i);
+/* A certificate, and when it is valid: seconds since 1970, 0 if that cannot be read. */
+struct tls_certificate {
+    char *file;
+    int64_t from;
+    int64_t until;
+};
+
+/* That of files[i], the context's own; NULL after the last. */
+const struct tls_certificate *tls_context_certificate(const struct tls_context *c, size_t i);
 
 /* ── Connections ── */
 

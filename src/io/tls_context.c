@@ -18,7 +18,8 @@ struct set {
     struct server {
         SSL_CTX *ctx;
         GENERAL_NAMES *names; /* of its certificate; NULL: it has none */
-        int64_t expiry;
+        bool asked;           /* OpenSSL wanted a passphrase for its key */
+        struct tls_certificate about;
     } server[];
 };
 
@@ -26,6 +27,7 @@ static void free_set(struct set *set)
 {
     for (size_t i = 0; i < set->n; i++) {
         GENERAL_NAMES_free(set->server[i].names);
+        free(set->server[i].about.file);
         if (i > 0)
             SSL_CTX_free(set->server[i].ctx);
     }
@@ -63,9 +65,27 @@ static bool fail(struct tls_problem *problem, bool key, const char *text)
     return false;
 }
 
-/* The system's reason if the file could not be opened. What OpenSSL says of its content ("no start
- * line") helps nobody. */
-static bool fail_to_read(struct tls_problem *problem, bool key, const char *file)
+/* Why a file's content was refused, as far as OpenSSL says it in a way that helps somebody. */
+static const char *what_is_wrong(bool key, bool asked)
+{
+    switch (ERR_GET_REASON(ERR_peek_last_error())) {
+    case SSL_R_EE_KEY_TOO_SMALL:
+    case SSL_R_CA_KEY_TOO_SMALL:
+    case SSL_R_CA_MD_TOO_WEAK:
+        return "holds a certificate that is too weak; expected RSA of 2048 bits or an elliptic "
+               "curve of 256, and SHA-256";
+    default:
+        break;
+    }
+    if (!key)
+        return "holds no certificate in PEM form, or a damaged one";
+    return asked ? "is protected by a passphrase, and nobody is there to be asked; store the key "
+                   "without one"
+                 : "holds no private key in PEM form, or a damaged one";
+}
+
+/* asked: OpenSSL wanted a passphrase. */
+static bool fail_to_read(struct tls_problem *problem, bool key, const char *file, bool asked)
 {
     const char *what = key ? "private key without a passphrase" : "certificate";
     FILE *f = fopen(file, "re");
@@ -74,8 +94,8 @@ static bool fail_to_read(struct tls_problem *problem, bool key, const char *file
                  "cannot read \"%s\": %s; expected a PEM file with a %s", file, strerror(errno),
                  what);
     else
-        snprintf(problem->text, sizeof(problem->text),
-                 "\"%s\" holds no %s in PEM form, or one that is damaged or too weak", file, what);
+        snprintf(problem->text, sizeof(problem->text), "\"%s\" %s", file,
+                 what_is_wrong(key, asked));
     if (f != NULL)
         fclose(f);
     problem->key = key;
@@ -88,39 +108,50 @@ static bool fail_to_read(struct tls_problem *problem, bool key, const char *file
 /* A key that needs a passphrase is refused: nobody is there to be asked. */
 static int no_passphrase(char *buffer, int size, int writing, void *context)
 {
+    bool *asked = context;
     (void)buffer;
     (void)size;
     (void)writing;
-    (void)context;
+    *asked = true;
     return -1;
 }
 
 static bool load(struct server *s, const struct tls_files *files, struct tls_problem *problem)
 {
+    SSL_CTX_set_default_passwd_cb(s->ctx, no_passphrase);
+    SSL_CTX_set_default_passwd_cb_userdata(s->ctx, &s->asked);
     if (SSL_CTX_use_certificate_chain_file(s->ctx, files->certificate) != 1)
-        return fail_to_read(problem, false, files->certificate);
+        return fail_to_read(problem, false, files->certificate, false);
     if (SSL_CTX_use_PrivateKey_file(s->ctx, files->key, SSL_FILETYPE_PEM) != 1) {
         int reason = ERR_GET_REASON(ERR_peek_last_error());
         if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)
             return fail(problem, true, "this key is not that of the certificate beside it");
-        return fail_to_read(problem, true, files->key);
+        return fail_to_read(problem, true, files->key, s->asked);
     }
     if (SSL_CTX_check_private_key(s->ctx) != 1)
         return fail(problem, true, "this key is not that of the certificate beside it");
     return true;
 }
 
-/* False: it has names, and they cannot be read. */
-static bool read_certificate(struct server *s)
+static int64_t to_seconds(const ASN1_TIME *time)
+{
+    struct tm tm = {0};
+    return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+/* False: no memory, or it has names, and they cannot be read. */
+static bool read_certificate(struct server *s, const char *file)
 {
     X509 *own = SSL_CTX_get0_certificate(s->ctx);
-    struct tm tm = {0};
     int found; /* -1: there are none */
     s->names = X509_get_ext_d2i(own, NID_subject_alt_name, &found, NULL);
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) == 1)
-        s->expiry = timegm(&tm);
+    s->about = (struct tls_certificate){
+        .file = strdup(file),
+        .from = to_seconds(X509_get0_notBefore(own)),
+        .until = to_seconds(X509_get0_notAfter(own)),
+    };
     ERR_clear_error();
-    return s->names != NULL || found == -1;
+    return s->about.file != NULL && (s->names != NULL || found == -1);
 }
 
 /* ── Which certificate: RFC 6066 section 3, RFC 9525 section 6.3 ── */
@@ -217,7 +248,6 @@ static SSL_CTX *make_ctx(struct set *set, struct tls_tickets *tickets)
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
                                  (tickets == NULL ? SSL_OP_NO_TICKET : 0));
-    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(ctx, 2 * TLS_TICKETS_PERIOD / 1000000000);
@@ -251,7 +281,7 @@ static bool fill(struct set *set, const struct tls_options *options, struct tls_
             return false;
         if (!tls_rehearsal_succeeds(s->ctx) || refusals != tls_memory_refusals())
             return fail(problem, false, "out of memory, or OpenSSL lacks what TLS needs");
-        if (!read_certificate(s))
+        if (!read_certificate(s, options->files[i].certificate))
             return fail(problem, false, "out of memory, or the certificate's names are damaged");
     }
     return true;
@@ -286,8 +316,8 @@ void tls_context_free(struct tls_context *c)
     SSL_CTX_free((SSL_CTX *)(void *)c);
 }
 
-int64_t tls_context_expiry(const struct tls_context *c, size_t i)
+const struct tls_certificate *tls_context_certificate(const struct tls_context *c, size_t i)
 {
     const struct set *set = SSL_CTX_get_ex_data((const SSL_CTX *)(const void *)c, set_index());
-    return set->server[i].expiry;
+    return i < set->n ? &set->server[i].about : NULL;
 }

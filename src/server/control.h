@@ -19,6 +19,7 @@ struct control {
     struct generation *retired;  /* the one before it, while a worker may still use it */
     struct counters_total total; /* of all generations before those */
     bool reload_wanted;          /* when the retired generation is gone */
+    bool reload_refused;         /* the last one */
     struct loop loop;
     struct loop_source signals;
     struct loop_source updates;

@@ -15,21 +15,24 @@ static struct diag_at position(const struct config_origin *o)
     return (struct diag_at){o->name, o->line, o->column};
 }
 
-static void warn_of_expiry(const struct config_listen *l, const struct tls_context *tls,
-                           struct diag *d)
+static void warn_of_times(const struct config_listen *l, const struct tls_context *tls,
+                          struct diag *d)
 {
     int64_t now = (int64_t)time(NULL);
     for (size_t i = 0; i < l->n_certificates; i++) {
-        const struct config_certificate *c = &l->certificate[i];
-        int64_t left = tls_context_expiry(tls, i) - now;
-        if (left < 0)
-            diag_warning(d, position(&c->certificate_origin),
-                         "the certificate in \"%s\" has expired; clients will refuse it",
-                         c->certificate);
-        else if (left < WEEK)
-            diag_warning(d, position(&c->certificate_origin),
-                         "the certificate in \"%s\" expires in %d hours", c->certificate,
-                         (int)(left / 3600));
+        const struct tls_certificate *c = tls_context_certificate(tls, i);
+        struct diag_at at = position(&l->certificate[i].certificate_origin);
+        if (c->until < now)
+            diag_warning(d, at, "the certificate in \"%s\" has expired; clients will refuse it",
+                         c->file);
+        else if (c->until - now < WEEK)
+            diag_warning(d, at, "the certificate in \"%s\" expires in %d hours", c->file,
+                         (int)((c->until - now) / 3600));
+        else if (c->from > now)
+            diag_warning(d, at,
+                         "the certificate in \"%s\" is not valid yet; until then clients will "
+                         "refuse it (is the clock right?)",
+                         c->file);
     }
 }
 
@@ -48,7 +51,7 @@ static bool make_tls(struct listen_rule *rule, const struct config_listen *l,
         &(struct tls_options){files, l->n_certificates, l->protocols, tickets}, &problem);
     free(files);
     if (rule->tls != NULL) {
-        warn_of_expiry(l, rule->tls, d);
+        warn_of_times(l, rule->tls, d);
         return true;
     }
     const struct config_certificate *c = &l->certificate[problem.file];

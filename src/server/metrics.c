@@ -146,6 +146,33 @@ static void workers(FILE *f, struct control *s)
            s->shared.log != NULL ? access_dropped(s->shared.log) : 0);
 }
 
+/* ── Certificates ── */
+
+static void write_certificates(FILE *f, const struct endpoint *listener,
+                               const struct tls_context *tls)
+{
+    const struct tls_certificate *c;
+    char address[ENDPOINT_TEXT_MAX];
+    endpoint_format(listener, address);
+    for (size_t i = 0; (c = tls_context_certificate(tls, i)) != NULL; i++) {
+        fputs("archeio_tls_certificate_expiration_timestamp_seconds{", f);
+        label(f, "listener", str_from(address));
+        fputc(',', f);
+        label(f, "file", str_from(c->file));
+        fprintf(f, "} %lld\n", (long long)c->until);
+    }
+}
+
+static void certificates(FILE *f, struct control *s)
+{
+    const struct listen_rules *rules = s->current->listen;
+    family(f, "archeio_tls_certificate_expiration_timestamp_seconds", "gauge",
+           "When a certificate that is in use expires.");
+    for (size_t i = 0; i < rules->n; i++)
+        if (rules->rule[i].tls != NULL)
+            write_certificates(f, &s->address[i], rules->rule[i].tls);
+}
+
 /* ── Existence ── */
 
 static void lookups(FILE *f, struct control *s)
@@ -283,8 +310,12 @@ char *metrics_text(struct control *s, size_t *len)
     single(f, "archeio_workers", "gauge", "Worker threads.", s->n_workers);
     single(f, "archeio_generation", "gauge", "Which configuration and ranges are used, from 1.",
            s->current->number);
+    single(f, "archeio_reload_refused", "gauge",
+           "Whether the last reload was refused, so that what ran before goes on.",
+           s->reload_refused);
     requests(f, s);
     workers(f, s);
+    certificates(f, s);
     existence(f, s);
     ranges(f, s);
     if (fclose(f) == 0)

@@ -186,12 +186,15 @@ static void reload(struct control *s)
 {
     struct server_update update = {0};
     s->reload_wanted = false;
+    s->reload_refused = true;
     if (s->hooks->reload == NULL || !s->hooks->reload(s->hooks->context, &update)) {
         log_warning("reload refused: what was running goes on");
         return;
     }
-    if (go_over(s, &update))
-        log_info("reloaded");
+    if (!go_over(s, &update))
+        return;
+    s->reload_refused = false;
+    log_info("reloaded");
 }
 
 /* Only two generations are ever alive: what comes while workers use both waits in the loop. */

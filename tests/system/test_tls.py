@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from lib import http, tls
-from lib.archeio import run
-from lib.certificates import make_certificate
+from lib.archeio import run, to_yaml
+from lib.certificates import make_certificate, settle_validity
 from lib.http2_client import Client
 from lib.ports import free_port, wait_until
 from lib.store import StandIn, status
@@ -260,11 +260,17 @@ def key_with_passphrase(pair, _):
     subprocess.run(["openssl", "pkey", "-in", pair.key, "-aes256", "-passout", "pass:secret",
                     "-out", f"{pair.key}.new"], check=True, capture_output=True)
     os.rename(f"{pair.key}.new", pair.key)
-    return pair.key, "holds no private key without a passphrase"
+    return pair.key, "is protected by a passphrase"
+
+
+def weak_certificate(pair, _):
+    weak = make_certificate(pair.file.parent, "weak", key="weak")
+    weak.copy_over(pair)
+    return pair.file, "holds a certificate that is too weak; expected RSA of 2048 bits"
 
 
 @pytest.mark.parametrize("harm", [broken_certificate, missing_key, another_key, empty_certificate,
-                                  key_with_passphrase], ids=lambda harm: harm.__name__)
+                                  key_with_passphrase, weak_certificate], ids=lambda harm: harm.__name__)
 def test_a_broken_certificate_is_refused_with_its_place_and_the_old_stays(serve, tmp_path, harm):
     """The log names the configuration's file and line, and what is wrong; and a good one is taken
     again afterwards. check-config says the same."""
@@ -293,10 +299,41 @@ def test_a_broken_certificate_is_refused_with_its_place_and_the_old_stays(serve,
 
 
 def test_a_certificate_that_soon_expires_is_warned_of(archeio, tmp_path):
+    """In the log at the start, and by a metric all the time."""
     port = free_port()
     soon = make_certificate(tmp_path, "soon", days=2)
     server = archeio(settings(port, soon.pair), port=port)
     assert re.search(rf'archeio\.yaml:\d+:\d+: .*"{soon.file}" expires in 4[78] hours', server.output())
+    left = server.metric("archeio_tls_certificate_expiration_timestamp_seconds",
+                         listener=f"127.0.0.1:{port}", file=str(soon.file)) - time.time()
+    assert 47 * 3600 < left <= 48 * 3600
+
+
+@pytest.mark.parametrize("begin, end, why", [
+    ("20200101000000Z", "20210101000000Z", "has expired; clients will refuse it"),
+    ("20900101000000Z", "20910101000000Z", "is not valid yet; until then clients will refuse it")],
+    ids=["expired", "not yet"])
+def test_a_certificate_that_is_not_valid_now_is_warned_of(tmp_path, begin, end, why):
+    """It is used all the same: the clock may be wrong, and no certificate is no better."""
+    made = make_certificate(tmp_path, "made")
+    settle_validity(made, begin, end)
+    file = tmp_path / "archeio.yaml"
+    file.write_text(to_yaml(settings(8443, made.pair)), encoding="ascii")
+    checked = run("check-config", file)
+    assert checked.returncode == 0
+    assert re.search(rf'archeio\.yaml:\d+:\d+: warning: the certificate in "{made.file}" {why}',
+                     checked.stderr)
+
+
+def test_a_metric_says_that_a_reload_was_refused(serve, tmp_path):
+    good, other = (make_certificate(tmp_path, name) for name in ("good", "other"))
+    kept = good.key.read_bytes()
+    server = serve([good])
+    assert server.metric("archeio_reload_refused") == 0
+    for key, refused in ((other.key.read_bytes(), 1), (kept, 0)):
+        good.key.write_bytes(key)
+        server.reload()
+        wait_until(lambda: server.metric("archeio_reload_refused") == refused)
 
 
 # ── What is no TLS ──

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from .program import find
 
-KINDS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
+KINDS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"],
+         "weak": ["rsa:1024"]}
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,36 @@ class Certificate:
             part.rename(target)
 
 
+def openssl(*args):
+    done = subprocess.run([find("openssl"), *args], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def make_certificate(directory, label, names=(), days=30, key="ec", options=()):
     """Self-signed, with its key. names: host names, wildcards too, or "IP:..."; key: "ec" (P-256)
-    or "rsa"; options: more of openssl req's."""
+    "rsa", or "weak"; options: more of openssl req's."""
     made = Certificate(Path(directory) / f"{label}.crt", Path(directory) / f"{label}.key")
     alternatives = ",".join(name if name.startswith("IP:") else f"DNS:{name}"
                             for name in names or [f"{label}.example"])
-    done = subprocess.run(
-        [find("openssl"), "req", "-x509", "-nodes", "-days", str(days), "-newkey", *KINDS[key],
-         "-subj", f"/CN={label}", "-addext", f"subjectAltName={alternatives}",
-         "-keyout", made.key, "-out", made.file, *options],
-        capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    openssl("req", "-x509", "-nodes", "-days", str(days), "-newkey", *KINDS[key],
+            "-subj", f"/CN={label}", "-addext", f"subjectAltName={alternatives}",
+            "-keyout", made.key, "-out", made.file, *options)
     return made
+
+
+def settle_validity(certificate, begin, end):
+    """Signs it anew, valid from one time to another, as YYYYMMDDHHMMSSZ."""
+    directory = certificate.file.parent
+    (directory / "index").write_text("", encoding="ascii")
+    config = directory / "openssl.cnf"
+    config.write_text(f"[ca]\ndefault_ca=self\n[self]\ndatabase={directory}/index\n"
+                      f"new_certs_dir={directory}\nrand_serial=yes\ndefault_md=sha256\n"
+                      "policy=any\n[any]\ncommonName=supplied\n", encoding="ascii")
+    wish, signed = certificate.file.with_suffix(".csr"), certificate.file.with_suffix(".new")
+    openssl("x509", "-x509toreq", "-in", certificate.file, "-signkey", certificate.key, "-out", wish)
+    openssl("ca", "-batch", "-notext", "-config", config, "-selfsign", "-keyfile", certificate.key,
+            "-in", wish, "-startdate", begin, "-enddate", end, "-out", signed)
+    signed.rename(certificate.file)
 
 
 class Authority:

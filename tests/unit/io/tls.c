@@ -187,7 +187,7 @@ static void files_that_cannot_be_used_are_refused_with_which_and_why(void **stat
     check_problem(&junk, 1, 0, false, "holds no certificate in PEM form");
     strcpy(junk.certificate, good.certificate);
     strcpy(junk.key, good.certificate);
-    check_problem(&junk, 1, 0, true, "holds no private key without a passphrase in PEM form");
+    check_problem(&junk, 1, 0, true, "holds no private key in PEM form");
     strcpy(swapped.key, other.key);
     check_problem(&swapped, 1, 0, true, "not that of the certificate beside it");
     const struct certificate second[] = {good, swapped};
@@ -198,18 +198,22 @@ static void a_key_with_a_passphrase_is_refused_and_nobody_is_asked(void **state)
 {
     (void)state;
     struct certificate secret = certificates_make("secret", "DNS:secret.example", "passphrase");
-    check_problem(&secret, 1, 0, true, "holds no private key without a passphrase");
+    check_problem(&secret, 1, 0, true, "is protected by a passphrase");
 }
 
-static void it_is_known_when_a_certificate_expires(void **state)
+static void it_is_known_when_a_certificate_is_valid(void **state)
 {
     (void)state;
     const struct certificate both[] = {good, other};
     struct tls_context *c = context(both, 2, BOTH, NULL);
+    int64_t now = (int64_t)time(NULL);
     for (size_t i = 0; i < 2; i++) {
-        int64_t left = tls_context_expiry(c, i) - (int64_t)time(NULL);
-        assert_in_range(left, CERTIFICATES_DAYS * 24 * 3600 - 600, CERTIFICATES_DAYS * 24 * 3600);
+        const struct tls_certificate *about = tls_context_certificate(c, i);
+        assert_string_equal(about->file, both[i].certificate);
+        assert_in_range(about->from, now - 600, now);
+        assert_int_equal(about->until - about->from, CERTIFICATES_DAYS * 24 * 3600);
     }
+    assert_null(tls_context_certificate(c, 2));
     tls_context_free(c);
     tls_context_free(NULL);
 }
@@ -523,7 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_that_cannot_be_used_are_refused_with_which_and_why),
         cmocka_unit_test(a_key_with_a_passphrase_is_refused_and_nobody_is_asked),
-        cmocka_unit_test(it_is_known_when_a_certificate_expires),
+        cmocka_unit_test(it_is_known_when_a_certificate_is_valid),
         cmocka_unit_test(a_clients_name_chooses_the_certificate),
         cmocka_unit_test(alpn_chooses_what_both_speak),
         cmocka_unit_test(a_ticket_of_one_context_resumes_in_another),
