@@ -1,7 +1,9 @@
 /*
  * Memory at start-up, on reloads and in the tools. Where there is none left, a program that starts
  * says so and exits with code 1; one that serves says so and waits until there is some again, for
- * its other threads have theirs. Never used on the request path, which must shed work instead.
+ * its other threads have theirs; but what the waiting thread does besides waits, too (the control
+ * thread's signals and admin listener). Never used on the request path, which must shed work
+ * instead.
  */
 #ifndef SYS_XALLOC_H
 #define SYS_XALLOC_H
