@@ -1,5 +1,7 @@
 #include "sys/blocks.h"
 
+#include "sys/sanitized.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +15,7 @@ struct block {
 };
 
 /* A sanitizer finds what is used after it was given back only if it is freed. */
-#if defined(__SANITIZE_ADDRESS__)
-#define KEPT 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEPT 0
-#endif
-#endif
-#ifndef KEPT
-#define KEPT BLOCKS_KEPT
-#endif
+#define KEPT (SANITIZED_ADDRESS ? 0 : BLOCKS_KEPT)
 
 static struct block *block_of(void *data)
 {

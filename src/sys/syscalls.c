@@ -1,5 +1,7 @@
 #include "sys/syscalls.h"
 
+#include "sys/sanitized.h"
+
 #include <errno.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
@@ -10,19 +12,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* At its end a sanitizer looks for leaks from a process of its own, which traces this one. Only a
- * test's build is so. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* By name: not every processor has each, nor knows every libseccomp each. */
 static const char *const allowed[] = {
@@ -138,6 +127,7 @@ static int add_rules(scmp_filter_ctx filter, const struct rule *rule, size_t n)
 
 #if SANITIZED
 
+/* At its end a sanitizer looks for leaks from a process of its own, which traces this one. */
 static int add_process(scmp_filter_ctx filter)
 {
     static const char *const whole[] = {

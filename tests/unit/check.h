@@ -1,5 +1,5 @@
 /*
- * What every unit test includes: cmocka and what it needs, and assertions on string views.
+ * What every unit test includes: cmocka and what it needs, string views and addresses.
  */
 #ifndef TESTS_UNIT_CHECK_H
 #define TESTS_UNIT_CHECK_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <archeio/str.h>
+#include <archeio/addr.h>
 #include <cmocka.h>
 #include <stdio.h>
 
@@ -21,6 +21,15 @@ static inline void check_str_at(struct str got, const char *want, const char *fi
         print_error("got \"%.*s\", want \"%s\"\n", (int)got.len, got.data, want);
         _fail(file, line);
     }
+}
+
+/* The address that text is. */
+static inline struct addr check_addr(const char *text)
+{
+    struct addr a;
+    if (!addr_parse(str_from(text), &a))
+        fail_msg("%s is no address", text);
+    return a;
 }
 
 #endif

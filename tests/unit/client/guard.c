@@ -2,16 +2,9 @@
 
 #include "check.h"
 
-static struct addr parse(const char *text)
-{
-    struct addr a;
-    assert_true(addr_parse(str_from(text), &a));
-    return a;
-}
-
 static void expect(const char *text, enum guard_class want)
 {
-    struct addr a = parse(text);
+    struct addr a = check_addr(text);
     if (guard_classify(&a) != want)
         fail_msg("%s is of class %d, want %d", text, (int)guard_classify(&a), (int)want);
 }
@@ -69,8 +62,8 @@ static void no_address_is_never_allowed(void **state)
 static void redirects_stay_in_the_class_that_was_configured(void **state)
 {
     (void)state;
-    const struct addr public = parse("8.8.8.8"), private = parse("10.1.2.3");
-    const struct addr loopback = parse("::1"), metadata = parse("169.254.169.254");
+    const struct addr public = check_addr("8.8.8.8"), private = check_addr("10.1.2.3");
+    const struct addr loopback = check_addr("::1"), metadata = check_addr("169.254.169.254");
     for (int origin = GUARD_PUBLIC; origin <= GUARD_NEVER; origin++) {
         assert_true(guard_allows((enum guard_class)origin, &public));
         assert_int_equal(guard_allows((enum guard_class)origin, &private), origin == GUARD_PRIVATE);

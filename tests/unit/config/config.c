@@ -142,7 +142,7 @@ static void bad_variables_are_named(void **state)
     struct diag d = {0};
     struct config *c = configs_parse("stores: []\n", environment, &d);
     assert_non_null(c);
-    char *said = configs_printed(&d);
+    char *said = said_by(&d);
     assert_non_null(strstr(said, "DEFAULT_AWS_BASE_URL has no effect"));
     free(said);
     diag_clear(&d);
@@ -302,19 +302,11 @@ static void too_much_is_refused(void **state)
     said = configs_refused(text, len, configs_no_environment);
     assert_non_null(strstr(said, "more errors"));
     free(said);
-    len = (size_t)sprintf(text, "stores:\n");
-    for (int i = 0; i < 4097; i++)
-        len += (size_t)sprintf(text + len, "- {name: s%d, url: 'http://a', serves: [aws]}\n", i);
-    said = configs_refused(text, len, configs_no_environment);
-    assert_non_null(strstr(said, "f:4098:3: error: stores: more than 4096 stores"));
-    free(said);
-    len = (size_t)sprintf(text, "upstream:\n  blobs_for:\n");
-    for (int i = 0; i < 1025; i++)
-        len += (size_t)sprintf(text + len, "  - aws/r%d\n", i);
-    said = configs_refused(text, len, configs_no_environment);
-    assert_non_null(strstr(said, "at most 1024 places"));
-    free(said);
     free(text);
+    configs_assert_too_many("stores:\n", "- {name: s", ", url: 'http://a', serves: [aws]}\n", 4097,
+                            "f:4098:3: error: stores: more than 4096 stores");
+    configs_assert_too_many("upstream:\n  blobs_for:\n", "  - aws/r", "\n", 1025,
+                            "at most 1024 places");
 }
 
 static void a_file_that_cannot_be_read_says_why(void **state)
@@ -322,7 +314,7 @@ static void a_file_that_cannot_be_read_says_why(void **state)
     (void)state;
     struct diag d = {0};
     assert_null(config_load("/nonexistent/archeio.yaml", configs_no_environment, &d));
-    char *said = configs_printed(&d);
+    char *said = said_by(&d);
     assert_string_equal(said, "/nonexistent/archeio.yaml: error: cannot be read: No such file or "
                               "directory\n");
     free(said);
@@ -339,7 +331,7 @@ static char *warned(const char *text, bool advise)
     if (advise)
         check_advise(c, &d);
     assert_int_equal(d.n_errors, 0);
-    char *said = configs_printed(&d);
+    char *said = said_by(&d);
     diag_clear(&d);
     config_free(c);
     return said;

@@ -7,23 +7,9 @@
 #include "config/config.h"
 #include "config/dump.h"
 
-#include "check.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "said.h"
 
 static char *const configs_no_environment[] = {NULL};
-
-static inline char *configs_printed(const struct diag *d)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *to = open_memstream(&text, &len);
-    assert_non_null(to);
-    diag_print(d, to);
-    fclose(to);
-    return text;
-}
 
 static inline struct config *configs_parse(const char *text, char *const *environment,
                                            struct diag *d)
@@ -36,7 +22,7 @@ static inline struct config *configs_good(const char *text, char *const *environ
 {
     struct diag d = {0};
     struct config *c = configs_parse(text, environment, &d);
-    char *said = configs_printed(&d);
+    char *said = said_by(&d);
     assert_string_equal(said, "");
     free(said);
     diag_clear(&d);
@@ -51,7 +37,7 @@ static inline char *configs_refused(const char *text, size_t len, char *const *e
     struct config *c = config_parse("f", text, len, environment, &d);
     assert_null(c);
     assert_true(d.n_errors > 0);
-    char *said = configs_printed(&d);
+    char *said = said_by(&d);
     diag_clear(&d);
     return said;
 }
@@ -62,6 +48,22 @@ static inline void configs_assert_said(const char *text, const char *expected)
     if (strstr(said, expected) == NULL)
         fail_msg("%s\nsaid: %sexpected: %s", text, said, expected);
     free(said);
+}
+
+/* A text of head and n times `before`, a number and `after` is refused, with what is expected. */
+static inline void configs_assert_too_many(const char *head, const char *before, const char *after,
+                                           int n, const char *expected)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+    assert_non_null(to);
+    fputs(head, to);
+    for (int i = 0; i < n; i++)
+        fprintf(to, "%s%d%s", before, i, after);
+    fclose(to);
+    configs_assert_said(text, expected);
+    free(text);
 }
 
 static inline char *configs_dumped(const struct config *c)

@@ -97,21 +97,10 @@ static void every_mistake_is_told_with_its_place(void **state)
 static void too_much_is_refused(void **state)
 {
     (void)state;
-    static char text[64 * 1025];
-    size_t len;
-    char *said;
-    len = (size_t)sprintf(text, "server:\n  listen:\n");
-    for (int i = 0; i < 65; i++)
-        len += (size_t)sprintf(text + len, "  - ':%d'\n", i);
-    said = configs_refused(text, len, configs_no_environment);
-    assert_non_null(strstr(said, "at most 64 addresses"));
-    free(said);
-    len = (size_t)sprintf(text, "server:\n  listen:\n  - address: ':1'\n    tls:\n");
-    for (int i = 0; i < 1025; i++)
-        len += (size_t)sprintf(text + len, "    - {certificate: c%d, key: k}\n", i);
-    said = configs_refused(text, len, configs_no_environment);
-    assert_non_null(strstr(said, "f:1029:7: error: server.listen: tls: expected at most 1024"));
-    free(said);
+    configs_assert_too_many("server:\n  listen:\n", "  - ':", "'\n", 65, "at most 64 addresses");
+    configs_assert_too_many("server:\n  listen:\n  - address: ':1'\n    tls:\n",
+                            "    - {certificate: c", ", key: k}\n", 1025,
+                            "f:1029:7: error: server.listen: tls: expected at most 1024");
 }
 
 static void what_is_printed_reads_back_to_itself(void **state)

@@ -2,26 +2,13 @@
 #include "config/config.h"
 #include "config/dump.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "chance.h"
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #define ROUNDS 4000
-
-static uint64_t random_state = 0x9e3779b97f4a7c15;
-
-static uint32_t draw(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 16) % below;
-}
 
 static const char seed[] = "preset: registry-k8s-io\n"
                            "server:\n"
@@ -55,13 +42,13 @@ static size_t mutate(char *text, size_t len, size_t size)
         "&a ",     "*a", "!!x ",  "\n---\n", "- ",   "{",   "]",
         "? ",      "\t", "\xff",  "|\n",     ">-\n", "#",   "\"",
         "server:", "\0", "%YAML", "<<: ",    "~",    "\\x", "99999999999999999999"};
-    for (uint32_t edits = 1 + draw(6); edits > 0; edits--) {
-        size_t at = draw((uint32_t)len), n = 1 + draw(12);
-        const char *piece = pieces[draw(sizeof(pieces) / sizeof(pieces[0]))];
+    for (size_t edits = 1 + chance_below(6); edits > 0; edits--) {
+        size_t at = chance_below(len), n = 1 + chance_below(12);
+        const char *piece = pieces[chance_below(sizeof(pieces) / sizeof(pieces[0]))];
         size_t piece_len = piece[0] == '\0' ? 1 : strlen(piece);
-        switch (draw(4)) {
+        switch (chance_below(4)) {
         case 0:
-            text[at] = (char)draw(256);
+            text[at] = (char)chance_below(256);
             break;
         case 1:
             n = n < len - at ? n : len - at - 1;
@@ -77,7 +64,7 @@ static size_t mutate(char *text, size_t len, size_t size)
             break;
         default:
             n = n < len - at ? n : len - at;
-            memmove(text + draw((uint32_t)(len - n + 1)), text + at, n);
+            memmove(text + chance_below((uint32_t)(len - n + 1)), text + at, n);
             break;
         }
     }

@@ -4,6 +4,7 @@
 
 #include "http/http1.h"
 
+#include "chance.h"
 #include "check.h"
 
 #include <string.h>
@@ -315,26 +316,16 @@ static void every_bit_of_a_header_is_under_its_checksum(void **state)
 
 /* ── Damage ── */
 
-static uint64_t random_state = 0x2545f4914f6cdd1d;
-
-static size_t draw(size_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (size_t)(random_state >> 16) % below;
-}
-
 static size_t damage(char *bytes, size_t len)
 {
-    for (size_t edits = 1 + draw(3); edits > 0 && len > 1; edits--) {
-        size_t at = draw(len), n = 1 + draw(4);
-        switch (draw(4)) {
+    for (size_t edits = 1 + chance_below(3); edits > 0 && len > 1; edits--) {
+        size_t at = chance_below(len), n = 1 + chance_below(4);
+        switch (chance_below(4)) {
         case 0:
-            bytes[at] = (char)draw(256);
+            bytes[at] = (char)chance_below(256);
             break;
         case 1:
-            bytes[at] ^= (char)(1 << draw(8));
+            bytes[at] ^= (char)(1 << chance_below(8));
             break;
         case 2:
             n = n < len - at ? n : len - at - 1;
@@ -356,7 +347,7 @@ static void assert_sound(struct str bytes)
 {
     struct proxy_header whole, part;
     enum proxy_result result = parse(bytes, &whole);
-    size_t cut = draw(bytes.len + 1);
+    size_t cut = chance_below(bytes.len + 1);
     enum proxy_result of_part = parse(str_make(bytes.data, cut), &part);
     if (result == PROXY_MORE)
         assert_true(bytes.len < PROXY_MAX && of_part == PROXY_MORE);
@@ -378,7 +369,7 @@ static void a_million_damaged_headers_do_no_harm(void **state)
                  n_blocks = sizeof(blocks) / sizeof(blocks[0]);
     char bytes[1024];
     for (long i = 0; i < DAMAGED; i++) {
-        size_t which = draw(n_lines + n_blocks);
+        size_t which = chance_below(n_lines + n_blocks);
         struct str from = which < n_lines ? lines[which].bytes : blocks[which - n_lines].bytes;
         memcpy(bytes, from.data, from.len);
         assert_sound(str_make(bytes, damage(bytes, from.len)));

@@ -6,6 +6,7 @@
 
 #include <archeio/lpm.h>
 
+#include "chance.h"
 #include "check.h"
 
 #include <stdlib.h>
@@ -17,21 +18,11 @@ struct list {
     size_t room;
 };
 
-static uint64_t random_state = 88172645463325252U;
-
-static inline uint64_t random_number(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
 static inline struct addr random_address(enum addr_family family)
 {
     struct addr a = {.family = (uint8_t)family};
     for (size_t i = 0; i < (family == ADDR_V4 ? 4U : 16U); i++)
-        a.bytes[i] = (uint8_t)(random_number() >> 24);
+        a.bytes[i] = (uint8_t)(chance_number() >> 24);
     return a;
 }
 

@@ -205,13 +205,13 @@ static void generate(struct list *l)
                 memcpy(p.addr.bytes, "\x26\x00\x1f", 3);
             else
                 p.addr.bytes[0] &= 0x3f;
-            size_t from = (size_t)random_number() % (l->n + 1);
+            size_t from = (size_t)chance_number() % (l->n + 1);
             if (k % 2 == 0 && from < l->n && l->entry[from].prefix.addr.family == p.addr.family) {
                 struct prefix outer = l->entry[from].prefix;
                 memcpy(p.addr.bytes, outer.addr.bytes, outer.bits / 8U);
             }
             prefix_clear_host(&p);
-            add(l, p, (uint32_t)(random_number() % 170));
+            add(l, p, (uint32_t)(chance_number() % 170));
         }
     }
 }
@@ -430,7 +430,7 @@ static void the_order_of_the_entries_does_not_matter(void **state)
         if (*slot(&big.reference, &big.list.entry[i].prefix) == &big.list.entry[i])
             shuffled[kept++] = big.list.entry[i];
     for (size_t i = kept; i > 1; i--) {
-        size_t j = (size_t)(random_number() % i);
+        size_t j = (size_t)(chance_number() % i);
         struct lpm_entry swapped = shuffled[i - 1];
         shuffled[i - 1] = shuffled[j];
         shuffled[j] = swapped;
@@ -448,8 +448,8 @@ static void the_reference_is_a_scan_of_all_prefixes(void **state)
     for (int i = 0; i < 3000; i++) {
         struct addr a = random_address(i % 3 == 0 ? ADDR_V6 : ADDR_V4);
         if (i % 3 != 1) {
-            const struct prefix *p = &big.list.entry[random_number() % big.list.n].prefix;
-            a = random_number() % 2 == 0 ? neighbour(p->addr, -1) : last_address(p);
+            const struct prefix *p = &big.list.entry[chance_number() % big.list.n].prefix;
+            a = chance_number() % 2 == 0 ? neighbour(p->addr, -1) : last_address(p);
         }
         const struct lpm_entry *found = reference_find(&big.reference, &a);
         assert_ptr_equal(found, scan(&big.list, &a));
@@ -475,7 +475,7 @@ static void a_million_random_addresses_are_found(void **state)
     for (size_t i = 0; i < 1000000; i++) {
         struct addr a = random_address(i % 4 == 3 ? ADDR_V6 : ADDR_V4);
         if (i % 2 == 1) { /* inside a published prefix, else few IPv6 addresses would meet one */
-            const struct prefix *p = &big.list.entry[random_number() % big.list.n].prefix;
+            const struct prefix *p = &big.list.entry[chance_number() % big.list.n].prefix;
             struct addr inside = random_address(p->addr.family);
             struct addr last = last_address(p);
             for (size_t k = 0; k < sizeof(a.bytes); k++)
@@ -493,14 +493,14 @@ static void small_random_tables_are_right_everywhere(void **state)
     for (int round = 0; round < 2000; round++) {
         struct list l = {0};
         struct lpm table;
-        size_t n = (size_t)(random_number() % 20);
+        size_t n = (size_t)(chance_number() % 20);
         for (size_t i = 0; i < n; i++) {
-            struct prefix p = {.addr = random_address(random_number() % 2 ? ADDR_V4 : ADDR_V6)};
+            struct prefix p = {.addr = random_address(chance_number() % 2 ? ADDR_V4 : ADDR_V6)};
             for (size_t k = 0; k < 16; k++) /* few bits set: much nesting */
-                p.addr.bytes[k] &= (uint8_t)(random_number() & random_number());
-            p.bits = (uint8_t)(random_number() % (p.addr.family == ADDR_V4 ? 33 : 129));
+                p.addr.bytes[k] &= (uint8_t)(chance_number() & chance_number());
+            p.bits = (uint8_t)(chance_number() % (p.addr.family == ADDR_V4 ? 33 : 129));
             prefix_clear_host(&p);
-            add(&l, p, (uint32_t)(random_number() % 4));
+            add(&l, p, (uint32_t)(chance_number() % 4));
         }
         void *image = build_and_open(&l, &table);
         for (size_t i = 0; i < 6 * n; i++) {

@@ -10,10 +10,10 @@ static struct list nested(void)
     while (l.n < 400) {
         struct prefix p = {.addr = random_address(l.n % 3 == 0 ? ADDR_V6 : ADDR_V4)};
         for (size_t k = 0; k < sizeof(p.addr.bytes); k++)
-            p.addr.bytes[k] &= (uint8_t)(random_number() & random_number());
-        p.bits = (uint8_t)(random_number() % (p.addr.family == ADDR_V4 ? 33 : 65));
+            p.addr.bytes[k] &= (uint8_t)(chance_number() & chance_number());
+        p.bits = (uint8_t)(chance_number() % (p.addr.family == ADDR_V4 ? 33 : 65));
         prefix_clear_host(&p);
-        add(&l, p, (uint32_t)(random_number() % 170));
+        add(&l, p, (uint32_t)(chance_number() % 170));
     }
     return l;
 }
@@ -25,7 +25,7 @@ static void look_around(const struct lpm *table, const struct list *l)
         struct addr a = random_address(i % 2 == 0 ? ADDR_V4 : ADDR_V6);
         struct prefix p;
         if (i % 4 >= 2)
-            a = neighbour(l->entry[random_number() % l->n].prefix.addr, i % 3 - 1);
+            a = neighbour(l->entry[chance_number() % l->n].prefix.addr, i % 3 - 1);
         uint32_t value = lpm_lookup(table, &a);
         assert_true(value == LPM_NONE || value <= LPM_VALUE_MAX);
         lpm_match(table, &a, &p);
@@ -41,8 +41,8 @@ static void damaged_images_are_refused_or_harmless(void **state)
     struct lpm table;
     for (size_t i = 0; i < rounds; i++) {
         memcpy(damaged, image, size);
-        for (uint64_t k = random_number() % 3 + 1; k > 0; k--) {
-            uint64_t r = random_number();
+        for (uint64_t k = chance_number() % 3 + 1; k > 0; k--) {
+            uint64_t r = chance_number();
             /* Half of them where it hurts most. */
             size_t at = (size_t)(r >> 8) % (r % 2 == 0 ? size : 64);
             damaged[at] = (r >> 4) % 2 == 0 ? (unsigned char)(damaged[at] ^ 1U << (r >> 5) % 8)

@@ -1,11 +1,8 @@
 #include <archeio/prefix.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -15,14 +12,6 @@ static struct prefix prefix(const char *text)
     if (prefix_parse(str_from(text), &p) != PREFIX_OK)
         fail_msg("%s is no prefix", text);
     return p;
-}
-
-static struct addr address(const char *text)
-{
-    struct addr a;
-    if (!addr_parse(str_from(text), &a))
-        fail_msg("%s is no address", text);
-    return a;
 }
 
 struct row {
@@ -127,8 +116,8 @@ static void a_prefix_holds_its_first_and_last_address_and_not_their_neighbours(v
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct prefix p = prefix(cases[i].prefix);
-        struct addr before = address(cases[i].before), first = address(cases[i].first);
-        struct addr last = address(cases[i].last), after = address(cases[i].after);
+        struct addr before = check_addr(cases[i].before), first = check_addr(cases[i].first);
+        struct addr last = check_addr(cases[i].last), after = check_addr(cases[i].after);
         assert_false(prefix_holds(&p, &before));
         assert_true(prefix_holds(&p, &first));
         assert_true(prefix_holds(&p, &last));

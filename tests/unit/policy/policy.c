@@ -49,13 +49,6 @@ static struct built build(const struct policy *p)
     return out;
 }
 
-static struct addr address(const char *text)
-{
-    struct addr a;
-    assert_true(addr_parse(str_from(text), &a));
-    return a;
-}
-
 static struct prefix prefix(const char *text)
 {
     struct prefix p;
@@ -68,7 +61,7 @@ static void test_without_stores_and_ranges(void **state)
     (void)state;
     struct policy p = small();
     struct built b = build(&p);
-    struct addr a = address("192.0.2.1");
+    struct addr a = check_addr("192.0.2.1");
     check_str(b.snapshot.info_page, "https://info.test/");
     check_str(b.snapshot.privacy_page, "https://privacy.test/");
     check_str(b.snapshot.upstream, "https://upstream.test/v2/a/b/");
@@ -97,7 +90,7 @@ static void test_path_prefix_may_be_empty(void **state)
 static void check_candidates(const struct snapshot *s, const char *client, const char *want)
 {
     char got[256] = "";
-    struct addr a = address(client);
+    struct addr a = check_addr(client);
     struct snapshot_network n = snapshot_network(s, snapshot_locate(s, &a));
     for (uint32_t i = 0; i < n.n_stores; i++) {
         struct str name = snapshot_store(s, n.stores[i]).name;
@@ -159,7 +152,7 @@ static void test_most_specific_place_wins_in_the_files_order(void **state)
 
 static enum snapshot_route route_of(const struct snapshot *s, const char *client)
 {
-    struct addr a = address(client);
+    struct addr a = check_addr(client);
     return snapshot_network(s, snapshot_locate(s, &a)).route;
 }
 

@@ -7,6 +7,7 @@
 #include "httpd.h"
 
 #include "check.h"
+#include "sys/sanitized.h"
 
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -35,14 +36,7 @@ static void count(void)
 /* ── Every allocation of the process: through a sanitizer's hook, or instead of the C library's ──
  */
 
-#if defined(__has_feature)
-#define HAS_FEATURE(x) __has_feature(x)
-#else
-#define HAS_FEATURE(x) 0
-#endif
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    HAS_FEATURE(address_sanitizer) || HAS_FEATURE(thread_sanitizer)
+#if SANITIZED
 /* As in sanitizer/allocator_interface.h, which not every compiler's package has. */
 int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t),
                                               void (*released)(const volatile void *));

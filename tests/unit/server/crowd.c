@@ -13,13 +13,6 @@
 #define STEPS 200000
 #define THREADS 4
 
-static struct addr address(const char *text)
-{
-    struct addr a;
-    assert_true(addr_parse(str_from(text), &a));
-    return a;
-}
-
 /* Client i: IPv4 addresses, and IPv6 ones that begin with the same bytes. */
 static struct addr client(unsigned i)
 {
@@ -43,7 +36,7 @@ static void a_client_has_as_many_as_are_allowed_and_no_more(void **state)
 {
     (void)state;
     struct crowd c = opened(CONNECTIONS);
-    const struct addr one = address("192.0.2.1"), other = address("192.0.2.2");
+    const struct addr one = check_addr("192.0.2.1"), other = check_addr("192.0.2.2");
     for (int i = 0; i < 3; i++)
         assert_true(crowd_enter(&c, &one, 3));
     assert_false(crowd_enter(&c, &one, 3));
@@ -59,8 +52,8 @@ static void an_ipv6_64_is_one_client_and_families_are_apart(void **state)
 {
     (void)state;
     struct crowd c = opened(CONNECTIONS);
-    const struct addr six = address("c000:201::1"), same = address("c000:201:0:0:ffff::2"),
-                      next = address("c000:201:0:1::1"), four = address("192.0.2.1");
+    const struct addr six = check_addr("c000:201::1"), same = check_addr("c000:201:0:0:ffff::2"),
+                      next = check_addr("c000:201:0:1::1"), four = check_addr("192.0.2.1");
     assert_true(crowd_enter(&c, &six, 1));
     assert_false(crowd_enter(&c, &same, 1));
     assert_true(crowd_enter(&c, &next, 1));

@@ -17,13 +17,6 @@
 #define MANY 1000000
 #define THREADS 4
 
-static struct addr address(const char *text)
-{
-    struct addr a;
-    assert_true(addr_parse(str_from(text), &a));
-    return a;
-}
-
 /* IPv4 address number n. */
 static struct addr numbered(uint32_t n)
 {
@@ -59,7 +52,7 @@ static void a_quiet_client_may_send_a_burst_and_no_more(void **state)
         for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
             struct ratelimit r = opened(1 << 16);
             struct ratelimit_rules rules = ratelimit_rules(rates[i], bursts[b], NULL);
-            struct addr a = address("192.0.2.1");
+            struct addr a = check_addr("192.0.2.1");
             assert_int_equal(allowed(&r, &rules, &a, START, 1000), bursts[b]);
             int64_t rested = START + rules.window;
             assert_int_equal(allowed(&r, &rules, &a, rested, 1000), bursts[b]);
@@ -75,7 +68,7 @@ static void a_client_that_sends_without_end_gets_its_rate_exactly(void **state)
     for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
         struct ratelimit r = opened(1 << 16);
         struct ratelimit_rules rules = ratelimit_rules(rates[i] * PER_SECOND, 10, NULL);
-        struct addr a = address("2001:db8::1");
+        struct addr a = check_addr("2001:db8::1");
         unsigned count = 0;
         const unsigned seconds = 100;
         for (int64_t at = 0; at < seconds * CLOCK_S; at += CLOCK_MS / 4)
@@ -95,7 +88,7 @@ static void what_is_refused_costs_nothing_and_says_when_to_come_back(void **stat
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct ratelimit r = opened(1 << 16);
         struct ratelimit_rules rules = ratelimit_rules(rows[i].rate, 3, NULL);
-        struct addr a = address("192.0.2.1");
+        struct addr a = check_addr("192.0.2.1");
         assert_int_equal(allowed(&r, &rules, &a, START, 3), 3);
         for (int k = 0; k < 1000; k++)
             assert_int_equal(ratelimit_take(&r, &rules, &a, START), rows[i].wait);
@@ -128,7 +121,7 @@ static void a_client_is_an_ipv4_address_or_an_ipv6_64(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct ratelimit r = opened(1 << 20);
         struct ratelimit_rules rules = ratelimit_rules(PER_SECOND, 5, NULL);
-        struct addr a = address(rows[i].a), b = address(rows[i].b);
+        struct addr a = check_addr(rows[i].a), b = check_addr(rows[i].b);
         assert_int_equal(allowed(&r, &rules, &a, START, 9), 5);
         assert_int_equal(allowed(&r, &rules, &b, START, 9), rows[i].same ? 0 : 5);
         ratelimit_close(&r);
@@ -147,8 +140,8 @@ static void exempt_prefixes_and_unknown_clients_are_not_limited(void **state)
     assert_null(lpm_open(&exempt, image, size));
     struct ratelimit r = opened(1 << 16);
     struct ratelimit_rules rules = ratelimit_rules(PER_SECOND, 2, &exempt);
-    struct addr in = address("10.1.2.3"), in6 = address("2001:db8:0:7::1"), none = {0};
-    struct addr out = address("11.1.2.3"), out6 = address("2001:db8:1::1");
+    struct addr in = check_addr("10.1.2.3"), in6 = check_addr("2001:db8:0:7::1"), none = {0};
+    struct addr out = check_addr("11.1.2.3"), out6 = check_addr("2001:db8:1::1");
     assert_int_equal(allowed(&r, &rules, &in, START, 100), 100);
     assert_int_equal(allowed(&r, &rules, &in6, START, 100), 100);
     assert_int_equal(allowed(&r, &rules, &none, START, 100), 100);
@@ -165,7 +158,7 @@ static void tighter_and_looser_rules_count_from_where_clients_are(void **state)
     struct ratelimit r = opened(1 << 16);
     struct ratelimit_rules slow = ratelimit_rules(1, 100, NULL),
                            fast = ratelimit_rules(PER_SECOND, 5, NULL);
-    struct addr a = address("192.0.2.1"), b = address("192.0.2.2");
+    struct addr a = check_addr("192.0.2.1"), b = check_addr("192.0.2.2");
     assert_int_equal(allowed(&r, &slow, &a, START, 200), 100); /* four days ahead */
     assert_int_equal(allowed(&r, &fast, &a, START, 9), 0);
     assert_int_equal(allowed(&r, &fast, &a, START + 5 * CLOCK_S, 9), 5);
@@ -179,7 +172,7 @@ static void clocks_that_differ_allow_no_more(void **state)
     (void)state;
     struct ratelimit r = opened(1 << 16);
     struct ratelimit_rules rules = ratelimit_rules(100 * PER_SECOND, 10, NULL);
-    struct addr a = address("192.0.2.1");
+    struct addr a = check_addr("192.0.2.1");
     unsigned count = 0;
     for (int i = 0; i < 1000; i++)
         count += ratelimit_take(&r, &rules, &a, START - (i % 2) * CLOCK_S / 2) == 0;
@@ -262,7 +255,7 @@ static void a_client_at_its_limit_is_not_forgotten_for_newcomers(void **state)
     (void)state;
     struct ratelimit r = opened(1 << 16);
     struct ratelimit_rules rules = ratelimit_rules(PER_SECOND, 100, NULL);
-    struct addr heavy = address("198.51.100.1");
+    struct addr heavy = check_addr("198.51.100.1");
     assert_int_equal(allowed(&r, &rules, &heavy, START, 200), 100);
     for (uint32_t i = 0; i < MANY; i++) {
         struct addr a = numbered(i);

@@ -1,12 +1,9 @@
 #include "sys/blocks.h"
 
 #include "check.h"
+#include "sys/sanitized.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define KEEPS false /* src/sys/blocks.c */
-#else
-#define KEEPS true
-#endif
+#define KEEPS (!SANITIZED_ADDRESS) /* src/sys/blocks.c */
 
 static void blocks_are_aligned_and_apart(void **state)
 {

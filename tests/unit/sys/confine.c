@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "sys/log.h"
+#include "sys/sanitized.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,17 +24,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(SANITIZED) && !defined(__SANITIZE_ADDRESS__)
-#define OTHER_THREADS 1 /* ThreadSanitizer's own */
-#endif
 
 /* Ours is given to confine(), theirs is not; both are everybody's to write. */
 static char ours[] = "/tmp/archeio-confine-XXXXXX", theirs[] = "/tmp/archeio-other-XXXXXX";
@@ -206,7 +196,7 @@ static void what_is_not_needed_fails(void **state)
     assert_int_equal(outcome(signals_its_parent), ENOSYS);
 }
 
-#ifndef SANITIZED
+#if !SANITIZED
 
 static int traces(void)
 {
@@ -459,7 +449,7 @@ static void root_becomes_whom_the_setting_names(void **state)
     assert_int_equal(user_after("no-such-user"), 255);
 }
 
-#ifndef OTHER_THREADS
+#if !SANITIZED_THREAD /* it has a thread of its own */
 
 /* As a container's root is who was given no capabilities. Not where there is another thread, which
  * keeps its capabilities: libc ends a process of which only a part can change its groups. */
@@ -490,7 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_tells_of_an_intruder_ends_the_process),
         cmocka_unit_test(what_is_not_needed_fails),
-#ifndef SANITIZED
+#if !SANITIZED
         cmocka_unit_test(no_process_is_made_or_traced_and_no_code_is_written),
 #endif
         cmocka_unit_test(other_files_are_out_of_reach),
@@ -499,7 +489,7 @@ int main(void)
         cmocka_unit_test(an_assertion_that_fails_still_aborts),
         cmocka_unit_test(no_privilege_is_left),
         cmocka_unit_test(root_becomes_whom_the_setting_names),
-#ifndef OTHER_THREADS
+#if !SANITIZED_THREAD /* it has a thread of its own */
         cmocka_unit_test(root_without_capabilities_goes_on_unless_a_user_was_named),
 #endif
     };

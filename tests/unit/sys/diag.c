@@ -1,24 +1,7 @@
 /* Diagnostics: positions, the limit, the order, and the nearest word. */
 #include "sys/diag.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static char *printed(const struct diag *d)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *to = open_memstream(&text, &len);
-    assert_non_null(to);
-    diag_print(d, to);
-    fclose(to);
-    return text;
-}
+#include "said.h"
 
 static void positions_are_printed_as_far_as_they_are_known(void **state)
 {
@@ -28,7 +11,7 @@ static void positions_are_printed_as_far_as_they_are_known(void **state)
     diag_warning(&d, (struct diag_at){"a.yaml", 3, 0}, "odd");
     diag_error(&d, (struct diag_at){"a.yaml", 0, 0}, "unreadable");
     diag_error(&d, (struct diag_at){0}, "PORT");
-    char *text = printed(&d);
+    char *text = said_by(&d);
     assert_string_equal(text, "a.yaml:3:7: error: bad thing\n"
                               "a.yaml:3: warning: odd\n"
                               "a.yaml: error: unreadable\n"
@@ -44,7 +27,7 @@ static void controls_do_not_reach_the_terminal(void **state)
     (void)state;
     struct diag d = {0};
     diag_error(&d, (struct diag_at){"a\x1b[1m", 1, 1}, "x\ny\x7f");
-    char *text = printed(&d);
+    char *text = said_by(&d);
     assert_string_equal(text, "a\\x1b[1m:1:1: error: x\\x0ay\\x7f\n");
     free(text);
     diag_clear(&d);
@@ -60,7 +43,7 @@ static void errors_past_the_limit_are_counted_and_warnings_do_not_displace_them(
         diag_error(&d, (struct diag_at){0}, "e%d", i);
     assert_int_equal(d.n, 200);
     assert_int_equal(d.n_errors, 103);
-    char *text = printed(&d);
+    char *text = said_by(&d);
     assert_non_null(strstr(text, "error: e99\n"));
     assert_null(strstr(text, "e100"));
     assert_non_null(strstr(text, "and 3 more errors\n"));
