@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* An image of another version is refused: it is compiled anew, never converted. */
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 
 #define SNAPSHOT_STORES_MAX 4096
 #define SNAPSHOT_NETWORKS_MAX 16384
@@ -26,6 +26,7 @@
 struct snapshot_store {
     struct str name;
     struct str objects; /* its URL and "/containers/images/": a digest follows */
+    bool indexed;       /* its index, if it has one, is to be believed */
 };
 
 /* The entry of the configuration that decides where a network's blobs come from: one of upstream

@@ -51,6 +51,11 @@ static size_t received(char *data, size_t size, size_t n, void *context)
     j->too_long = n > j->request->max_bytes - r->len;
     if (j->too_long)
         return 0;
+    if (j->request->into != NULL) {
+        memcpy((char *)j->request->into + r->len, data, n);
+        r->len += n;
+        return n;
+    }
     j->no_memory = !make_room(j, r->len + n + 1);
     if (j->no_memory)
         return 0;

@@ -22,6 +22,7 @@ struct fetch_request {
     long timeout_ms; /* for everything */
     long connect_timeout_ms;
     unsigned redirects;      /* followed at most; 0: none */
+    void *into;              /* NULL, or: memory for the body, the caller's, of: */
     size_t max_bytes;        /* of the body; more is an error */
     const char *etag;        /* If-None-Match; NULL: unconditional */
     int64_t modified_since;  /* If-Modified-Since, Unix seconds; 0: none */
@@ -30,7 +31,8 @@ struct fetch_request {
 
 struct fetch_response {
     long status; /* of the last response: 200, 304, ... */
-    char *body;  /* owned, terminated behind len bytes; NULL if there was none */
+    char *body;  /* owned, terminated behind len bytes; NULL if there was none, or it went into
+                  * the caller's memory */
     size_t len;
     char etag[256];   /* "" if none (or too long to keep) */
     int64_t modified; /* Last-Modified; 0 if none */

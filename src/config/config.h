@@ -60,6 +60,7 @@ struct config_store {
     char *url; /* without a trailing slash */
     struct config_place *serves;
     size_t n_serves;
+    bool index; /* what geranos publishes there of its contents is believed */
     struct config_origin origin;
 };
 
@@ -115,6 +116,9 @@ struct config_existence {
     int64_t error_ttl;
     int64_t wait;
     uint64_t memory; /* bytes */
+    int64_t index_refresh;
+    int64_t index_max_age;
+    uint64_t index_memory; /* bytes */
 };
 
 struct config {

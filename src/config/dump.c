@@ -228,7 +228,7 @@ static void put_stores(const struct config *c, const struct config_origin *o, FI
         put_text(s->url, to);
         fputs("\n    serves: ", to);
         put_places(s->serves, s->n_serves, to);
-        fputc('\n', to);
+        fputs(s->index ? "\n    index: true\n" : "\n", to);
     }
 }
 

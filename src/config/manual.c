@@ -97,6 +97,7 @@ static void sample_stores(FILE *to)
     fprintf(to, "%s\n", stores_keys.key[0].help);
     fprintf(to, "#    url: https://blobs.eu-west-3.example.com\n");
     fprintf(to, "#    serves: [aws/eu-west-3]   # %s\n", stores_keys.key[2].help);
+    fprintf(to, "#    index: true               # %s\n", stores_keys.key[3].help);
     fputs("#  - name: cdn\n#    url: https://cdn.example.com\n#    serves: [default]\n", to);
 }
 
@@ -299,7 +300,7 @@ void manual_settings(FILE *to)
         }
         settings_row(&schema_rows[i], to);
         if (schema_rows[i].type == SCHEMA_STORES)
-            settings_keys("A store has these keys, all of them required:", &stores_keys, to);
+            settings_keys("A store has these keys; all but index are required:", &stores_keys, to);
         if (schema_rows[i].type != SCHEMA_LISTEN)
             continue;
         settings_keys(

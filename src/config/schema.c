@@ -147,7 +147,9 @@ const struct schema_row schema_rows[] = {
      .help = "Copies of the blobs, each with a name, a url (a blob lies at "
              "URL/containers/images/DIGEST) and whom it serves: CLOUD/REGION, CLOUD, or default "
              "for clients whom no other store serves. Several may serve the same; the first that "
-             "has the blob is used. The variable replaces the URL of the default store."},
+             "has the blob is used. With \"index: true\" the set of digests that geranos publishes "
+             "there is believed: what is in it is there, and what is not is asked for. The "
+             "variable replaces the URL of the default store."},
 
     {"existence.present_ttl", SCHEMA_DURATION, .live = true, .least = MS, .most = 366 * DAY,
      AT(existence.present_ttl), .fallback = "6h",
@@ -163,7 +165,20 @@ const struct schema_row schema_rows[] = {
      .fallback = "2s",
      .help = "How long a client waits for a store's answer before it is sent to the upstream."},
     {"existence.memory", SCHEMA_SIZE, .least = 64 * KIB, .most = TIB, AT(existence.memory),
-     .fallback = "64MiB", .help = "Memory for all that is known of the stores."},
+     .fallback = "64MiB",
+     .help = "Memory for what HEAD requests have told of the stores. Indexes have their own."},
+    {"existence.index_refresh", SCHEMA_DURATION, .live = true, .least = 10 * MS, .most = DAY,
+     AT(existence.index_refresh), .fallback = "60s",
+     .help = "How often a store's index is looked for anew (stores: index), give or take a tenth."},
+    {"existence.index_max_age", SCHEMA_DURATION, .live = true, .least = S, .most = 366 * DAY,
+     AT(existence.index_max_age), .fallback = "2d",
+     .help = "An index that was made longer ago is ignored. One that could not be looked for anew "
+             "for as long as existence.present_ttl is ignored as well."},
+    {"existence.index_memory", SCHEMA_SIZE, .live = true, .least = KIB,
+     .most = 64 * KIB * KIB * KIB, AT(existence.index_memory), .fallback = "64MiB",
+     .help = "Memory for the indexes of all stores, 32 bytes for each digest; none is taken before "
+             "there is one, and while one is replaced it is there twice. An index that finds no "
+             "room is ignored."},
 };
 
 const size_t schema_count = sizeof(schema_rows) / sizeof(schema_rows[0]);

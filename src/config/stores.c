@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME, URL, SERVES };
+enum { NAME, URL, SERVES, INDEX };
 
 static const struct keys_key keys[] = {
     {"name", "what metrics, logs and explain call it", true},
     {"url", "a blob lies at URL/containers/images/DIGEST", true},
     {"serves", "CLOUD/REGION, CLOUD or default (whom no other store serves)", true},
+    {"index", "true: believe the set of digests that geranos publishes there", false},
 };
 
 const struct keys stores_keys = {"stores", "store", keys, sizeof(keys) / sizeof(keys[0])};
@@ -47,6 +48,17 @@ static char *read_url(struct reader *r, const struct document_node *node)
     return NULL;
 }
 
+static bool read_index(struct reader *r, const struct document_node *node, struct config_store *s)
+{
+    static const char expected[] = "true or false";
+    if (!reader_scalar(r, node, "stores: index", expected))
+        return false;
+    s->index = node->plain && strcmp(node->text, "true") == 0;
+    if (s->index || (node->plain && strcmp(node->text, "false") == 0))
+        return true;
+    return reader_unfit(r, node, "stores: index", expected);
+}
+
 static bool read_store(struct reader *r, const struct document_node *node, struct config_store *s)
 {
     const struct document_node *given[KEYS_MAX];
@@ -59,6 +71,8 @@ static bool read_store(struct reader *r, const struct document_node *node, struc
         s->url = read_url(r, given[URL]);
         good = s->url != NULL && good;
     }
+    if (given[INDEX] != NULL)
+        good = read_index(r, given[INDEX], s) && good;
     if (serves != NULL)
         good = reader_places(r, serves, "stores: serves", &s->serves, &s->n_serves) && good;
     if (serves != NULL && serves->kind == DOCUMENT_LIST && s->n_serves == 0 && good) {

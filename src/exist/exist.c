@@ -34,7 +34,7 @@ static bool open_all(struct exist *e, const struct exist_options *options, const
     *why = "not enough memory or descriptors for the existence cache";
     if (getrandom(&e->seed, sizeof(e->seed), 0) != (ssize_t)sizeof(e->seed) ||
         !cache_open(&e->cache, e->workers, options->memory) || !stores_open(&e->stores) ||
-        !open_workers(e) || !ring_bell_open(&e->bell))
+        !index_open(&e->indexes, e->workers + 1) || !open_workers(e) || !ring_bell_open(&e->bell))
         return false;
     e->prober = prober_new(e, why);
     return e->prober != NULL;
@@ -63,6 +63,7 @@ void exist_free(struct exist *e)
 {
     if (e == NULL)
         return;
+    index_thread_free(e->index_thread);
     prober_free(e->prober);
     for (unsigned i = 0; i < e->workers; i++) {
         if (e->watch != NULL)
@@ -73,6 +74,7 @@ void exist_free(struct exist *e)
     free(e->watch);
     free(e->asker);
     ring_bell_close(&e->bell);
+    index_close(&e->indexes);
     stores_close(&e->stores);
     cache_close(&e->cache);
     free(e);
@@ -84,6 +86,18 @@ void exist_configure(struct exist *e, const struct exist_options *options)
     atomic_store_explicit(&e->absent_ttl, options->absent_ttl, memory_order_relaxed);
     atomic_store_explicit(&e->error_ttl, options->error_ttl, memory_order_relaxed);
     atomic_store_explicit(&e->head_timeout, options->head_timeout, memory_order_relaxed);
+    atomic_store_explicit(&e->index_refresh, options->index_refresh, memory_order_relaxed);
+    atomic_store_explicit(&e->index_max_age, options->index_max_age, memory_order_relaxed);
+    atomic_store_explicit(&e->index_memory, options->index_memory, memory_order_relaxed);
+}
+
+bool exist_follow(struct exist *e, const uint32_t *stores, size_t n)
+{
+    if (n == 0 && e->index_thread == NULL)
+        return true;
+    if (e->index_thread == NULL)
+        e->index_thread = index_thread_new(e);
+    return e->index_thread != NULL && index_thread_follow(e->index_thread, stores, n);
 }
 
 uint32_t exist_store(struct exist *e, struct str objects_url)
@@ -105,6 +119,8 @@ enum exist_state exist_lookup(struct exist *e, unsigned worker, uint32_t store,
     const struct key key = key_make(e, store, d);
     if (stores_is_down(&e->stores, store))
         return EXIST_DOWN;
+    if (index_has(&e->indexes, store, d, now))
+        return EXIST_PRESENT;
     return cache_find(&e->cache, worker, &key, now);
 }
 
@@ -140,6 +156,11 @@ struct exist_waiter *exist_collect(struct exist *e, unsigned worker)
     return asker_collect(&e->asker[worker]);
 }
 
+void exist_pass(struct exist *e, unsigned worker)
+{
+    index_pass(&e->indexes, worker);
+}
+
 void exist_redirected(struct exist *e, unsigned worker, uint32_t store, const struct digest *d)
 {
     watch_note(&e->watch[worker], store, d, (uint32_t)(clock_coarse() / CLOCK_S) + 1);
@@ -160,6 +181,7 @@ void exist_stats(struct exist *e, struct exist_stats *out)
         .evictions = cache_evictions(&e->cache),
         .rechecks = get(&e->rechecks),
         .memory_bytes = cache_bytes(&e->cache),
+        .index_bytes = get(&e->indexes.bytes),
         .n_stores = stores_count(&e->stores),
     };
     for (unsigned i = 0; i < e->workers; i++)
@@ -178,6 +200,11 @@ void exist_stats_store(struct exist *e, uint32_t i, struct exist_store_stats *ou
         out->heads[j] = get(&store->heads[j]);
     for (unsigned j = 0; j < EXIST_BUCKETS; j++)
         out->latency[j] = get(&store->latency[j]);
+}
+
+void exist_stats_index(struct exist *e, uint32_t i, struct exist_index_stats *out)
+{
+    index_stats(&e->indexes, i, out);
 }
 
 /* ── One question, outside of all that ── */

@@ -249,14 +249,20 @@ static void forget(struct prober *p, const struct flight *f, int64_t now)
     log_warning("store %s no longer has %.*s: asking it anew for everything", f->store->url, len,
                 text);
     cache_forget(&p->exist->cache, f->key.store, now);
+    index_distrust(&p->exist->indexes, f->key.store);
+}
+
+static bool is_believed(const struct exist *e, const struct key *key, int64_t now)
+{
+    return index_has(&e->indexes, key->store, &key->digest, now) ||
+           cache_peek(&e->cache, key, now) == EXIST_PRESENT;
 }
 
 static void remember(struct prober *p, const struct flight *f, enum exist_state state, int64_t now)
 {
     if (state == EXIST_ERROR && f->kind != FLIGHT_ASKED)
         return;
-    if (state == EXIST_ABSENT && !flights_hold(f->kind) &&
-        cache_peek(&p->exist->cache, &f->key, now) == EXIST_PRESENT)
+    if (state == EXIST_ABSENT && !flights_hold(f->kind) && is_believed(p->exist, &f->key, now))
         forget(p, f, now);
     cache_put(&p->exist->cache, &f->key, state, now + ttl_of(p->exist, state), now);
 }
@@ -341,9 +347,12 @@ static void *work(void *argument)
 {
     struct prober *p = argument;
     while (!atomic_load(&p->exist->stop)) {
+        if (!p->tried && index_any(&p->exist->indexes))
+            open_library(p); /* to watch the stores that nobody has to ask */
         bool more = take_questions(p);
         transfer(p);
         int ms = sweep_tick(p, clock_now());
+        index_pass(&p->exist->indexes, p->exist->workers);
         wait_for_something(p, more ? 0 : ms);
         ring_bell_quiet(&p->exist->bell);
     }

@@ -10,6 +10,7 @@
 
 #include "exist/cache.h"
 #include "exist/flights.h"
+#include "exist/index_thread.h"
 #include "exist/stores.h"
 #include "exist/watch.h"
 
@@ -19,7 +20,9 @@
 struct exist {
     struct cache cache;
     struct stores stores;
-    struct asker *asker; /* one per worker; so is the next */
+    struct index_table indexes;
+    struct index_thread *index_thread; /* NULL: no index was ever wanted */
+    struct asker *asker;               /* one per worker; so is the next */
     struct watch *watch;
     unsigned workers;
     uint64_t seed; /* of key_hash() */
@@ -29,6 +32,9 @@ struct exist {
     _Atomic int64_t absent_ttl;
     _Atomic int64_t error_ttl;
     _Atomic int64_t head_timeout;
+    _Atomic int64_t index_refresh;
+    _Atomic int64_t index_max_age;
+    _Atomic uint64_t index_memory;
     _Atomic uint64_t rechecks;
     struct ring_bell bell;
     atomic_bool stop;

@@ -6,15 +6,17 @@
 #define TICK_LONGEST CLOCK_S
 #define TICK_SHORTEST (10 * CLOCK_MS)
 #define WATCH_EVERY (5 * CLOCK_S)
-#define WATCH_FOR 30           /* seconds after the last redirect */
-#define TRIAL_EVERY CLOCK_S    /* and watches are not closer either */
-#define RECHECKS_A_SECOND 20.0 /* per store; as many at once */
-#define PASSES 16              /* over the table of what is present, per lifetime */
+#define WATCH_FIRST (4 * CLOCK_S) /* of a store that only its index has spoken for */
+#define WATCH_FOR 30              /* seconds after the last redirect */
+#define TRIAL_EVERY CLOCK_S       /* and watches are not closer either */
+#define RECHECKS_A_SECOND 20.0    /* per store; as many at once */
+#define PASSES 16                 /* over the table of what is present, per lifetime */
 #define PASSES_ABSENT 4
 
 /* Timing: a store that dies just after a good answer is watched 5 s later, within a tick; that
  * HEAD may take 2 s, and the two that follow it at once another 2 s. So it is known to be down
- * after 9.2 s at the latest, whatever it does: 10 s are promised. */
+ * after 9.2 s at the latest, whatever it does: 10 s are promised. Where an index answers, the first
+ * redirect is noticed within a second: that makes 9 s. */
 
 static int64_t read_ttl(const _Atomic int64_t *ttl)
 {
@@ -56,8 +58,8 @@ static void check(struct prober *p, struct store *store, enum flight_kind kind, 
 static void set_watched(struct store *store, bool watched, int64_t now)
 {
     if (watched && !store->watched) {
-        int64_t due = store->last_ok + WATCH_EVERY;
-        store->next = store->last_ok != 0 && due > now ? due : now;
+        int64_t due = store->last_ok != 0 ? store->last_ok + WATCH_EVERY : now + WATCH_FIRST;
+        store->next = due > now ? due : now;
     }
     store->watched = watched;
 }
@@ -194,8 +196,8 @@ int sweep_tick(struct prober *p, int64_t now)
         sweep_cache(p, now);
         p->ticked = now;
         p->next_tick = now + tick_length(e, active);
-        if (!active && p->flights.n == 0 && cache_entries(e->cache.present) == 0 &&
-            cache_entries(e->cache.absent) == 0)
+        if (!active && p->flights.n == 0 && !index_any(&e->indexes) &&
+            cache_entries(e->cache.present) == 0 && cache_entries(e->cache.absent) == 0)
             return -1;
     }
     return (int)((p->next_tick - now) / CLOCK_MS) + 1;

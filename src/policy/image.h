@@ -55,7 +55,9 @@ struct image_header {
 struct image_store {
     struct image_text name;
     struct image_text objects; /* the URL and IMAGE_OBJECTS */
+    uint32_t flags;            /* IMAGE_INDEXED or 0 */
 };
+#define IMAGE_INDEXED 1U
 
 struct image_network {
     struct image_text cloud;

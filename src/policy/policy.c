@@ -169,6 +169,7 @@ static void write_stores(struct layout *l, const struct policy *p, uint32_t *t)
         struct image_store store;
         store.name = text_of(t, p->stores[i].name.len);
         store.objects = text_of(t, p->stores[i].url.len + sizeof(IMAGE_OBJECTS) - 1);
+        store.flags = p->stores[i].indexed ? IMAGE_INDEXED : 0;
         emit(l, &store, sizeof(store));
     }
 }

@@ -22,6 +22,7 @@ struct policy_store {
     struct str url; /* absolute http(s), without a trailing slash, at most SNAPSHOT_URL_MAX - 64 */
     const struct policy_place *serves;
     size_t n_serves;
+    bool indexed; /* its index is to be believed */
 };
 
 struct policy_range {

@@ -170,6 +170,7 @@ struct snapshot_store snapshot_store(const struct snapshot *s, uint32_t i)
     return (struct snapshot_store){
         .name = text(s, s->stores[i].name),
         .objects = text(s, s->stores[i].objects),
+        .indexed = (s->stores[i].flags & IMAGE_INDEXED) != 0,
     };
 }
 

@@ -36,6 +36,7 @@ static void take_stores(struct input *in, const struct config *c)
             .url = str_from(store->url),
             .serves = next,
             .n_serves = store->n_serves,
+            .indexed = store->index,
         };
         for (size_t j = 0; j < store->n_serves; j++)
             *next++ = place_of(&store->serves[j]);

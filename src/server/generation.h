@@ -23,7 +23,9 @@ struct generation {
     struct client_rules rules;
     struct listen_rules *listen; /* owned, with others */
     uint32_t *store_id;          /* exist_store() of each store */
-    uint64_t *answered;          /* of each worker, counters_answered_size() numbers */
+    uint32_t *indexed;           /* of those whose indexes are believed */
+    size_t n_indexed;
+    uint64_t *answered; /* of each worker, counters_answered_size() numbers */
     size_t answered_size;
     unsigned workers;
     int64_t header_timeout;

@@ -240,6 +240,85 @@ static void each_store(FILE *f, struct control *s,
     }
 }
 
+/* ── Indexes ── */
+
+static void write_index_used(FILE *f, struct str store, const struct exist_index_stats *stats)
+{
+    fputs("archeio_index_used{", f);
+    label(f, "store", store);
+    fprintf(f, "} %d\n", stats->used);
+}
+
+static void write_index_entries(FILE *f, struct str store, const struct exist_index_stats *stats)
+{
+    fputs("archeio_index_entries{", f);
+    label(f, "store", store);
+    fprintf(f, "} %llu\n", (unsigned long long)stats->entries);
+}
+
+static void write_index_age(FILE *f, struct str store, const struct exist_index_stats *stats)
+{
+    if (stats->time == 0)
+        return;
+    fputs("archeio_index_age_seconds{", f);
+    label(f, "store", store);
+    fprintf(f, "} %lld\n", (long long)(clock_wall() - stats->time));
+}
+
+static void write_index_loads(FILE *f, struct str store, const struct exist_index_stats *stats)
+{
+    fputs("archeio_index_loads_total{", f);
+    label(f, "store", store);
+    fprintf(f, "} %llu\n", (unsigned long long)stats->loads);
+}
+
+static void write_index_failures(FILE *f, struct str store, const struct exist_index_stats *stats)
+{
+    static const char *const reason[EXIST_INDEX_FAILURES] = {
+        [EXIST_INDEX_FETCH] = "fetch",         [EXIST_INDEX_MISSING] = "missing",
+        [EXIST_INDEX_CORRUPT] = "corrupt",     [EXIST_INDEX_STALE] = "stale",
+        [EXIST_INDEX_TOO_LARGE] = "too_large", [EXIST_INDEX_WRONG] = "wrong",
+    };
+    for (size_t i = 0; i < EXIST_INDEX_FAILURES; i++) {
+        fputs("archeio_index_failures_total{", f);
+        label(f, "store", store);
+        fprintf(f, ",reason=\"%s\"} %llu\n", reason[i], (unsigned long long)stats->failures[i]);
+    }
+}
+
+/* One family over the stores whose indexes are followed. */
+static void each_index(FILE *f, struct control *s,
+                       void (*write)(FILE *, struct str, const struct exist_index_stats *))
+{
+    const struct generation *g = s->current;
+    for (uint32_t i = 0; i < g->snapshot.n_stores; i++) {
+        struct exist_index_stats stats = {0};
+        struct snapshot_store store = snapshot_store(&g->snapshot, i);
+        if (!store.indexed || g->store_id[i] == UINT32_MAX)
+            continue;
+        exist_stats_index(s->shared.exist, g->store_id[i], &stats);
+        write(f, store.name, &stats);
+    }
+}
+
+static void indexes(FILE *f, struct control *s, const struct exist_stats *stats)
+{
+    family(f, "archeio_index_used", "gauge", "Whether a store's index is believed: 1, or 0.");
+    each_index(f, s, write_index_used);
+    family(f, "archeio_index_entries", "gauge", "Digests in a store's index, used or not.");
+    each_index(f, s, write_index_entries);
+    family(f, "archeio_index_age_seconds", "gauge", "How long ago a store's index was made.");
+    each_index(f, s, write_index_age);
+    family(f, "archeio_index_loads_total", "counter", "Sets of digests that were loaded.");
+    each_index(f, s, write_index_loads);
+    family(f, "archeio_index_failures_total", "counter",
+           "Why an index was not used or not brought up to date.");
+    each_index(f, s, write_index_failures);
+    single(f, "archeio_index_memory_bytes", "gauge", "Memory of all indexes.", stats->index_bytes);
+}
+
+/* ── All of existence ── */
+
 static void existence(FILE *f, struct control *s)
 {
     struct exist_stats stats = {0};
@@ -263,6 +342,7 @@ static void existence(FILE *f, struct control *s)
            "HEAD requests that renewed an entry before it expired.", stats.rechecks);
     single(f, "archeio_existence_memory_bytes", "gauge", "Memory reserved for the cache.",
            stats.memory_bytes);
+    indexes(f, s, &stats);
 }
 
 /* ── Ranges ── */

@@ -22,6 +22,9 @@ struct exist_options swap_exist_options(const struct config *c, unsigned workers
         .head_timeout = HEAD_TIMEOUT,
         .store_requests = STORE_REQUESTS,
         .queue = QUEUE,
+        .index_refresh = c->existence.index_refresh,
+        .index_max_age = c->existence.index_max_age,
+        .index_memory = c->existence.index_memory,
     };
 }
 
@@ -83,6 +86,7 @@ bool swap_first(struct control *s, struct server_update *start)
     s->start = s->current->config;
     *start = (struct server_update){0};
     __atomic_store_n(&s->shared.generation, s->current, __ATOMIC_RELEASE);
+    exist_follow(s->shared.exist, s->current->indexed, s->current->n_indexed);
     return true;
 }
 
@@ -179,6 +183,7 @@ static bool go_over(struct control *s, struct server_update *update)
     __atomic_store_n(&s->shared.generation, next, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < s->n_workers; i++)
         worker_wake(&s->worker[i]);
+    exist_follow(s->shared.exist, next->indexed, next->n_indexed);
     return true;
 }
 

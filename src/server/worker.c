@@ -96,6 +96,7 @@ static void *work(void *argument)
         if (w->ring != NULL)
             access_publish(w->ring);
         use_generation(w);
+        exist_pass(w->shared->exist, w->number);
         follow_phase(w);
     }
     __atomic_store_n(&w->ended, 1, __ATOMIC_RELEASE);

@@ -235,13 +235,18 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"pages: {info: 'javascript:x'}\n", "absolute http or https URL"},
         {"preset: k8s\n", "preset: expected registry-k8s-io, got \"k8s\""},
         {"stores: x\n", "expected a list of stores"},
-        {"stores: [x]\n", "expected a store (name, url and serves), got \"x\""},
+        {"stores: [x]\n", "expected a store (name, url, serves and index), got \"x\""},
         {"stores:\n- {name: a, serves: [default]}\n", "f:2:3: error: stores: a store without url"},
         {"stores:\n- {name: a, ulr: 'http://a', serves: []}\n", "did you mean \"url\"?"},
-        {"stores:\n- {zzz: 1}\n", "expected name, url and serves"},
+        {"stores:\n- {zzz: 1}\n", "expected name, url, serves and index"},
         {"stores:\n- {name: a, name: b}\n", "name is given twice in one store"},
         {"stores:\n- {name: 'a b', url: 'http://a', serves: []}\n", "\"a b\" is no name"},
         {"stores:\n- {name: , url: , serves: }\n", "got nothing"},
+        {"stores:\n- {name: a, url: 'http://a', serves: [], index: yes}\n",
+         "f:2:49: error: stores: index: expected true or false, got \"yes\""},
+        {"stores:\n- {name: a, url: 'http://a', serves: [], index: 'true'}\n",
+         "stores: index: expected true or false"},
+        {"stores:\n- {name: a, url: 'http://a', serves: [], index: [true]}\n", "got a list"},
         {"stores:\n- {name: a, url: a, serves: []}\n", "\"a\" is no URL of a store"},
         {"stores:\n- {name: a, url: 'http://a', serves: [aws/x, gcp, aws/x]}\n",
          "\"aws/x\" is listed twice"},
@@ -402,7 +407,7 @@ static void what_is_printed_reads_back_to_itself(void **state)
         "ranges: {directory: '*a'}\nlog: {access: '!a'}\n",
         "ranges: {directory: '...'}\nlog: {access: '---'}\n",
         "stores:\n- {name: 'null', url: 'https://a/%20~x', serves: [default, aws, gcp/x]}\n"
-        "- {name: 'true', url: 'https://[::1]:1', serves: [aws]}\n"
+        "- {name: 'true', url: 'https://[::1]:1', serves: [aws], index: true}\n"
         "- {name: '1.5', url: 'https://a', serves: ['null', 'no', '1/2']}\n",
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -16,8 +16,9 @@ static int build_site(void **state)
     (void)state;
     const struct policy_place everywhere = {STR(""), STR("")};
     const struct policy_store stores[] = {
-        {STR("first"), STR("https://first.test"), &everywhere, 1},
-        {STR("second"), STR("https://second.test/a-rather-long/path/before"), &everywhere, 1},
+        {STR("first"), STR("https://first.test"), &everywhere, 1, false},
+        {STR("second"), STR("https://second.test/a-rather-long/path/before"), &everywhere, 1,
+         false},
     };
     const struct policy p = {
         .info_page = STR("https://info.test/"),

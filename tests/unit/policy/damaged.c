@@ -34,9 +34,9 @@ static const struct policy_place place[] = {
 static const struct policy_place everywhere = {STR_INIT(""), STR_INIT("")};
 static const struct policy_place gcp = {STR_INIT("gcp"), STR_INIT("")};
 static const struct policy_store store[] = {
-    {STR_INIT("eu"), STR_INIT("https://eu.test"), &place[0], 1},
-    {STR_INIT("aws"), STR_INIT("https://aws.test"), &place[1], 1},
-    {STR_INIT("cdn"), STR_INIT("https://cdn.test/a"), &everywhere, 1},
+    {STR_INIT("eu"), STR_INIT("https://eu.test"), &place[0], 1, false},
+    {STR_INIT("aws"), STR_INIT("https://aws.test"), &place[1], 1, false},
+    {STR_INIT("cdn"), STR_INIT("https://cdn.test/a"), &everywhere, 1, false},
 };
 static const struct snapshot_source source[] = {
     {STR_INIT("own.txt"), STR_INIT("aws"), 1700000000, 4}};

@@ -127,11 +127,11 @@ static void test_most_specific_place_wins_in_the_files_order(void **state)
     (void)state;
     const struct policy_place a_serves[] = {us, eu}, b_serves[] = {eu, everywhere};
     const struct policy_store stores[] = {
-        {STR("a"), STR("https://a.test"), a_serves, 2},
-        {STR("b"), STR("https://b.test"), b_serves, 2},
-        {STR("c"), STR("https://c.test"), &aws, 1},
-        {STR("d"), STR("https://d.test"), &everywhere, 1},
-        {STR("e"), STR("https://e.test"), &aws, 1},
+        {STR("a"), STR("https://a.test"), a_serves, 2, false},
+        {STR("b"), STR("https://b.test"), b_serves, 2, true},
+        {STR("c"), STR("https://c.test"), &aws, 1, false},
+        {STR("d"), STR("https://d.test"), &everywhere, 1, false},
+        {STR("e"), STR("https://e.test"), &aws, 1, false},
     };
     struct policy_range range[7];
     struct policy p = with_ranges(range);
@@ -147,6 +147,8 @@ static void test_most_specific_place_wins_in_the_files_order(void **state)
     check_candidates(&b.snapshot, "198.51.100.200", "b,d"); /* nested: the longest wins */
     struct snapshot_store store = snapshot_store(&b.snapshot, 1);
     check_str(store.objects, "https://b.test/containers/images/");
+    for (uint32_t i = 0; i < N(stores); i++)
+        assert_int_equal(snapshot_store(&b.snapshot, i).indexed, i == 1);
     free(b.image);
 }
 
@@ -161,8 +163,8 @@ static void test_networks_know_which_entry_routes_them(void **state)
     (void)state;
     const struct policy_place stay[] = {places[5], places[4]};
     const struct policy_place serves[] = {aws, eu, {STR("gcp"), STR("europe-west1")}};
-    struct policy_store stores[] = {{STR("a"), STR("https://a.test"), serves, N(serves)},
-                                    {STR("b"), STR("https://b.test"), &everywhere, 1}};
+    struct policy_store stores[] = {{STR("a"), STR("https://a.test"), serves, N(serves), false},
+                                    {STR("b"), STR("https://b.test"), &everywhere, 1, false}};
     struct policy_range range[7];
     struct policy p = with_ranges(range);
     p.blobs_for = stay;
@@ -244,8 +246,9 @@ static void test_what_does_not_fit_is_refused(void **state)
     static char text[SNAPSHOT_URL_MAX + 2];
     memset(text, 'x', sizeof(text) - 1);
     const struct str too_long = str_from(text);
-    const struct policy_store long_name = {too_long, STR("https://a.test"), &aws, 1};
-    const struct policy_store long_url = {STR("a"), str_make(text, SNAPSHOT_URL_MAX - 18), &aws, 1};
+    const struct policy_store long_name = {too_long, STR("https://a.test"), &aws, 1, false};
+    const struct policy_store long_url = {STR("a"), str_make(text, SNAPSHOT_URL_MAX - 18), &aws, 1,
+                                          false};
     const struct policy_place long_place = {STR("aws"), too_long};
     const struct snapshot_source long_source = {too_long, STR("aws"), 0, 0};
     const struct policy_range range = {prefix("192.0.2.0/24"), 1};
