@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define REFERENCES_MAX (256 << 20) /* bytes of a list of them */
+#define DIGITS 12                  /* of a digest, for people */
 #define SHOWN 20                   /* failures on standard error */
 
 static atomic_bool stop;
@@ -21,6 +22,7 @@ const atomic_bool *const geranos_job_stop = &stop;
 static void interrupted(int number)
 {
     if (atomic_exchange(&stop, true)) {
+        progress_abandon();
         signal(number, SIG_DFL);
         raise(number);
     }
@@ -111,6 +113,9 @@ static bool open_stores(struct geranos_job *j)
 bool geranos_job_open(struct geranos_job *j, const struct geranos_options *o)
 {
     *j = (struct geranos_job){.options = o};
+    log_set_level(o->log_level);
+    if (!progress_is_terminal())
+        log_set_json();
     signal(SIGINT, interrupted);
     signal(SIGTERM, interrupted);
     return open_source(j) && open_stores(j);
@@ -125,13 +130,33 @@ void geranos_job_close(struct geranos_job *j)
     free(j->reference);
 }
 
+/* ── A run ── */
+
+void geranos_job_failed(void *owner, const char *what, const char *why)
+{
+    struct geranos_job *j = owner;
+    progress_failure(j->progress, what, why);
+}
+
+static void listed(void *owner)
+{
+    struct geranos_job *j = owner;
+    progress_event(j->progress, LOG_LEVEL_INFO, "listed");
+}
+
+static void copied(void *owner, const char *blob, int64_t size)
+{
+    struct geranos_job *j = owner;
+    progress_blob(j->progress, "copied", blob, size);
+}
+
 static struct pattern_lists patterns(const struct geranos_options_texts *include,
                                      const struct geranos_options_texts *exclude)
 {
     return (struct pattern_lists){include->text, include->n, exclude->text, exclude->n};
 }
 
-struct sync_options geranos_job_sync(const struct geranos_job *j)
+struct sync_options geranos_job_sync(struct geranos_job *j)
 {
     static const struct geranos_options_texts none;
     const struct geranos_options *o = j->options;
@@ -150,7 +175,95 @@ struct sync_options geranos_job_sync(const struct geranos_job *j)
         .shard = o->shard,
         .shards = o->shards,
         .stop = &stop,
+        .listed = listed,
+        .copied = copied,
+        .owner = j,
     };
+}
+
+/* "repository@sha256:0123456789ab" */
+static void name_shortly(const struct geranos_job *j, const char *blob,
+                         char out[PROGRESS_TEXT_NAME_MAX])
+{
+    size_t before = strlen(registry_name(j->source)) + 1;
+    const char *name = strlen(blob) > before ? blob + before : blob;
+    const char *digest = strrchr(name, ':');
+    size_t len = strlen(name), most = digest != NULL ? (size_t)(digest - name) + 1 + DIGITS : len;
+    snprintf(out, PROGRESS_TEXT_NAME_MAX, "%.*s", (int)(len < most ? len : most), name);
+}
+
+static void read_state(void *owner, struct progress_text_state *out)
+{
+    struct geranos_job *j = owner;
+    struct sync_status s;
+    struct sync_flight flight[PROGRESS_TEXT_FLIGHTS];
+    sync_status(j->sync, &s);
+    *out = (struct progress_text_state){
+        .images = s.manifests,
+        .images_known = s.manifests_known,
+        .blobs = s.blobs_copied,
+        .blobs_known = s.blobs,
+        .bytes = s.bytes_copied,
+        .bytes_known = s.bytes,
+        .retries = s.retries,
+        .failed = report_failures(sync_report(j->sync)),
+        .running = s.running,
+        .searching = s.manifests_known == 0 || s.manifests < s.manifests_known,
+    };
+    out->n_flights = sync_flights(j->sync, flight, PROGRESS_TEXT_FLIGHTS);
+    for (size_t i = 0; i < out->n_flights; i++) {
+        name_shortly(j, flight[i].blob, out->flight[i].name);
+        out->flight[i].size = flight[i].size;
+        out->flight[i].got = flight[i].got;
+    }
+}
+
+bool geranos_job_run(struct geranos_job *j, const char *command, const struct sync_options *o)
+{
+    const char *why = "out of memory";
+    const struct progress_options progress = {command, read_state, j, j->options->log_level};
+    j->sync = sync_new(o);
+    if (j->sync != NULL) {
+        report_watch(sync_report(j->sync), geranos_job_failed, j);
+        j->progress = progress_begin(&progress);
+        if (sync_run(j->sync, &why))
+            return true;
+    }
+    geranos_job_finish(j, false, NULL);
+    log_error("%s", why);
+    return false;
+}
+
+void geranos_job_finish(struct geranos_job *j, bool fine, json_t *more)
+{
+    progress_end(j->progress,
+                 atomic_load(&stop) ? "interrupted"
+                 : fine             ? "complete"
+                                    : "incomplete",
+                 more);
+    j->progress = NULL;
+}
+
+json_t *geranos_job_sums(const struct geranos_job *j, const struct catalog_sums *sums)
+{
+    json_t *stores = json_array();
+    for (unsigned i = 0; i < j->n_stores; i++)
+        json_array_append_new(stores,
+                              json_pack("{s:s,s:b,s:I,s:I,s:I}", "store", store_name(j->store[i]),
+                                        "listed", sync_has_listed(j->sync, i), "missing",
+                                        (json_int_t)(sums->missing[i] - sums->wrong_size[i]),
+                                        "wrong_size", (json_int_t)sums->wrong_size[i],
+                                        "missing_bytes", (json_int_t)sums->missing_bytes[i]));
+    return json_pack("{s:I,s:I,s:I,s:o}", "source_images", (json_int_t)sums->images, "source_blobs",
+                     (json_int_t)sums->blobs, "source_bytes", (json_int_t)sums->bytes, "stores",
+                     stores);
+}
+
+void geranos_job_end(struct geranos_job *j)
+{
+    geranos_job_finish(j, false, NULL);
+    sync_free(j->sync);
+    j->sync = NULL;
 }
 
 /* ── The end ── */
@@ -163,21 +276,13 @@ int geranos_job_code(bool fine)
     return 128 + stopped_by;
 }
 
-void geranos_job_bytes(uint64_t bytes, char out[GERANOS_JOB_BYTES_MAX])
-{
-    static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-    double n = (double)bytes;
-    size_t i = 0;
-    for (; n >= 1024 && i < 5; i++)
-        n /= 1024;
-    snprintf(out, GERANOS_JOB_BYTES_MAX, i == 0 ? "%.0f %s" : "%.1f %s", n, unit[i]);
-}
-
 bool geranos_job_failures(const struct geranos_job *j, struct report *report)
 {
     const char *path = j->options->failures;
     uint64_t n = report_failures(report);
     if (path == NULL) {
+        if (!progress_is_terminal())
+            return true;
         report_write(report, SHOWN, stderr);
         if (n > SHOWN)
             fprintf(stderr, "and %llu more: --failures FILE has them all\n",

@@ -6,6 +6,7 @@
 #define CLI_GERANOS_JOB_H
 
 #include "cli/geranos_options.h"
+#include "cli/progress.h"
 #include "mirror/sync.h"
 
 struct geranos_job {
@@ -16,6 +17,8 @@ struct geranos_job {
     char *lines;            /* of the file of references, each terminated */
     const char **reference; /* of --reference and that file */
     size_t n_references;
+    struct progress *progress; /* of what is running; or NULL */
+    struct sync *sync;         /* the same */
 };
 
 /* False: it has been said why. Close in any case. From here on signals stop it. */
@@ -23,7 +26,18 @@ bool geranos_job_open(struct geranos_job *j, const struct geranos_options *o);
 void geranos_job_close(struct geranos_job *j);
 
 /* As the options have it; plan is false. */
-struct sync_options geranos_job_sync(const struct geranos_job *j);
+struct sync_options geranos_job_sync(struct geranos_job *j);
+
+/* Runs one, and shows how far it is. True: j->sync has run. False: it could not be tried, and it
+ * has been said why. geranos_job_end() in either case. */
+bool geranos_job_run(struct geranos_job *j, const char *command, const struct sync_options *o);
+
+/* Ends what is shown, before a summary is printed; more: as progress_end() takes it. */
+void geranos_job_finish(struct geranos_job *j, bool fine, json_t *more);
+void geranos_job_end(struct geranos_job *j);
+
+/* For the log's summary: what is there, and what each store lacks. */
+json_t *geranos_job_sums(const struct geranos_job *j, const struct catalog_sums *sums);
 
 /* True from the first SIGINT or SIGTERM on; a second one ends the process. */
 extern const atomic_bool *const geranos_job_stop;
@@ -32,12 +46,11 @@ extern const atomic_bool *const geranos_job_stop;
  */
 int geranos_job_code(bool fine);
 
-/* "1.5 MiB" */
-#define GERANOS_JOB_BYTES_MAX 32
-void geranos_job_bytes(uint64_t bytes, char out[GERANOS_JOB_BYTES_MAX]);
-
-/* What failed, to the file of --failures or, the first of it, to standard error. False: it could
- * not be written, and it has been said why. */
+/* What failed, to the file of --failures or, the first of it, to a terminal (a log has it already).
+ * False: it could not be written, and it has been said why. */
 bool geranos_job_failures(const struct geranos_job *j, struct report *report);
+
+/* For report_watch(): tells the log; owner is the job. */
+void geranos_job_failed(void *owner, const char *what, const char *why);
 
 #endif

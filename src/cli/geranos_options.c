@@ -18,7 +18,7 @@
 #define WIDTH 79
 #define LONG_ONLY 256 /* getopt's value of the first row; others follow */
 
-enum kind { TEXT, TEXTS, PREFIX, COUNT, RATE, SIZE, SHARD, PERCENT, FLAG };
+enum kind { TEXT, TEXTS, PREFIX, COUNT, RATE, SIZE, SHARD, PERCENT, LEVEL, FLAG };
 
 #define COPYING (GERANOS_OPTIONS_SYNC | GERANOS_OPTIONS_PLAN)
 #define WALKING (COPYING | GERANOS_OPTIONS_VERIFY)
@@ -76,6 +76,9 @@ static const struct row {
      "put what --from has in the place of what is damaged"},
     {"failures", '\0', TEXT, EVERY, AT(failures), "FILE",
      "write what failed there, a line each, instead of to standard error"},
+    {"log-level", '\0', LEVEL, EVERY, AT(log_level), "LEVEL",
+     "error, warning, info or debug (info): of the JSON lines on standard error; on a terminal, "
+     "warning and error show no progress"},
 #undef AT
 };
 
@@ -138,6 +141,18 @@ static const char *read_sample(const char *text, uint32_t *out)
     return NULL;
 }
 
+static const char *read_level(const char *text, enum log_level *out)
+{
+    static const char *const name[] = {"error", "warning", "info", "debug"};
+    for (int i = 0; i <= LOG_LEVEL_DEBUG; i++) {
+        if (strcmp(text, name[i]) != 0)
+            continue;
+        *out = (enum log_level)i;
+        return NULL;
+    }
+    return "error, warning, info or debug";
+}
+
 static const char *read_flag(const char *text, bool *out)
 {
     *out = text == NULL || strcmp(text, "true") == 0;
@@ -173,6 +188,8 @@ static const char *take(struct geranos_options *o, const struct row *row, const 
         return read_shard(text, o);
     case PERCENT:
         return read_sample(text, at);
+    case LEVEL:
+        return read_level(text, at);
     case FLAG:
         return read_flag(text, at);
     }
@@ -326,8 +343,12 @@ int geranos_options_read(struct geranos_options *o, const struct geranos_options
                          char **argv)
 {
     bool given[ROWS] = {false};
-    *o = (struct geranos_options){
-        .jobs = JOBS, .shards = 1, .blobs = SYNC_BLOBS, .records = SYNC_RECORDS, .sample = SAMPLE};
+    *o = (struct geranos_options){.jobs = JOBS,
+                                  .shards = 1,
+                                  .blobs = SYNC_BLOBS,
+                                  .records = SYNC_RECORDS,
+                                  .sample = SAMPLE,
+                                  .log_level = LOG_LEVEL_INFO};
     int code = read_line(o, u, argc, argv, given);
     if (code >= 0)
         return code;

@@ -5,6 +5,8 @@
 #ifndef CLI_GERANOS_OPTIONS_H
 #define CLI_GERANOS_OPTIONS_H
 
+#include "sys/log.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +36,7 @@ struct geranos_options {
     uint32_t shard;
     uint32_t shards; /* at least 1 */
     uint32_t sample; /* millionths */
+    enum log_level log_level;
     bool all;
     bool repair;
 

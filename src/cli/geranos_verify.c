@@ -1,13 +1,11 @@
 #include "cli/geranos.h"
 
 #include "cli/geranos_job.h"
-#include "sys/log.h"
 
 #include <inttypes.h>
 
 struct verifying {
     const struct geranos_job *job;
-    struct sync *sync;
     unsigned store;
 };
 
@@ -18,27 +16,30 @@ static void print_missing(void *owner, const struct catalog_blob *b)
     char digest[DIGEST_TEXT_MAX], wanted[24] = "-", found[24] = "-";
     int len = (int)digest_format(&b->digest, digest);
     bool wrong = (b->wrong >> v->store & 1) != 0;
-    struct str repository = catalog_repository_name(sync_catalog(v->sync), b->repository);
+    struct str repository = catalog_repository_name(sync_catalog(v->job->sync), b->repository);
     if (b->size >= 0)
         snprintf(wanted, sizeof(wanted), "%" PRId64, b->size);
     if (wrong)
         snprintf(found, sizeof(found), "%" PRId64,
-                 catalog_wrong_size(sync_catalog(v->sync), &b->digest, v->store));
+                 catalog_wrong_size(sync_catalog(v->job->sync), &b->digest, v->store));
     printf("%s\t%.*s\t%s/%.*s\t%s\t%s\t%s\n", wrong ? "wrong-size" : "missing", len, digest,
            registry_name(v->job->source), (int)repository.len, repository.data, wanted, found,
            store_name(v->job->store[v->store]));
 }
 
-static void summarise(const struct verifying *v, const struct catalog_sums *sums)
+/* For people; a log has it as JSON. */
+static void summarise(const struct geranos_job *j, const struct catalog_sums *sums)
 {
-    char bytes[GERANOS_JOB_BYTES_MAX];
-    geranos_job_bytes(sums->bytes, bytes);
-    fprintf(stderr, "%s: %" PRIu64 " images, %" PRIu64 " blobs, %s\n",
-            registry_name(v->job->source), sums->images, sums->blobs, bytes);
-    for (unsigned i = 0; i < v->job->n_stores; i++) {
-        const char *name = store_name(v->job->store[i]);
-        geranos_job_bytes(sums->missing_bytes[i], bytes);
-        if (!sync_has_listed(v->sync, i))
+    char bytes[PROGRESS_TEXT_BYTES_MAX];
+    if (!progress_is_terminal())
+        return;
+    progress_text_bytes(sums->bytes, bytes);
+    fprintf(stderr, "%s: %" PRIu64 " images, %" PRIu64 " blobs, %s\n", registry_name(j->source),
+            sums->images, sums->blobs, bytes);
+    for (unsigned i = 0; i < j->n_stores; i++) {
+        const char *name = store_name(j->store[i]);
+        progress_text_bytes(sums->missing_bytes[i], bytes);
+        if (!sync_has_listed(j->sync, i))
             fprintf(stderr, "%s: could not be listed\n", name);
         else if (sums->missing[i] == 0)
             fprintf(stderr, "%s: everything is there\n", name);
@@ -51,35 +52,23 @@ static void summarise(const struct verifying *v, const struct catalog_sums *sums
 }
 
 /* What was not listed to its end says nothing of what is missing. */
-static bool report(struct verifying *v)
+static bool report(struct geranos_job *j)
 {
     struct catalog_sums sums;
-    uint64_t missing = 0;
-    if (atomic_load(geranos_job_stop))
-        return false;
-    catalog_sum(sync_catalog(v->sync), (unsigned)v->job->n_stores, &sums);
-    for (v->store = 0; v->store < v->job->n_stores; v->store++) {
-        if (!sync_has_listed(v->sync, v->store))
-            continue;
-        catalog_each_missing(sync_catalog(v->sync), v->store, print_missing, v);
-        missing += sums.missing[v->store];
-    }
-    summarise(v, &sums);
-    bool written = geranos_job_failures(v->job, sync_report(v->sync));
-    return written && missing == 0 && report_failures(sync_report(v->sync)) == 0;
-}
-
-static bool run(const struct geranos_job *job, const struct sync_options *o)
-{
-    const char *why = "out of memory";
-    struct verifying v = {.job = job, .sync = sync_new(o)};
-    bool fine = v.sync != NULL && sync_run(v.sync, &why);
-    if (fine)
-        fine = report(&v);
-    else
-        log_error("%s", why);
-    sync_free(v.sync);
-    return fine;
+    struct verifying v = {.job = j};
+    bool stopped = atomic_load(geranos_job_stop);
+    bool fine = !stopped && report_failures(sync_report(j->sync)) == 0;
+    catalog_sum(sync_catalog(j->sync), (unsigned)j->n_stores, &sums);
+    for (unsigned i = 0; i < j->n_stores; i++)
+        fine = fine && sums.missing[i] == 0;
+    geranos_job_finish(j, fine, geranos_job_sums(j, &sums));
+    for (; v.store < j->n_stores && !stopped; v.store++)
+        if (sync_has_listed(j->sync, v.store))
+            catalog_each_missing(sync_catalog(j->sync), v.store, print_missing, &v);
+    fflush(stdout);
+    if (!stopped)
+        summarise(j, &sums);
+    return geranos_job_failures(j, sync_report(j->sync)) && fine;
 }
 
 int geranos_verify_main(const struct geranos_options *o)
@@ -89,7 +78,8 @@ int geranos_verify_main(const struct geranos_options *o)
     if (fine) {
         struct sync_options options = geranos_job_sync(&job);
         options.plan = true;
-        fine = run(&job, &options);
+        fine = geranos_job_run(&job, "geranos verify", &options) && report(&job);
+        geranos_job_end(&job);
     }
     geranos_job_close(&job);
     return geranos_job_code(fine);

@@ -99,8 +99,9 @@ struct report *audit_report(struct audit *a)
 
 void audit_status(struct audit *a, struct audit_status *out)
 {
-    struct crew_status crew;
+    struct crew_status crew, list;
     crew_status(a->crew, QUEUE_OBJECTS, &crew);
+    crew_status(a->crew, QUEUE_LIST, &list);
     *out = (struct audit_status){
         .listed = atomic_load(&a->listed),
         .due = atomic_load(&a->due),
@@ -112,6 +113,7 @@ void audit_status(struct audit *a, struct audit_status *out)
         .repaired = atomic_load(&a->repaired),
         .retries = report_retries(&a->report),
         .running = crew.running,
+        .listing = list.waiting + list.running > 0,
     };
 }
 

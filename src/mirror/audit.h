@@ -56,6 +56,7 @@ struct audit_status { /* as it goes on, for people; numbers only grow */
     uint64_t repaired;
     uint64_t retries;
     unsigned running;
+    bool listing; /* more may be listed */
 };
 
 struct audit;

@@ -173,6 +173,7 @@ static enum exchange_flow take_some(void *owner, const char *data, size_t len)
         return EXCHANGE_STOP;
     }
     put_in(c, data, len);
+    atomic_fetch_add_explicit(&c->copy->got, len, memory_order_relaxed);
     if (c->copy->bytes != NULL)
         atomic_fetch_add_explicit(c->copy->bytes, len, memory_order_relaxed);
     return EXCHANGE_GO;

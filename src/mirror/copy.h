@@ -27,7 +27,8 @@ struct copy {
     struct copy_target target[COPY_TARGETS_MAX];
     size_t n_targets;
     bool replace;            /* what the targets have under its key */
-    _Atomic uint64_t *bytes; /* NULL, or: counts what comes, for people */
+    _Atomic uint64_t got;    /* bytes that came, for people */
+    _Atomic uint64_t *bytes; /* NULL, or: counts them, too, of all copies */
     const atomic_bool *stop;
 
     /* How it ended, where no target can be blamed: */

@@ -37,11 +37,20 @@ static void keep(struct report *r, const char *what, const char *why)
     free(one.why);
 }
 
+void report_watch(struct report *r, void (*failed)(void *owner, const char *what, const char *why),
+                  void *owner)
+{
+    r->failed = failed;
+    r->owner = owner;
+}
+
 void report_failure(struct report *r, const char *what, const char *why)
 {
     pthread_mutex_lock(&r->lock);
     r->all++;
     keep(r, what, why);
+    if (r->failed != NULL)
+        r->failed(r->owner, what, why);
     pthread_mutex_unlock(&r->lock);
 }
 

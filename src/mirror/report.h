@@ -19,12 +19,18 @@ struct report { /* private; report_open() first */
     size_t n;     /* kept, at most REPORT_MAX */
     uint64_t all; /* with those that were not */
     uint64_t retries;
+    void (*failed)(void *owner, const char *what, const char *why);
+    void *owner;
 };
 
 #define REPORT_MAX 100000
 
 void report_open(struct report *r);
 void report_close(struct report *r);
+
+/* Calls it for every failure from now on, from any thread, one at a time. Before others use it. */
+void report_watch(struct report *r, void (*failed)(void *owner, const char *what, const char *why),
+                  void *owner);
 
 /* what: an image or a blob, as people name it. */
 void report_failure(struct report *r, const char *what, const char *why);

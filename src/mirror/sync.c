@@ -27,6 +27,8 @@ struct sync {
     struct walk walk;
     _Atomic uint64_t blobs, blobs_copied, blobs_failed, bytes, bytes_copied;
     unsigned recording; /* the store whose records are being written */
+    pthread_mutex_t lock;
+    struct blob_task *flying; /* with the lock */
 };
 
 /* ── Life ── */
@@ -44,6 +46,7 @@ struct sync *sync_new(const struct sync_options *o)
     };
     s->options = o;
     report_open(&s->report);
+    pthread_mutex_init(&s->lock, NULL);
     s->catalog = catalog_new();
     s->crew = crew_new(o->jobs + WALKERS, queues, QUEUES, o->stop);
     if (s->catalog != NULL && s->crew != NULL)
@@ -59,6 +62,7 @@ void sync_free(struct sync *s)
     crew_free(s->crew);
     catalog_free(s->catalog);
     report_close(&s->report);
+    pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -79,10 +83,13 @@ bool sync_has_listed(const struct sync *s, unsigned store)
 
 void sync_status(struct sync *s, struct sync_status *out)
 {
-    struct crew_status crew;
+    struct crew_status crew, walk;
     crew_status(s->crew, QUEUE_BLOBS, &crew);
+    crew_status(s->crew, QUEUE_WALK, &walk);
+    uint64_t manifests = atomic_load(&s->walk.manifests);
     *out = (struct sync_status){
-        .manifests = atomic_load(&s->walk.manifests),
+        .manifests = manifests,
+        .manifests_known = manifests + walk.waiting + walk.running,
         .blobs = atomic_load(&s->blobs),
         .blobs_copied = atomic_load(&s->blobs_copied),
         .blobs_failed = atomic_load(&s->blobs_failed),
@@ -123,6 +130,8 @@ struct blob_task {
     struct sync *sync;
     uint32_t number;
     unsigned attempts;
+    struct copy *copy; /* while it runs, as what follows */
+    struct blob_task *next;
 };
 
 static void name_blob(const struct sync *s, const struct catalog_blob *b, char out[KEY_MAX])
@@ -229,6 +238,52 @@ static bool copy_to_stores(struct blob_task *t, const struct catalog_blob *b, st
     return copied;
 }
 
+static void take_off(struct blob_task *t, struct copy *copy)
+{
+    struct sync *s = t->sync;
+    pthread_mutex_lock(&s->lock);
+    t->copy = copy;
+    t->next = s->flying;
+    s->flying = t;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void land(struct blob_task *t)
+{
+    struct sync *s = t->sync;
+    pthread_mutex_lock(&s->lock);
+    struct blob_task **link = &s->flying;
+    while (*link != t)
+        link = &(*link)->next;
+    *link = t->next;
+    pthread_mutex_unlock(&s->lock);
+}
+
+size_t sync_flights(struct sync *s, struct sync_flight *out, size_t n)
+{
+    size_t found = 0;
+    struct catalog_blob b;
+    pthread_mutex_lock(&s->lock);
+    for (const struct blob_task *t = s->flying; t != NULL && found < n; t = t->next) {
+        catalog_read_blob(s->catalog, t->number, &b);
+        out[found].size = b.size;
+        out[found].got = atomic_load(&t->copy->got);
+        name_blob(s, &b, out[found++].blob);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+static void blob_copied(struct sync *s, const struct catalog_blob *b)
+{
+    char what[KEY_MAX];
+    atomic_fetch_add(&s->blobs_copied, 1);
+    if (s->options->copied == NULL)
+        return;
+    name_blob(s, b, what);
+    s->options->copied(s->options->owner, what, b->size);
+}
+
 static void run_blob(struct crew_task *task, struct exchange_client *client,
                      struct crew_result *result)
 {
@@ -243,8 +298,11 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
         .bytes = &s->bytes_copied,
         .stop = s->options->stop,
     };
-    if (copy_to_stores(t, &b, &c, client)) {
-        atomic_fetch_add(&s->blobs_copied, 1);
+    take_off(t, &c);
+    bool copied = copy_to_stores(t, &b, &c, client);
+    land(t);
+    if (copied) {
+        blob_copied(s, &b);
     } else if (!atomic_load(s->options->stop)) {
         struct store_outcome out = outcome_of(&c);
         name_blob(s, &b, what);
@@ -398,6 +456,8 @@ bool sync_run(struct sync *s, const char **why)
     /* Of a store that cannot be listed it is not known what it lacks: it is left out. */
     if (atomic_load(o->stop) || atomic_load(&s->inventory.failed) == all)
         return true;
+    if (o->listed != NULL)
+        o->listed(o->owner);
     if (!begin_walk(s) || !crew_run(s->crew, drop, why))
         return false;
     /* What other shards copied meanwhile counts, too: whoever ends last writes the records. */

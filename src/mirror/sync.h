@@ -31,17 +31,29 @@ struct sync_options {
     uint32_t shards;     /* at least 1 */
     bool plan;           /* nothing is written */
     const atomic_bool *stop;
+
+    /* For logs; each may be NULL. From any thread. */
+    void (*listed)(void *owner); /* the stores have been: the walk begins */
+    void (*copied)(void *owner, const char *blob, int64_t size);
+    void *owner;
 };
 
 struct sync_status { /* as it goes on, for people; numbers only grow */
     uint64_t manifests;
-    uint64_t blobs; /* to be copied, as far as is known */
+    uint64_t manifests_known; /* those that are to be read included */
+    uint64_t blobs;           /* to be copied, as far as is known */
     uint64_t blobs_copied;
     uint64_t blobs_failed;
     uint64_t bytes; /* of those to be copied */
     uint64_t bytes_copied;
     uint64_t retries;
     unsigned running;
+};
+
+struct sync_flight { /* a blob that is being copied */
+    char blob[512];
+    int64_t size; /* -1: not known */
+    uint64_t got;
 };
 
 struct sync;
@@ -56,6 +68,9 @@ bool sync_run(struct sync *s, const char **why);
 
 /* Any thread, while it runs or afterwards. */
 void sync_status(struct sync *s, struct sync_status *out);
+
+/* At most n of what is being copied, the latest first; returns how many. */
+size_t sync_flights(struct sync *s, struct sync_flight *out, size_t n);
 
 /* Afterwards. False: what that store holds is not known, because it could not be listed. */
 bool sync_has_listed(const struct sync *s, unsigned store);

@@ -2,7 +2,6 @@
 says: a real docker-registry, directories, and a real S3 server."""
 
 import hashlib
-import re
 
 import pytest
 
@@ -60,6 +59,11 @@ def lines(done):
     return sorted(tuple(line.split("\t")) for line in done.stdout.splitlines())
 
 
+def summary(done):
+    """The last event of the log."""
+    return done.log[-1]
+
+
 def name_of(store):
     return store.url.partition("?")[0]
 
@@ -71,8 +75,8 @@ def test_a_store_that_has_everything_is_verified_and_not_touched(run, source, fi
     before = filled.everything()
     done = run("verify", filled)
     assert (done.returncode, done.stdout) == (0, "")
-    assert "1 images, 3 blobs" in done.stderr
-    assert "everything is there" in done.stderr
+    assert summary(done)["result"] == "complete"
+    assert (summary(done)["source_images"], summary(done)["source_blobs"]) == (1, 3)
     assert filled.everything() == before
 
 
@@ -82,7 +86,9 @@ def test_an_empty_store_lacks_everything_a_line_each(run, registry, source, stor
     assert lines(done) == sorted(
         ("missing", digest, f"{registry.host}/app", str(len(data)), "-", name_of(store))
         for digest, data in source.blobs.items())
-    assert "lacks 3 blobs and holds 0 with a wrong size" in done.stderr
+    assert summary(done)["stores"] == [{
+        "store": name_of(store), "listed": True, "missing": 3, "wrong_size": 0,
+        "missing_bytes": sum(map(len, source.blobs.values()))}]
     assert store.everything() == {}
 
 
@@ -113,7 +119,8 @@ def test_of_a_store_that_cannot_be_listed_nothing_is_said_to_be_missing(run, sou
     (broken.root / "containers").write_text("in the way")
     done = run("verify", full, broken)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"{name_of(broken)}: could not be listed" in done.stderr
+    assert [(s["store"], s["listed"]) for s in summary(done)["stores"]] == [
+        (name_of(full), True), (name_of(broken), False)]
 
 
 def test_what_the_registry_does_not_give_out_fails_the_verification(run, registry, source, filled):
@@ -133,7 +140,8 @@ def test_what_is_right_is_audited_and_not_touched(run, filled):
     before = filled.everything()
     done = run("audit", filled, options=["--all"], source=False)
     assert (done.returncode, done.stdout) == (0, "")
-    assert "read 3 of 3 objects, 297.9 KiB; 0 damaged" in done.stderr
+    assert {k: summary(done)[k] for k in ("result", "listed", "read", "bytes", "damaged")} == {
+        "result": "complete", "listed": 3, "read": 3, "bytes": 305_002, "damaged": 0}
     assert filled.everything() == before
 
 
@@ -246,9 +254,8 @@ def test_a_sample_reads_about_as_much_as_it_says(run, registry, radosgw):
         store.put(BLOBS + digest_of(data), data)
     done = run("audit", store, options=["--sample", "10%"], source=False)
     assert done.returncode == 0, done.stderr
-    read, listed = map(int, re.match(r"read (\d+) of (\d+) objects", done.stderr).groups())
-    assert listed == 1100
-    assert 50 < read < 180
+    assert summary(done)["listed"] == 1100
+    assert 50 < summary(done)["read"] < 180
 
 
 @pytest.mark.parametrize("options, text", [

@@ -1,5 +1,6 @@
 """geranos under test."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -29,12 +30,29 @@ def environment(home, keys=None, **extra):
     return env | extra
 
 
+def events(text):
+    """The JSON lines of a log; what is none is not among them."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def _complaints(text):
+    """What a person on a terminal would have been told was wrong, a line each."""
+    for line in text.splitlines():
+        event = json.loads(line) if line.startswith("{") else {"message": line}
+        if event.get("event") == "failure":
+            yield f"{event['what']}\t{event['why']}"
+        elif "message" in event:
+            yield event["message"]
+
+
 def run(home, *arguments, keys=None, stdin="", timeout=120, user=None, **extra):
-    """A subcommand, run to its end (as another user, by number): a CompletedProcess with text. A
-    sanitizer report fails."""
+    """A subcommand, run to its end (as another user, by number): a CompletedProcess with text,
+    whose stderr is what was wrong, and whose log is all events. A sanitizer report fails."""
     done = subprocess.run([binary(), *map(str, arguments)], input=stdin, capture_output=True,
                           text=True, env=environment(home, keys, **extra), timeout=timeout,
                           user=user, check=False)
     assert not SANITIZER.search(done.stderr), done.stderr
     assert done.returncode >= 0, f"signal {-done.returncode}: {done.stderr}"
+    done.log = events(done.stderr)
+    done.stderr = "".join(line + "\n" for line in _complaints(done.stderr))
     return done

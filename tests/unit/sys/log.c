@@ -140,6 +140,28 @@ static void arrays_grow_and_keep_what_they_hold(void **state)
     free(xalloc(0));
 }
 
+static void say_oddly(void)
+{
+    log_error("%s", "a\"b\nc\\\xff");
+}
+
+/* The last, because there is no way back. */
+static void as_json_a_line_is_one_object_however_odd_or_long(void **state)
+{
+    int year, month, day, end = 0;
+    (void)state;
+    log_set_json();
+    const char *line = written(say_oddly);
+    sscanf(line, "{\"time\":\"%4d-%2d-%2dT%*2d:%*2d:%*2d.%*3dZ\",%n", &year, &month, &day, &end);
+    assert_in_range(year, 2020, 9999);
+    assert_true(end > 0);
+    assert_string_equal(line + end, "\"level\":\"error\",\"message\":\"a\\\"b\\u000ac\\\\\\ufffd\"}\n");
+    line = written(say_much);
+    size_t len = strlen(line);
+    assert_in_range(len, 1000, 4096);
+    assert_string_equal(line + len - 9, "\\u000a\"}\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +171,7 @@ int main(void)
         cmocka_unit_test(diagnostics_go_to_the_log),
         cmocka_unit_test(out_of_memory_ends_the_program_with_a_message),
         cmocka_unit_test(arrays_grow_and_keep_what_they_hold),
+        cmocka_unit_test(as_json_a_line_is_one_object_however_odd_or_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
