@@ -92,11 +92,6 @@ static void add_all(struct paths *p, const struct config *c, const char *file, c
 
 /* ── Certificates and keys ── */
 
-static struct diag_at position(const struct config_origin *o)
-{
-    return (struct diag_at){o->name, o->line, o->column};
-}
-
 typedef bool may_read(const char *path, const struct config_origin *origin, void *context,
                       struct diag *d);
 
@@ -125,12 +120,12 @@ static bool may_read_now(const char *path, const struct config_origin *origin, v
     if (fd >= 0 || error != EACCES)
         return true;
     if (access(path, R_OK) == 0)
-        diag_error(d, position(origin),
+        diag_error(d, config_at(origin),
                    "\"%s\" lies, or leads, where nothing was to be read at the start: restart the "
                    "server to use it",
                    path);
     else
-        diag_error(d, position(origin),
+        diag_error(d, config_at(origin),
                    "\"%s\" may not be read by the user of the service (%u): let that user read it, "
                    "or name another user (server.user)",
                    path, (unsigned)geteuid());
@@ -144,7 +139,7 @@ static bool could_read(const char *path, const struct config_origin *origin, voi
     if (privileges_try_read(who, path) != EACCES)
         return true;
     diag_error(
-        d, position(origin),
+        d, config_at(origin),
         "\"%s\" may not be read by the user %s, whom serve becomes: let that user read it, or "
         "name another user (server.user)",
         path, who->name);

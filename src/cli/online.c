@@ -1,7 +1,6 @@
 #include "cli/online.h"
 
 #include "client/fetch.h"
-#include "config/schema.h"
 #include "sys/xalloc.h"
 #include <stdlib.h>
 
@@ -11,18 +10,6 @@
 /* Nobody has a blob of this digest, and no repository is called so. */
 #define BLOB "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 #define MANIFEST "archeio-check/manifests/latest"
-
-static struct diag_at position(const struct config_origin *o)
-{
-    if (o->source != CONFIG_FILE)
-        return (struct diag_at){0};
-    return (struct diag_at){o->name, o->line, o->column};
-}
-
-static struct diag_at setting(const struct config *c, const char *name)
-{
-    return position(&c->origins[schema_find(name)]);
-}
 
 /* The status of the answer to GET url; 0 and why if there is none. */
 static long ask(const char *url, char why[256])
@@ -64,9 +51,9 @@ static void check_store(const struct config_store *s, struct diag *d)
     char *url = xalloc_format("%s/containers/images/" BLOB, s->url);
     long status = ask(url, why);
     if (status == 0)
-        diag_error(d, position(&s->origin), "store %s does not answer: %s", s->name, why);
+        diag_error(d, config_at(&s->origin), "store %s does not answer: %s", s->name, why);
     else if (status != 200 && status != 403 && status != 404)
-        diag_error(d, position(&s->origin), "store %s answers %ld for %s; expected 404", s->name,
+        diag_error(d, config_at(&s->origin), "store %s answers %ld for %s; expected 404", s->name,
                    status, url);
     free(url);
 }
@@ -78,10 +65,11 @@ void online_check(const struct config *c, struct diag *d)
         diag_error(d, (struct diag_at){0}, "--online: %s", why);
         return;
     }
-    check_registry(c->upstream.endpoint, c->upstream.path, setting(c, "upstream.endpoint"), d);
+    check_registry(c->upstream.endpoint, c->upstream.path,
+                   config_setting_at(c, "upstream.endpoint"), d);
     if (c->signature_endpoint[0] != '\0')
-        check_registry(c->signature_endpoint, c->upstream.path, setting(c, "signatures.endpoint"),
-                       d);
+        check_registry(c->signature_endpoint, c->upstream.path,
+                       config_setting_at(c, "signatures.endpoint"), d);
     for (size_t i = 0; i < c->n_stores; i++)
         check_store(&c->stores[i], d);
 }

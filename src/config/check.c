@@ -6,18 +6,6 @@
 
 #define WAIT_ADVISED (10 * CLOCK_S)
 
-static struct diag_at position(const struct config_origin *o)
-{
-    if (o->source != CONFIG_FILE)
-        return (struct diag_at){0};
-    return (struct diag_at){o->name, o->line, o->column};
-}
-
-static struct diag_at position_of(const struct config *c, const char *setting)
-{
-    return position(&c->origins[schema_find(setting)]);
-}
-
 static bool is_known_cloud(const char *cloud)
 {
     return cloud[0] == '\0' || strcmp(cloud, "aws") == 0 || strcmp(cloud, "gcp") == 0 ||
@@ -31,7 +19,7 @@ static void check_clouds(const struct config_place *places, size_t n, struct dia
         if (is_known_cloud(places[i].cloud))
             continue;
         const char *nearest = diag_nearest(places[i].cloud, known, 4);
-        diag_warning(d, position(&places[i].origin),
+        diag_warning(d, config_at(&places[i].origin),
                      "no published ranges bring the cloud \"%s\"; %s%s%s", places[i].cloud,
                      nearest != NULL ? "did you mean \"" : "a file of your own (*.txt) must",
                      nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
@@ -42,7 +30,7 @@ static void check_clouds(const struct config_place *places, size_t n, struct dia
  * be none, and every client's region its own choice. */
 static void need_client_address(const struct config_origin *o, const char *what, struct diag *d)
 {
-    diag_error(d, position(o),
+    diag_error(d, config_at(o),
                "%s needs server.client_address in the file, since its default (google-lb) believes "
                "a header that clients can write; write \"client_address: peer\" if clients or a "
                "PROXY protocol sender connect directly, else google-lb or trusted-proxies",
@@ -66,11 +54,11 @@ static void check_proxies(const struct config *c, struct diag *d)
 {
     const struct config_server *s = &c->server;
     if (s->client_address == CLIENT_TRUSTED_PROXIES && s->trusted_proxies.n == 0)
-        diag_error(d, position_of(c, "server.client_address"),
+        diag_error(d, config_setting_at(c, "server.client_address"),
                    "server.client_address: trusted-proxies needs server.trusted_proxies; list "
                    "your proxies' prefixes there, as in [10.0.0.0/8]");
     if (s->client_address != CLIENT_TRUSTED_PROXIES && s->trusted_proxies.n > 0)
-        diag_warning(d, position_of(c, "server.trusted_proxies"),
+        diag_warning(d, config_setting_at(c, "server.trusted_proxies"),
                      "server.trusted_proxies has no effect without client_address: "
                      "trusted-proxies");
 }
@@ -101,12 +89,12 @@ static void advise_store(const struct config *c, const struct config_store *s, s
     for (size_t i = 0; i < s->n_serves; i++)
         useless += stays_at_upstream(&c->upstream, &s->serves[i]);
     if (s->n_serves > 0 && useless == s->n_serves)
-        diag_warning(d, position(&s->origin),
+        diag_warning(d, config_at(&s->origin),
                      "store %s can never be chosen: upstream.blobs_for keeps the blobs of all "
                      "whom it serves at the upstream",
                      s->name);
     if (strncmp(s->url, "http://", 7) == 0)
-        diag_warning(d, position(&s->origin), "store %s: %s is not encrypted; use https", s->name,
+        diag_warning(d, config_at(&s->origin), "store %s: %s is not encrypted; use https", s->name,
                      s->url);
 }
 
@@ -122,25 +110,26 @@ static bool has_default_store(const struct config *c)
 void check_advise(const struct config *c, struct diag *d)
 {
     if (strncmp(c->upstream.endpoint, "http://", 7) == 0)
-        diag_warning(d, position_of(c, "upstream.endpoint"),
+        diag_warning(d, config_setting_at(c, "upstream.endpoint"),
                      "upstream.endpoint: %s is not encrypted; use https", c->upstream.endpoint);
     if (c->n_stores == 0)
-        diag_warning(d, position_of(c, "stores"), "no stores: every blob comes from the upstream");
+        diag_warning(d, config_setting_at(c, "stores"),
+                     "no stores: every blob comes from the upstream");
     else if (!has_default_store(c))
-        diag_warning(d, position_of(c, "stores"),
+        diag_warning(d, config_setting_at(c, "stores"),
                      "no store serves default: clients of unknown networks get blobs from the "
                      "upstream");
     for (size_t i = 0; i < c->n_stores; i++)
         advise_store(c, &c->stores[i], d);
     if (c->server.max_connections_per_client > 0 && c->server.client_address != CLIENT_PEER)
-        diag_warning(d, position_of(c, "server.max_connections_per_client"),
+        diag_warning(d, config_setting_at(c, "server.max_connections_per_client"),
                      "server.max_connections_per_client counts the connections of a proxy, too: "
                      "all its clients share them");
     if (c->existence.wait > WAIT_ADVISED)
-        diag_warning(d, position_of(c, "existence.wait"),
+        diag_warning(d, config_setting_at(c, "existence.wait"),
                      "existence.wait: clients wait longer than 10s when a store is slow");
     if (c->existence.wait == 0)
-        diag_warning(d, position_of(c, "existence.wait"),
+        diag_warning(d, config_setting_at(c, "existence.wait"),
                      "existence.wait: nobody waits for a store, so the first pull of a blob goes "
                      "to the upstream");
 }

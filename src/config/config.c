@@ -287,3 +287,14 @@ void config_free(struct config *c)
     free(c->file);
     free(c);
 }
+
+struct diag_at config_at(const struct config_origin *o)
+{
+    return o->source == CONFIG_FILE ? (struct diag_at){o->name, o->line, o->column}
+                                    : (struct diag_at){0};
+}
+
+struct diag_at config_setting_at(const struct config *c, const char *setting)
+{
+    return config_at(&c->origins[schema_find(setting)]);
+}

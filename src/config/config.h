@@ -148,4 +148,8 @@ struct config *config_parse(const char *name, const char *text, size_t len,
 
 void config_free(struct config *c);
 
+/* Where something, or a setting ("server.listen"), was said, if that was in a file. */
+struct diag_at config_at(const struct config_origin *o);
+struct diag_at config_setting_at(const struct config *c, const char *setting);
+
 #endif

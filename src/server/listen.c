@@ -10,18 +10,13 @@ static_assert((int)CONFIG_PROTOCOL_HTTP1 == (int)TLS_HTTP1 &&
 
 #define WEEK (7 * 24 * 3600)
 
-static struct diag_at position(const struct config_origin *o)
-{
-    return (struct diag_at){o->name, o->line, o->column};
-}
-
 static void warn_of_times(const struct config_listen *l, const struct tls_context *tls,
                           struct diag *d)
 {
     int64_t now = (int64_t)time(NULL);
     for (size_t i = 0; i < l->n_certificates; i++) {
         const struct tls_certificate *c = tls_context_certificate(tls, i);
-        struct diag_at at = position(&l->certificate[i].certificate_origin);
+        struct diag_at at = config_at(&l->certificate[i].certificate_origin);
         if (c->until < now)
             diag_warning(d, at, "the certificate in \"%s\" has expired; clients will refuse it",
                          c->file);
@@ -42,7 +37,7 @@ static bool make_tls(struct listen_rule *rule, const struct config_listen *l,
     struct tls_problem problem;
     struct tls_files *files = calloc(l->n_certificates, sizeof(*files));
     if (files == NULL) {
-        diag_error(d, position(&l->origin), "out of memory");
+        diag_error(d, config_at(&l->origin), "out of memory");
         return false;
     }
     for (size_t i = 0; i < l->n_certificates; i++)
@@ -55,7 +50,7 @@ static bool make_tls(struct listen_rule *rule, const struct config_listen *l,
         return true;
     }
     const struct config_certificate *c = &l->certificate[problem.file];
-    diag_error(d, position(problem.key ? &c->key_origin : &c->certificate_origin), "%s",
+    diag_error(d, config_at(problem.key ? &c->key_origin : &c->certificate_origin), "%s",
                problem.text);
     return false;
 }
@@ -66,7 +61,7 @@ static bool make_rule(struct listen_rule *rule, const struct config_listen *l,
     rule->protocols = l->protocols;
     rule->introduced = l->proxy_protocol.n > 0;
     if (!lookup_build_prefixes(&rule->proxies, &l->proxy_protocol)) {
-        diag_error(d, position(&l->origin), "out of memory");
+        diag_error(d, config_at(&l->origin), "out of memory");
         return false;
     }
     return l->n_certificates == 0 || make_tls(rule, l, tickets, d);

@@ -51,9 +51,9 @@ static bool find_named(const char *user, struct privileges *out)
 
 bool privileges_find(const char *user, struct privileges *out)
 {
-    *out = (struct privileges){.uid = geteuid(), .gid = getegid()};
-    if (out->uid != 0) {
-        use_number(out->uid, out);
+    *out = (struct privileges){0};
+    if (geteuid() != 0) {
+        use_number(geteuid(), out);
         out->gid = getegid();
         return true;
     }
