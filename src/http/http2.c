@@ -25,6 +25,7 @@ struct http2 {
     int64_t credit; /* in nanoseconds: what remains of the budget */
     int64_t counted;
     unsigned streams;
+    unsigned marked;  /* of them */
     uint32_t newest;  /* the highest stream that has been begun */
     uint32_t unended; /* requests whose bodies were announced, less the ends of such */
     uint64_t begun;   /* bit i: the stream 2 * i below it was, too */
@@ -34,6 +35,7 @@ struct http2 {
     uint32_t left;                  /* bytes of this frame, or of the preface, still to come */
     bool settled;                   /* the preface and SETTINGS have come */
     bool broken;                    /* nothing more may be received */
+    bool fed;                       /* DATA has come */
 
     /* Of the request whose fields are coming: */
     int32_t stream; /* 0: there is none */
@@ -172,6 +174,7 @@ static void frame_begins(struct http2 *h, const unsigned char *head)
     uint32_t stream = (uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
                       (uint32_t)head[7] << 8 | head[8];
     h->left = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+    h->fed = h->fed || type == NGHTTP2_DATA;
     if (!is_of_request(h, type, flags, stream))
         spend(h, 1);
     if (type == NGHTTP2_DATA || type == NGHTTP2_HEADERS)
@@ -299,7 +302,7 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *c
     struct http2 *h = context;
     if (frame->hd.type == NGHTTP2_HEADERS)
         http2_answer_begins(&h->answers, (uint32_t)frame->hd.stream_id);
-    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+    if (h->fed && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA))
         end_upload(session, frame->hd.stream_id, frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     if (frame->hd.type != NGHTTP2_RST_STREAM)
         return 0;
@@ -323,15 +326,17 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t error, void *context)
 {
     struct http2 *h = context;
-    void *mark = nghttp2_session_get_stream_user_data(session, stream);
+    void *mark = h->marked > 0 ? nghttp2_session_get_stream_user_data(session, stream) : NULL;
     (void)error;
     if (h->streams > 0)
         h->streams--;
     if (h->stream == stream)
         h->stream = 0;
     http2_answer_forget(&h->answers, (uint32_t)stream);
-    if (mark != NULL)
-        h->events->cancelled(h->owner, mark);
+    if (mark == NULL)
+        return 0;
+    h->marked--;
+    h->events->cancelled(h->owner, mark);
     return 0;
 }
 
@@ -534,7 +539,11 @@ unsigned http2_streams(const struct http2 *h)
 
 void http2_mark(struct http2 *h, uint32_t stream, void *mark)
 {
-    nghttp2_session_set_stream_user_data(h->session, (int32_t)stream, mark);
+    bool before = nghttp2_session_get_stream_user_data(h->session, (int32_t)stream) != NULL;
+    if (nghttp2_session_set_stream_user_data(h->session, (int32_t)stream, mark) != 0)
+        return; /* it is gone */
+    h->marked += mark != NULL;
+    h->marked -= before;
 }
 
 void http2_announce_end(struct http2 *h)

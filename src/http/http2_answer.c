@@ -198,13 +198,14 @@ int http2_answer_submit(struct http2_answer_queue *q, nghttp2_session *session, 
                         const struct decide_answer *answer, const struct respond_options *options,
                         size_t *bytes)
 {
-    static const struct str name = STR(":status");
-    char status[NUM_TEXT_MAX];
+    const struct str name = STR(":status");
+    unsigned n = answer->status;
+    const char status[] = {(char)('0' + n / 100), (char)('0' + n / 10 % 10), (char)('0' + n % 10)};
     nghttp2_nv field = {
         .name = (uint8_t *)(uintptr_t)name.data,
-        .value = (uint8_t *)status,
+        .value = (uint8_t *)(uintptr_t)status,
         .namelen = name.len,
-        .valuelen = num_format(answer->status, status),
+        .valuelen = sizeof(status),
         .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME,
     };
     nghttp2_data_provider body = {.source.ptr = (void *)(uintptr_t)answer->body.data,
