@@ -1,11 +1,14 @@
 #include "io/tls_memory.h"
 
+#include "sys/blocks.h"
+
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 static _Atomic unsigned refusals;
+static _Thread_local struct blocks *blocks;
 
 static void *noted(void *memory)
 {
@@ -18,20 +21,20 @@ static void *take(size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return size > 0 ? noted(malloc(size)) : NULL;
+    return size > 0 ? noted(blocks_take(blocks, size)) : NULL;
 }
 
 static void give(void *memory, const char *file, int line)
 {
     (void)file;
     (void)line;
-    free(memory);
+    blocks_give(blocks, memory);
 }
 
 static void *resize(void *memory, size_t size, const char *file, int line)
 {
     if (size > 0)
-        return noted(realloc(memory, size));
+        return noted(blocks_resize(blocks, memory, size));
     give(memory, file, line);
     return NULL;
 }
@@ -48,6 +51,11 @@ bool tls_memory_open(void)
     opened = true;
     whole = OPENSSL_init_ssl(0, NULL) == 1 && atomic_load(&refusals) == 0;
     return whole;
+}
+
+void tls_memory_keep(struct blocks *b)
+{
+    blocks = b;
 }
 
 unsigned tls_memory_refusals(void)

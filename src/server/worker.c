@@ -1,5 +1,6 @@
 #include "server/worker.h"
 
+#include "io/tls_memory.h"
 #include "server/conn.h"
 #include "sys/log.h"
 #include "sys/thread.h"
@@ -91,6 +92,7 @@ static void follow_phase(struct worker *w)
 static void *work(void *argument)
 {
     struct worker *w = argument;
+    tls_memory_keep(&w->blocks);
     while (w->phase < WORKER_DRAIN || w->conn != NULL) {
         loop_turn(&w->loop, IDLE_MS);
         if (w->ring != NULL)

@@ -57,7 +57,7 @@ struct worker {
     struct slab conns;
     struct slab requests; /* of "server/h2.h" */
     struct pool pool;
-    struct blocks blocks; /* of HTTP/2's sessions */
+    struct blocks blocks; /* of HTTP/2's sessions and of OpenSSL */
     struct conn *conn;    /* all that are open, in no order */
     char *output;
     int phase;         /* enum worker_phase, as far as this worker has gone */

@@ -2,11 +2,12 @@
 
 #include "sys/sanitized.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP 64
+#define STEP 32
 
 /* What stands before the bytes of a block. */
 struct block {
@@ -27,7 +28,8 @@ void *blocks_take(struct blocks *b, size_t size)
     if (size > SIZE_MAX - sizeof(struct block) - STEP)
         return NULL;
     size = (size + sizeof(struct block) + STEP - 1) / STEP * STEP;
-    struct block *block = size / STEP < BLOCKS_CLASSES ? b->kept[size / STEP] : NULL;
+    bool small = b != NULL && size / STEP < BLOCKS_CLASSES;
+    struct block *block = small ? b->kept[size / STEP] : NULL;
     if (block != NULL) {
         b->kept[size / STEP] = block->next;
         b->bytes -= size;
@@ -46,7 +48,7 @@ void blocks_give(struct blocks *b, void *data)
         return;
     struct block *block = block_of(data);
     size_t class = block->size / STEP;
-    if (class >= BLOCKS_CLASSES || b->bytes + block->size > KEPT) {
+    if (b == NULL || class >= BLOCKS_CLASSES || b->bytes + block->size > KEPT) {
         free(block);
         return;
     }

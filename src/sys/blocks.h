@@ -1,14 +1,14 @@
 /*
  * malloc() for blocks that are taken and given back all the time: those given back are kept for the
  * next that need one as large, up to a bound, so that most calls are a few instructions. One
- * thread's; a block is given back to where it was taken.
+ * thread's; a block may be given to others than those it was taken from.
  */
 #ifndef SYS_BLOCKS_H
 #define SYS_BLOCKS_H
 
 #include <stddef.h>
 
-#define BLOCKS_CLASSES 17       /* by size, in steps of 64 bytes; larger blocks are never kept */
+#define BLOCKS_CLASSES 35       /* by size, in steps of 32 bytes; larger blocks are never kept */
 #define BLOCKS_KEPT (64 * 1024) /* bytes that are kept, at most */
 
 struct block;
@@ -18,7 +18,7 @@ struct blocks { /* private; all zero to begin */
     size_t bytes;
 };
 
-/* As malloc(), realloc() and free() are. */
+/* As malloc(), realloc() and free() are. NULL: nothing is kept. */
 void *blocks_take(struct blocks *b, size_t size);
 void *blocks_resize(struct blocks *b, void *data, size_t size);
 void blocks_give(struct blocks *b, void *data);

@@ -44,6 +44,23 @@ static void one_that_is_given_back_is_the_next_as_large(void **state)
     assert_int_equal(b.bytes, 0);
 }
 
+static void a_block_may_be_given_elsewhere(void **state)
+{
+    (void)state;
+    struct blocks b = {0}, other = {0};
+    char *one = blocks_take(&b, 100), *none = blocks_take(NULL, 100);
+    blocks_give(&other, one);
+    assert_int_equal(other.bytes > 0, KEEPS);
+    assert_int_equal(b.bytes, 0);
+    blocks_give(&b, none);
+    assert_int_equal(b.bytes, other.bytes);
+    none = blocks_resize(NULL, blocks_take(&b, 100), 2000);
+    assert_int_equal(b.bytes, 0);
+    blocks_give(NULL, none);
+    blocks_release(&b);
+    blocks_release(&other);
+}
+
 static void no_more_is_kept_than_is_said(void **state)
 {
     (void)state;
@@ -95,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_and_apart),
         cmocka_unit_test(one_that_is_given_back_is_the_next_as_large),
+        cmocka_unit_test(a_block_may_be_given_elsewhere),
         cmocka_unit_test(no_more_is_kept_than_is_said),
         cmocka_unit_test(a_resized_block_holds_what_it_held),
         cmocka_unit_test(what_no_memory_could_hold_is_refused),
