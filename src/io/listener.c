@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
-#define ACCEPT_MAX 64 /* at once: other connections wait meanwhile */
+/* At once: other connections wait meanwhile. Each may bring a handshake of TLS, up to a millisecond
+ * of work, so that a flood of them waits in the kernel's queue and not in front of requests. */
+#define ACCEPT_MAX 4
 
 union socket_address {
     struct sockaddr any;

@@ -34,7 +34,7 @@ int listener_open(struct listener *l, struct endpoint *address);
 /* Begins to hand connections over; loop, owner and the functions are set. 0 or an errno. */
 int listener_start(struct listener *l);
 
-/* Accepts what has queued up; true if there was something. */
+/* Accepts some of what has queued up; true if there was something. */
 bool listener_accept(struct listener *l);
 
 /* No new connection is begun on it from now on (the first packet is dropped, and its sender tries

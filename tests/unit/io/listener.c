@@ -82,6 +82,35 @@ static void who_had_begun_comes_in_and_nobody_else_does(void **state)
     close(after);
 }
 
+static void many_at_once_are_accepted_a_few_at_a_time(void **state)
+{
+    (void)state;
+    enum { MANY = 40, FEW = 8 };
+    struct endpoint address;
+    struct loop loop;
+    struct listener l;
+    int fd[MANY];
+    assert_int_equal(loop_open(&loop, NULL), 0);
+    assert_true(endpoint_parse(STR("127.0.0.1:0"), &address));
+    assert_int_equal(listener_open(&l, &address), 0);
+    l.loop = &loop;
+    l.accepted = count;
+    assert_int_equal(listener_start(&l), 0);
+    for (int i = 0; i < MANY; i++)
+        assert_true(connects(&l, &fd[i]));
+    accepted = 0;
+    for (int turns = 1; accepted < MANY; turns++) {
+        int before = accepted;
+        loop_turn(&loop, 1000);
+        assert_in_range(accepted - before, 1, FEW);
+        assert_true(turns <= MANY);
+    }
+    listener_close(&l);
+    loop_close(&loop);
+    for (int i = 0; i < MANY; i++)
+        close(fd[i]);
+}
+
 /* For good: every test after this one is without privileges, too. */
 static void that_takes_no_privileges(void **state)
 {
@@ -96,6 +125,7 @@ int main(void)
         cmocka_unit_test(several_share_a_port_that_a_probe_then_finds_taken),
         cmocka_unit_test(an_address_that_is_not_here_is_an_error_with_a_reason),
         cmocka_unit_test(who_had_begun_comes_in_and_nobody_else_does),
+        cmocka_unit_test(many_at_once_are_accepted_a_few_at_a_time),
         cmocka_unit_test(that_takes_no_privileges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
