@@ -3,7 +3,8 @@
 #include "sys/memory.h"
 #include <string.h>
 
-#define LINE 64 /* a cache line: items do not share one */
+#define LINE 64          /* a cache line: items do not share one */
+#define MUCH (4UL << 20) /* bytes: what less costs to be touched again is more than it is worth */
 
 bool slab_open(struct slab *s, size_t item, size_t count)
 {
@@ -39,4 +40,9 @@ void slab_give(struct slab *s, void *item)
     memcpy(item, &s->free, sizeof(s->free));
     s->free = item;
     s->used--;
+    if (s->used == 0 && s->fresh * s->item >= MUCH) {
+        memory_forget(s->memory, s->fresh * s->item);
+        s->free = NULL;
+        s->fresh = 0;
+    }
 }

@@ -1,7 +1,8 @@
 /*
  * Items of one size from a reserved range of addresses: memory is touched only as far as the
- * most items at once ever reached, nothing is allocated afterwards, and how much there can be is
- * bounded. One thread's.
+ * most items at once reached, nothing is allocated afterwards, and how much there can be is
+ * bounded. Where it was much, it goes back to the system when the last item is given back. One
+ * thread's.
  */
 #ifndef IO_SLAB_H
 #define IO_SLAB_H

@@ -12,6 +12,11 @@ void *memory_reserve(size_t bytes)
     return memory;
 }
 
+void memory_forget(void *memory, size_t bytes)
+{
+    (void)madvise(memory, bytes, MADV_DONTNEED);
+}
+
 void memory_release(void *memory, size_t bytes)
 {
     if (memory != NULL)

@@ -10,6 +10,9 @@
  * had. */
 void *memory_reserve(size_t bytes);
 
+/* Its first bytes, whole pages, are to be zero and take nothing until they are written again. */
+void memory_forget(void *memory, size_t bytes);
+
 /* Gives it back; memory may be NULL. */
 void memory_release(void *memory, size_t bytes);
 
