@@ -24,6 +24,8 @@ struct control {
     struct loop_source signals;
     struct loop_source updates;
     struct admin *admin;
+    uint64_t trimmed_closed; /* connections that had ended when unused memory was last returned, */
+    int64_t trimmed_at;      /* and when that was */
     bool draining;
     int64_t phase_until; /* while draining: when the next phase begins; 0: there is none */
     int64_t drain_until;

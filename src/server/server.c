@@ -5,9 +5,11 @@
 #include "server/drain.h"
 #include "server/limits.h"
 #include "server/swap.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,9 @@
 #include <unistd.h>
 
 #define TURN_MS 1000
-#define BUSY_MS 20 /* while something is under way that nobody announces */
+#define BUSY_MS 20                /* while something is under way that nobody announces */
+#define TRIM_AFTER 1024           /* connections that have ended */
+#define TRIM_PAUSE (10 * CLOCK_S) /* it walks through all free memory */
 
 #define OWNER(source, member)                                                                      \
     ((struct control *)(void *)((char *)(source)-offsetof(struct control, member)))
@@ -197,6 +201,22 @@ static bool start_all(struct control *s, struct server_update *start)
 
 /* ── Run and end ── */
 
+/* Thousands of handshakes at once take hundreds of megabytes, and the C library keeps all that lies
+ * below what is still in use when they have ended. */
+static void return_memory(struct control *s)
+{
+    uint64_t closed = 0;
+    if (s->loop.now < s->trimmed_at + TRIM_PAUSE)
+        return;
+    for (unsigned i = 0; i < s->n_workers; i++)
+        closed += counters_get(&s->worker[i].counters.closed);
+    if (closed < s->trimmed_closed + TRIM_AFTER)
+        return;
+    malloc_trim(0);
+    s->trimmed_closed = closed;
+    s->trimmed_at = s->loop.now;
+}
+
 static void run(struct control *s)
 {
     const struct server_started how = {
@@ -210,6 +230,7 @@ static void run(struct control *s)
     while (!drain_over(s)) {
         loop_turn(&s->loop, s->draining || s->retired != NULL ? BUSY_MS : TURN_MS);
         swap_advance(s);
+        return_memory(s);
         if (s->draining)
             drain_advance(s);
     }
