@@ -2,6 +2,8 @@
 
 #include "base/num.h"
 #include "client/guard.h"
+#include "mirror/dictionary.h"
+#include "mirror/link.h"
 #include "mirror/manifest.h"
 #include "mirror/names.h"
 #include "mirror/pace.h"
@@ -223,28 +225,40 @@ static void release(struct asking *a)
 
 /* ── Listings ── */
 
-/* RFC 8288: <target>; rel="next". A target on another server is not followed. False: there is none.
- */
-static bool next_page(const struct registry *r, struct exchange *x, struct asking *a)
+/* What has been asked for, in a listing of several pages. */
+struct pages {
+    struct registry *r;
+    struct dictionary urls;
+};
+
+/* True: a->url is the next page. False: this was the last, or *out says why it is not known what
+ * follows. A registry that leads in a circle would otherwise be followed for ever. */
+static bool next_page(struct pages *p, struct exchange *x, struct asking *a,
+                      struct registry_outcome *out)
 {
     char url[URL_MAX];
-    const char *link = exchange_header(x, "Link", 0);
-    const char *end = link != NULL && link[0] == '<' ? strchr(link, '>') : NULL;
-    if (end == NULL || strstr(end, "next") == NULL)
+    const char *line;
+    struct str target = STR("");
+    bool next = false;
+    for (size_t i = 0; !next && (line = exchange_header(x, "Link", i)) != NULL; i++)
+        next = link_next(str_from(line), &target);
+    if (!next)
         return false;
-    int len = (int)(end - link - 1), n;
-    if (link[1] == '/' && link[2] != '/')
-        n = snprintf(url, sizeof(url), "%s%.*s", r->base, len, link + 1);
-    else if (link[1] == '?')
-        n = snprintf(url, sizeof(url), "%.*s%.*s", (int)strcspn(a->url, "?"), a->url, len,
-                     link + 1);
-    else
-        n = snprintf(url, sizeof(url), "%.*s", len, link + 1);
-    size_t base = strlen(r->base);
-    if (n <= 0 || (size_t)n >= sizeof(url) || strncmp(url, r->base, base) != 0 ||
-        url[base] != '/' || strcmp(url, a->url) == 0)
+    enum link_result result =
+        link_resolve(str_from(p->r->base), str_from(a->url), target, url, sizeof(url));
+    if (result != LINK_OK) {
+        fail(p->r, out, REGISTRY_FAILED,
+             result == LINK_BAD ? "its listing goes on at something that is no URL"
+                                : "its listing goes on at another server, which is not followed");
         return false;
-    memcpy(a->url, url, (size_t)n + 1);
+    }
+    void **seen = p->urls.n < PAGES_MAX ? dictionary_at(&p->urls, str_from(url)) : NULL;
+    if (seen == NULL || *seen != NULL) {
+        fail(p->r, out, REGISTRY_FAILED, "the pages of its listing do not end");
+        return false;
+    }
+    *seen = p;
+    memcpy(a->url, url, strlen(url) + 1);
     return true;
 }
 
@@ -253,8 +267,9 @@ static void each_page(struct registry *r, struct exchange_client *c, struct aski
                       bool (*page)(void *owner, const json_t *root), void *owner,
                       struct registry_outcome *out)
 {
+    struct pages pages = {r, {.n = 0}};
     bool more = true;
-    for (unsigned i = 0; more && i < PAGES_MAX; i++) {
+    while (more) {
         struct exchange *x = ask(r, c, a, "application/json", out);
         json_t *root = NULL;
         more = false;
@@ -263,11 +278,12 @@ static void each_page(struct registry *r, struct exchange_client *c, struct aski
             if (!json_is_object(root))
                 fail(r, out, REGISTRY_RETRY, "its listing is no JSON");
             else
-                more = page(owner, root) && next_page(r, x, a);
+                more = page(owner, root) && next_page(&pages, x, a, out);
         }
         json_decref(root);
         exchange_end(x);
     }
+    dictionary_clear(&pages.urls, NULL);
 }
 
 struct catalog {

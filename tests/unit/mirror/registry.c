@@ -92,6 +92,10 @@ static enum httpd_action site(struct httpd *s, struct httpd_request *r)
         return json(r, "",
                     "{\"child\":[\"x\"],\"tags\":[\"t\"],\"manifest\":{\"" HELLO
                     "\":{\"tag\":[\"t\"]},\"md5:x\":{}}}");
+    if (path_is(r, "/v2/p/circle/tags/list?n=1000"))
+        return json(r, "Link: <?n=1000&last=1>; rel=\"next\"\r\n", "{\"tags\":[\"1\"]}");
+    if (path_is(r, "/v2/p/circle/tags/list?n=1000&last=1"))
+        return json(r, "Link: <?n=1000>; rel=\"next\"\r\n", "{\"tags\":[\"2\"]}");
     if (path_is(r, "/v2/p/null/tags/list?n=1000"))
         return json(r, "", "{\"name\":\"p/null\",\"tags\":null}");
     if (path_is(r, "/v2/p/busy/tags/list?n=1000"))
@@ -182,12 +186,22 @@ static void tags_are_read_page_by_page_of_this_server_alone(void **state)
 {
     (void)state;
     registry_list(registry, client, STR("a"), &listing, &out);
-    assert_int_equal(out.result, REGISTRY_OK);
     assert_string_equal(seen, "tag=1 tag=2 tag=3 ");
+    assert_int_equal(out.result, REGISTRY_FAILED); /* nobody knows what would have followed */
+    assert_non_null(strstr(out.error, "another server"));
     seen[0] = '\0';
     registry_list(registry, client, STR("null"), &listing, &out);
     assert_int_equal(out.result, REGISTRY_OK);
     assert_string_equal(seen, "");
+}
+
+static void pages_that_lead_in_a_circle_end(void **state)
+{
+    (void)state;
+    registry_list(registry, client, STR("circle"), &listing, &out);
+    assert_int_equal(out.result, REGISTRY_FAILED);
+    assert_non_null(strstr(out.error, "do not end"));
+    assert_string_equal(seen, "tag=1 tag=2 tag=1 ");
 }
 
 static void googles_listing_brings_children_and_untagged_manifests(void **state)
@@ -301,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_catalog_is_read_to_its_end_and_below_the_prefix, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(pages_that_lead_in_a_circle_end, setup, teardown),
         cmocka_unit_test_setup_teardown(tags_are_read_page_by_page_of_this_server_alone, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(googles_listing_brings_children_and_untagged_manifests,
