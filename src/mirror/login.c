@@ -250,10 +250,11 @@ bool login_find(const char *host, struct login *out, char error[256])
     *out = (struct login){.user = NULL};
     if (!find_file(path) || access(path, F_OK) != 0)
         return true;
+    /* What jansson says of it may quote a password. */
     json_t *root = json_load_file(path, 0, &problem);
     bool found = root != NULL && find_in(root, host, out, error);
     if (root == NULL)
-        snprintf(error, 256, "%.150s:%d: %.80s", path, problem.line, problem.text);
+        snprintf(error, 256, "%.150s:%d:%d: no JSON", path, problem.line, problem.column);
     json_decref(root);
     if (!found)
         login_release(out);

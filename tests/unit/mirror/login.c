@@ -117,7 +117,9 @@ static void what_is_of_no_use_is_said(void **state)
 {
     (void)state;
     assert_false(find("{", "r.example"));
-    assert_non_null(strstr(error, "config.json:1: "));
+    assert_non_null(strstr(error, "config.json:1:1: "));
+    assert_false(find("{\"auths\":{\"r.example\":{\"auth\" \"c2VjcmV0\"}}}", "r.example"));
+    assert_null(strstr(error, "c2VjcmV0"));
     assert_false(find("{\"auths\":{\"r.example\":{\"auth\":\"???\"}}}", "r.example"));
     assert_non_null(strstr(error, "log in again"));
     assert_false(find("{\"auths\":{\"r.example\":{\"auth\":\"YWI=\"}}}", "r.example"));
