@@ -98,14 +98,19 @@ static size_t collect(struct running *x, const char *data, size_t len, size_t mo
     return len;
 }
 
+static void drop_body(struct running *x)
+{
+    free(x->seen.body);
+    x->seen.body = NULL;
+    x->seen.len = x->capacity = 0;
+}
+
 static size_t received(char *data, size_t size, size_t n, void *context)
 {
     struct running *x = context;
     long status = 0;
     x->client->curl->easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status / 100 == 3)
-        return size * n; /* a redirect's text is nobody's */
-    if (status / 100 != 2)
+    if (status / 100 != 2) /* a redirect's too: it must end */
         return collect(x, data, size * n, ERROR_BODY);
     if (x->request->write == NULL)
         return collect(x, data, size * n, x->request->max_bytes);
@@ -285,6 +290,7 @@ static void finish(struct running *x, CURLcode code)
     enum hop_next next = hop_next(&x->hop, &why);
     if (next == HOP_AGAIN) {
         char *url = NULL;
+        drop_body(x); /* it was the redirect's */
         curl->easy_getinfo(x->easy, CURLINFO_REDIRECT_URL, &url);
         x->added =
             set_fields(x, url) && curl->multi_add_handle(x->client->multi, x->easy) == CURLM_OK;
@@ -397,4 +403,9 @@ const char *exchange_url(struct exchange *x)
     const char *url = NULL;
     r->client->curl->easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &url);
     return url != NULL && url[0] != '\0' ? url : r->request->url;
+}
+
+bool exchange_is_direct(struct exchange *x)
+{
+    return str_eq_nocase(origin_of(exchange_url(x)), origin_of(running_of(x)->request->url));
 }

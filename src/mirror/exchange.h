@@ -100,4 +100,7 @@ long exchange_status(struct exchange *x);
 /* Where the response came from: the request's URL, or the last redirect's. */
 const char *exchange_url(struct exchange *x);
 
+/* It came from the server that the request's URL names, not from one that this redirects to. */
+bool exchange_is_direct(struct exchange *x);
+
 #endif

@@ -19,6 +19,17 @@ void report_close(struct report *r)
     pthread_mutex_destroy(&r->lock);
 }
 
+/* A copy in which nothing can end the line, or speak to a terminal: servers have written parts of
+ * it. */
+static char *printable(const char *text)
+{
+    char *copy = strdup(text);
+    for (char *at = copy; at != NULL && *at != '\0'; at++)
+        if (*at < ' ' || *at > '~')
+            *at = '?';
+    return copy;
+}
+
 /* What is not kept is counted all the same. */
 static void keep(struct report *r, const char *what, const char *why)
 {
@@ -28,7 +39,7 @@ static void keep(struct report *r, const char *what, const char *why)
     if (entry == NULL)
         return;
     r->entry = entry;
-    struct report_entry one = {strdup(what), strdup(why)};
+    struct report_entry one = {printable(what), printable(why)};
     if (one.what != NULL && one.why != NULL) {
         entry[r->n++] = one;
         return;

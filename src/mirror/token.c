@@ -319,7 +319,9 @@ bool token_renew(struct token_keeper *k, struct exchange_client *c, struct str r
         return false;
     for (size_t i = 0; (line = exchange_header(refused, "WWW-Authenticate", i)) != NULL; i++)
         challenge_read(ch, str_from(line));
-    if (ch->scheme == CHALLENGE_BASIC)
+    if (!exchange_is_direct(refused)) /* whoever that is shall not learn who we are */
+        snprintf(error, 256, "it redirects to a server that answers 401");
+    else if (ch->scheme == CHALLENGE_BASIC)
         renewed = use_basic(k, exchange_asked(refused, "Authorization"), error);
     else if (ch->scheme == CHALLENGE_NONE)
         snprintf(error, 256, "it answers 401 and does not say what it wants");
