@@ -2,12 +2,12 @@
 
 #include "base/num.h"
 #include "client/guard.h"
-#include "mirror/dictionary.h"
-#include "mirror/link.h"
 #include "mirror/manifest.h"
 #include "mirror/names.h"
 #include "mirror/pace.h"
+#include "mirror/pages.h"
 #include "mirror/retry.h"
+#include "mirror/signed.h"
 #include "mirror/token.h"
 #include "sys/clock.h"
 
@@ -16,10 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define URL_MAX 2048
 #define BASE_MAX 300
 #define PAGE "1000"
-#define PAGES_MAX 100000
 #define LISTING_MAX (32 << 20) /* bytes of one page */
 #define TIMEOUT_MS 120000L
 #define REDIRECTS 3
@@ -118,7 +116,7 @@ void registry_limit(struct registry *r, uint64_t requests, uint64_t bytes)
 /* ── Requests ── */
 
 struct asking {
-    char url[URL_MAX];
+    char url[PAGES_URL_MAX];
     char authorization[TOKEN_HEADER_MAX];
     char range[48];
     struct exchange_field fields[4];
@@ -225,49 +223,13 @@ static void release(struct asking *a)
 
 /* ── Listings ── */
 
-/* What has been asked for, in a listing of several pages. */
-struct pages {
-    struct registry *r;
-    struct dictionary urls;
-};
-
-/* True: a->url is the next page. False: this was the last, or *out says why it is not known what
- * follows. A registry that leads in a circle would otherwise be followed for ever. */
-static bool next_page(struct pages *p, struct exchange *x, struct asking *a,
-                      struct registry_outcome *out)
-{
-    char url[URL_MAX];
-    const char *line;
-    struct str target = STR("");
-    bool next = false;
-    for (size_t i = 0; !next && (line = exchange_header(x, "Link", i)) != NULL; i++)
-        next = link_next(str_from(line), &target);
-    if (!next)
-        return false;
-    enum link_result result =
-        link_resolve(str_from(p->r->base), str_from(a->url), target, url, sizeof(url));
-    if (result != LINK_OK) {
-        fail(p->r, out, REGISTRY_FAILED,
-             result == LINK_BAD ? "its listing goes on at something that is no URL"
-                                : "its listing goes on at another server, which is not followed");
-        return false;
-    }
-    void **seen = p->urls.n < PAGES_MAX ? dictionary_at(&p->urls, str_from(url)) : NULL;
-    if (seen == NULL || *seen != NULL) {
-        fail(p->r, out, REGISTRY_FAILED, "the pages of its listing do not end");
-        return false;
-    }
-    *seen = p;
-    memcpy(a->url, url, strlen(url) + 1);
-    return true;
-}
-
 /* Calls page for every page of a listing. */
 static void each_page(struct registry *r, struct exchange_client *c, struct asking *a,
                       bool (*page)(void *owner, const json_t *root), void *owner,
                       struct registry_outcome *out)
 {
-    struct pages pages = {r, {.n = 0}};
+    struct pages pages = {.origin = r->base};
+    const char *wrong = NULL;
     bool more = true;
     while (more) {
         struct exchange *x = ask(r, c, a, "application/json", out);
@@ -278,12 +240,14 @@ static void each_page(struct registry *r, struct exchange_client *c, struct aski
             if (!json_is_object(root))
                 fail(r, out, REGISTRY_RETRY, "its listing is no JSON");
             else
-                more = page(owner, root) && next_page(&pages, x, a, out);
+                more = page(owner, root) && pages_next(&pages, x, a->url, &wrong);
+            if (wrong != NULL)
+                fail(r, out, REGISTRY_FAILED, wrong);
         }
         json_decref(root);
         exchange_end(x);
     }
-    dictionary_clear(&pages.urls, NULL);
+    pages_release(&pages);
 }
 
 struct catalog {
@@ -413,15 +377,14 @@ static void verify(const struct registry *r, struct registry_manifest *m, struct
 {
     struct digest asked = {0};
     bool by_digest = digest_parse(reference, &asked) == DIGEST_OK;
-    if (!compute_digest(m, (enum digest_algorithm)asked.algorithm)) {
+    enum digest_algorithm algorithm = (enum digest_algorithm)asked.algorithm;
+    bool computed = compute_digest(m, algorithm);
+    bool other = by_digest ? memcmp(&asked, &m->digest, sizeof(asked)) != 0 : is_signed(m);
+    if (computed && other && signed_strip(m->data, &m->len))
+        computed = compute_digest(m, algorithm);
+    if (!computed)
         fail(r, out, REGISTRY_RETRY, "out of memory");
-        return;
-    }
-    if (!by_digest || memcmp(&asked, &m->digest, sizeof(asked)) == 0)
-        return;
-    if (is_signed(m))
-        m->digest = asked;
-    else
+    else if (by_digest && memcmp(&asked, &m->digest, sizeof(asked)) != 0)
         fail(r, out, REGISTRY_RETRY, "it served a manifest that is not the one of that digest");
 }
 

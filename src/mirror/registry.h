@@ -65,11 +65,11 @@ struct registry_manifest {
     char *data; /* owned */
     size_t len;
     char type[128];       /* Content-Type without parameters */
-    struct digest digest; /* of the bytes, computed here; SHA-256, or of what was asked for */
+    struct digest digest; /* of data, computed here; SHA-256, or of what was asked for */
 };
 
-/* By tag or digest. One that was asked for by digest has it, or is REGISTRY_FAILED (signed schema 1
- * aside, whose digest is that of a part of it). */
+/* By tag or digest. One that was asked for by digest has it, or is REGISTRY_RETRY. Of signed schema
+ * 1 data is what was signed (mirror/signed.h), which is what has the digest. */
 void registry_manifest(struct registry *r, struct exchange_client *c, struct str repository,
                        struct str reference, struct registry_manifest *m,
                        struct registry_outcome *out);
