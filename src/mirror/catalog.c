@@ -9,11 +9,23 @@
 /* A digest's size in the table is the manifest's, its place the repository; its flags: */
 #define HAVE(store) (UINT32_C(1) << (store))         /* the store has it */
 #define WRONG(store) (UINT32_C(1) << (16 + (store))) /* but with another size */
+#define ALL_HAVE UINT32_C(0xffff)
 
 struct image {
-    struct digest manifest;
-    uint32_t *blob; /* entry numbers */
-    size_t n;
+    uint32_t manifest; /* entry numbers */
+    uint32_t repository;
+    int64_t *size;  /* of each blob, as it says; -1: it does not */
+    uint32_t *need; /* of blobs, and behind them of other manifests; in the same memory as size */
+    uint32_t n_blobs;
+    uint32_t n_children;
+    bool partial;
+};
+
+/* A blob that could not be had so far. */
+struct failed {
+    uint32_t blob;
+    uint32_t image; /* those before it have been looked at */
+    bool waits;     /* for another try */
 };
 
 struct catalog {
@@ -28,9 +40,13 @@ struct catalog {
     struct image *image;
     size_t n_images;
     size_t images_size;
+    struct failed *failed;
+    size_t n_failed;
+    struct digests failures; /* of failed: place is the number there */
 };
 
-#define CLAIMED (UINT32_C(1) << 31) /* of a manifest: somebody reads it, or has */
+#define CLAIMED (UINT32_C(1) << 31) /* of a manifest: somebody reads it ... */
+#define READ (UINT32_C(1) << 30)    /* ... or has */
 
 #define NOWHERE 0U /* place: a repository's number plus one */
 
@@ -49,14 +65,16 @@ void catalog_free(struct catalog *c)
     for (uint32_t i = 0; i < c->n_names; i++)
         free(c->name[i]);
     for (size_t i = 0; i < c->n_images; i++)
-        free(c->image[i].blob);
+        free(c->image[i].size);
     free(c->name);
+    free(c->failed);
     free(c->image);
     dictionary_clear(&c->repositories, NULL);
     digests_clear(&c->blobs);
     for (size_t i = 0; i < CATALOG_STORES_MAX; i++)
         digests_clear(&c->wrong[i]);
     digests_clear(&c->manifests);
+    digests_clear(&c->failures);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -106,11 +124,20 @@ enum catalog_claim catalog_claim(struct catalog *c, const struct digest *manifes
     pthread_mutex_lock(&c->lock);
     struct digests_entry *e = digests_add(&c->manifests, manifest, &is_new);
     if (e != NULL) {
-        claim = e->flags & CLAIMED ? CATALOG_KNOWN : CATALOG_NEW;
+        claim = e->flags & READ ? CATALOG_KNOWN : e->flags & CLAIMED ? CATALOG_BUSY : CATALOG_NEW;
         e->flags |= CLAIMED;
     }
     pthread_mutex_unlock(&c->lock);
     return claim;
+}
+
+void catalog_unclaim(struct catalog *c, const struct digest *manifest)
+{
+    pthread_mutex_lock(&c->lock);
+    struct digests_entry *e = digests_find(&c->manifests, manifest);
+    if (e != NULL)
+        e->flags &= ~CLAIMED;
+    pthread_mutex_unlock(&c->lock);
 }
 
 bool catalog_recorded(struct catalog *c, const struct digest *manifest, unsigned store)
@@ -138,20 +165,53 @@ static bool grow_images(struct catalog *c)
     return true;
 }
 
-bool catalog_image(struct catalog *c, const struct digest *manifest, const uint32_t *blobs,
-                   size_t n)
+/* False: no memory. */
+static bool number_needs(struct catalog *c, const struct catalog_image *image, struct image *out)
 {
-    uint32_t *copy = malloc((n + 1) * sizeof(*copy));
-    pthread_mutex_lock(&c->lock);
-    bool added = copy != NULL && grow_images(c);
-    if (added) {
-        if (n > 0)
-            memcpy(copy, blobs, n * sizeof(*copy));
-        c->image[c->n_images++] = (struct image){*manifest, copy, n};
+    bool is_new;
+    uint32_t *need = out->need;
+    for (size_t i = 0; i < image->n_needs; i++) {
+        out->size[i] = image->need[i].size;
+        *need++ = image->need[i].blob;
     }
+    for (size_t i = 0; i < image->n_children; i++) {
+        const struct digests_entry *e = digests_add(&c->manifests, &image->child[i], &is_new);
+        if (e == NULL)
+            return false;
+        *need++ = digests_number(&c->manifests, e);
+    }
+    return true;
+}
+
+static bool add_image(struct catalog *c, struct digests_entry *manifest,
+                      const struct catalog_image *image)
+{
+    int64_t *size = malloc(image->n_needs * sizeof(*size) +
+                           (image->n_needs + image->n_children + 1) * sizeof(uint32_t));
+    struct image one = {.manifest = digests_number(&c->manifests, manifest),
+                        .repository = image->repository,
+                        .size = size,
+                        .need = (uint32_t *)(void *)(size + image->n_needs),
+                        .n_blobs = (uint32_t)image->n_needs,
+                        .n_children = (uint32_t)image->n_children,
+                        .partial = image->partial};
+    if (size == NULL || !grow_images(c) || !number_needs(c, image, &one)) {
+        free(size);
+        return false;
+    }
+    c->image[c->n_images++] = one;
+    manifest->flags |= CLAIMED | READ;
+    return true;
+}
+
+bool catalog_image(struct catalog *c, const struct digest *manifest,
+                   const struct catalog_image *image)
+{
+    bool is_new;
+    pthread_mutex_lock(&c->lock);
+    struct digests_entry *e = digests_add(&c->manifests, manifest, &is_new);
+    bool added = e != NULL && ((e->flags & READ) || add_image(c, e, image));
     pthread_mutex_unlock(&c->lock);
-    if (!added)
-        free(copy);
     return added;
 }
 
@@ -195,6 +255,18 @@ static bool compare_sizes(struct catalog *c, struct digests_entry *e, int64_t si
     return fine;
 }
 
+/* Not the first manifest, but a store lists what it says, and none has what the first says: then
+ * that was wrong, and not the store. */
+static bool is_believed(const struct catalog *c, const struct digests_entry *e, int64_t size)
+{
+    if (size < 0 || size == e->size || (e->flags & ALL_HAVE) != 0)
+        return false;
+    for (unsigned s = 0; s < CATALOG_STORES_MAX; s++)
+        if (e->flags & WRONG(s) && digests_find(&c->wrong[s], &e->digest)->size == size)
+            return true;
+    return false;
+}
+
 uint32_t catalog_blob(struct catalog *c, const struct digest *digest, int64_t size,
                       uint32_t repository, bool *first)
 {
@@ -206,7 +278,8 @@ uint32_t catalog_blob(struct catalog *c, const struct digest *digest, int64_t si
         *first = e->place == NOWHERE;
         if (is_new)
             e->size = -1;
-        bool fine = (!*first && e->size >= 0) || compare_sizes(c, e, size);
+        bool fine =
+            (!*first && (e->size >= 0 && !is_believed(c, e, size))) || compare_sizes(c, e, size);
         if (*first)
             e->place = repository + 1;
         if (fine)
@@ -218,7 +291,7 @@ uint32_t catalog_blob(struct catalog *c, const struct digest *digest, int64_t si
 
 static void fill(const struct digests_entry *e, struct catalog_blob *out)
 {
-    *out = (struct catalog_blob){e->digest, e->size, e->place - 1, e->flags & UINT32_C(0xffff),
+    *out = (struct catalog_blob){e->digest, e->size, e->place - 1, e->flags & ALL_HAVE,
                                  e->flags >> 16};
 }
 
@@ -287,17 +360,74 @@ void catalog_sum(struct catalog *c, unsigned stores, struct catalog_sums *out)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* An image that says another size cannot be pulled, whatever is there. */
+static bool is_lie(const struct image *image, uint32_t i, const struct digests_entry *blob)
+{
+    return image->size[i] >= 0 && blob->size >= 0 && image->size[i] != blob->size;
+}
+
+/* Whether a store has all that an image needs, as far as that is known of its children. */
+static bool is_whole(const struct catalog *c, const struct image *image, unsigned store,
+                     const bool *whole)
+{
+    for (uint32_t i = 0; i < image->n_blobs; i++) {
+        const struct digests_entry *blob = digests_at(&c->blobs, image->need[i]);
+        if (!(blob->flags & HAVE(store)) || is_lie(image, i, blob))
+            return false;
+    }
+    for (uint32_t i = 0; i < image->n_children; i++)
+        if (!whole[image->need[image->n_blobs + i]])
+            return false;
+    return !image->partial;
+}
+
+#define NESTED_MAX                                                                                 \
+    32 /* indexes within each other: where there are more, the outer get no record                 \
+        */
+
+/* Indexes mostly come before what they name, so that from the end one pass will do. */
+static void find_whole(const struct catalog *c, unsigned store, bool *whole)
+{
+    bool changed = true;
+    for (unsigned pass = 0; changed && pass < NESTED_MAX; pass++) {
+        changed = false;
+        for (size_t i = c->n_images; i-- > 0;) {
+            const struct image *image = &c->image[i];
+            if (whole[image->manifest] || !is_whole(c, image, store, whole))
+                continue;
+            whole[image->manifest] = true;
+            changed = true;
+        }
+    }
+}
+
 void catalog_each_unrecorded(struct catalog *c, unsigned store,
                              void (*each)(void *owner, const struct digest *manifest), void *owner)
 {
+    bool *whole = calloc(c->manifests.n + 1, sizeof(*whole));
+    if (whole == NULL)
+        return; /* the next run writes them */
+    find_whole(c, store, whole);
+    for (size_t i = 0; i < c->n_images; i++) {
+        const struct digests_entry *e = digests_at(&c->manifests, c->image[i].manifest);
+        if (whole[c->image[i].manifest] && !(e->flags & HAVE(store)))
+            each(owner, &e->digest);
+    }
+    free(whole);
+}
+
+void catalog_each_lie(struct catalog *c, void (*each)(void *owner, const struct catalog_lie *lie),
+                      void *owner)
+{
     for (size_t i = 0; i < c->n_images; i++) {
         const struct image *image = &c->image[i];
-        const struct digests_entry *e = digests_find(&c->manifests, &image->manifest);
-        bool wanted = e == NULL || !(e->flags & HAVE(store));
-        for (size_t b = 0; wanted && b < image->n; b++)
-            wanted = (digests_at(&c->blobs, image->blob[b])->flags & HAVE(store)) != 0;
-        if (wanted)
-            each(owner, &image->manifest);
+        for (uint32_t b = 0; b < image->n_blobs; b++) {
+            const struct digests_entry *blob = digests_at(&c->blobs, image->need[b]);
+            const struct digests_entry *manifest = digests_at(&c->manifests, image->manifest);
+            if ((blob->flags & ALL_HAVE) != 0 && is_lie(image, b, blob))
+                each(owner, &(struct catalog_lie){manifest->digest, image->repository, blob->digest,
+                                                  image->size[b], blob->size});
+        }
     }
 }
 
@@ -311,5 +441,79 @@ void catalog_each_missing(struct catalog *c, unsigned store,
             continue;
         fill(e, &blob);
         each(owner, &blob);
+    }
+}
+
+void catalog_each_wrong(struct catalog *c,
+                        void (*each)(void *owner, const struct catalog_blob *blob), void *owner)
+{
+    struct catalog_blob blob;
+    for (uint64_t i = 0; i < c->blobs.n; i++) {
+        fill(digests_at(&c->blobs, i), &blob);
+        if (digests_at(&c->blobs, i)->place != NOWHERE && blob.wrong != 0)
+            each(owner, &blob);
+    }
+}
+
+/* ── Another try ── */
+
+static struct failed *find_failed(const struct catalog *c, const struct digests_entry *blob)
+{
+    const struct digests_entry *e = digests_find(&c->failures, &blob->digest);
+    return e != NULL ? &c->failed[e->place] : NULL;
+}
+
+static struct failed *add_failed(struct catalog *c, uint32_t number)
+{
+    bool is_new;
+    const struct digests_entry *blob = digests_at(&c->blobs, number);
+    struct failed *grown = realloc(c->failed, (c->n_failed + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return NULL;
+    c->failed = grown;
+    struct digests_entry *e = digests_add(&c->failures, &blob->digest, &is_new);
+    if (e == NULL)
+        return NULL;
+    e->place = (uint32_t)c->n_failed++;
+    grown[e->place] = (struct failed){.blob = number};
+    return &grown[e->place];
+}
+
+void catalog_failed(struct catalog *c, uint32_t number)
+{
+    pthread_mutex_lock(&c->lock);
+    struct failed *f = find_failed(c, digests_at(&c->blobs, number));
+    if (f == NULL)
+        f = add_failed(c, number);
+    if (f != NULL) /* else it is not tried again: it has been reported */
+        f->waits = true;
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* True: this image names it in another way than was tried, and it is read so from now on. */
+static bool is_elsewhere(struct catalog *c, size_t i, int64_t size, struct failed *f)
+{
+    struct digests_entry *blob = digests_at(&c->blobs, f->blob);
+    if (!f->waits || i < f->image)
+        return false;
+    f->image = (uint32_t)i + 1;
+    if (blob->place == c->image[i].repository + 1 && blob->size == size)
+        return false;
+    blob->place = c->image[i].repository + 1;
+    blob->size = size;
+    f->waits = false;
+    return true;
+}
+
+void catalog_each_elsewhere(struct catalog *c, void (*each)(void *owner, uint32_t number),
+                            void *owner)
+{
+    for (size_t i = 0; i < c->n_images && c->n_failed > 0; i++) {
+        const struct image *image = &c->image[i];
+        for (uint32_t b = 0; b < image->n_blobs; b++) {
+            struct failed *f = find_failed(c, digests_at(&c->blobs, image->need[b]));
+            if (f != NULL && is_elsewhere(c, i, image->size[b], f))
+                each(owner, f->blob);
+        }
     }
 }

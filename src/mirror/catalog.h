@@ -23,17 +23,35 @@ struct str catalog_repository_name(struct catalog *c, uint32_t number);
 /* ── Images ── */
 
 enum catalog_claim {
-    CATALOG_NEW,   /* nobody has read it yet: it is the caller's to read */
-    CATALOG_KNOWN, /* somebody has, or is at it */
+    CATALOG_NEW,   /* it is the caller's to read: catalog_image() or catalog_unclaim() */
+    CATALOG_BUSY,  /* somebody is at it, and may fail */
+    CATALOG_KNOWN, /* it has been read */
     CATALOG_NO_MEMORY,
 };
 
 /* A manifest of that digest was named. */
 enum catalog_claim catalog_claim(struct catalog *c, const struct digest *manifest);
 
-/* It has been read, and needs these blobs (numbers of catalog_blob()). False: no memory. */
-bool catalog_image(struct catalog *c, const struct digest *manifest, const uint32_t *blobs,
-                   size_t n);
+/* It could not be read: who else names it may have more luck, in another repository. */
+void catalog_unclaim(struct catalog *c, const struct digest *manifest);
+
+struct catalog_need {
+    uint32_t blob; /* number of catalog_blob() */
+    int64_t size;  /* as this manifest says; -1: it does not */
+};
+
+struct catalog_image {
+    uint32_t repository;
+    const struct catalog_need *need;
+    size_t n_needs;
+    const struct digest *child; /* manifests */
+    size_t n_children;
+    bool partial; /* there is more to it, which is not meant: it never gets a record */
+};
+
+/* It has been read; whoever is second changes nothing. False: no memory. */
+bool catalog_image(struct catalog *c, const struct digest *manifest,
+                   const struct catalog_image *image);
 
 /* ── Blobs ── */
 
@@ -76,11 +94,40 @@ struct catalog_sums {
 
 void catalog_sum(struct catalog *c, unsigned stores, struct catalog_sums *out);
 
-/* Calls each for every image that was read, all of whose blobs that store has, and whose record it
- * lacks; for every blob that a store lacks. Nothing may be added meanwhile. */
+/* Calls each for every image that was read, whose record that store lacks, and all of whose blobs
+ * it has, those of all its children included, as large as the manifests say; for every blob that a
+ * store lacks. Nothing may be added meanwhile. */
 void catalog_each_unrecorded(struct catalog *c, unsigned store,
                              void (*each)(void *owner, const struct digest *manifest), void *owner);
 void catalog_each_missing(struct catalog *c, unsigned store,
                           void (*each)(void *owner, const struct catalog_blob *blob), void *owner);
+
+/* Calls each for every blob that is named, and that a store holds with another size. */
+void catalog_each_wrong(struct catalog *c,
+                        void (*each)(void *owner, const struct catalog_blob *blob), void *owner);
+
+/* An image that says another size of a blob than that turned out to have. */
+struct catalog_lie {
+    struct digest manifest;
+    uint32_t repository;
+    struct digest blob;
+    int64_t said;
+    int64_t size;
+};
+
+/* Calls each for every such. Nothing may be added meanwhile. */
+void catalog_each_lie(struct catalog *c, void (*each)(void *owner, const struct catalog_lie *lie),
+                      void *owner);
+
+/* ── Another try ── */
+
+/* A blob could not be had from where it was looked for. */
+void catalog_failed(struct catalog *c, uint32_t number);
+
+/* Calls each for every such blob that another image names in another repository, or with another
+ * size: from now on it is read from there. An image is looked at once. Nothing may be added
+ * meanwhile. */
+void catalog_each_elsewhere(struct catalog *c, void (*each)(void *owner, uint32_t number),
+                            void *owner);
 
 #endif

@@ -29,6 +29,7 @@ struct sync {
     unsigned recording; /* the store whose records are being written */
     pthread_mutex_t lock;
     struct blob_task *flying; /* with the lock */
+    bool elsewhere;     /* something is tried once more */
 };
 
 /* ── Life ── */
@@ -134,13 +135,19 @@ struct blob_task {
     struct blob_task *next;
 };
 
-static void name_blob(const struct sync *s, const struct catalog_blob *b, char out[KEY_MAX])
+static void name_in(const struct sync *s, uint32_t repository, const struct digest *d,
+                    char out[KEY_MAX])
 {
     char text[DIGEST_TEXT_MAX];
-    int len = (int)digest_format(&b->digest, text);
-    struct str name = catalog_repository_name(s->catalog, b->repository);
+    int len = (int)digest_format(d, text);
+    struct str name = catalog_repository_name(s->catalog, repository);
     snprintf(out, KEY_MAX, "%s/%.*s@%.*s", registry_name(s->options->source), (int)name.len,
              name.data, len, text);
+}
+
+static void name_blob(const struct sync *s, const struct catalog_blob *b, char out[KEY_MAX])
+{
+    name_in(s, b->repository, &b->digest, out);
 }
 
 static bool is_of_shard(const struct sync *s, const struct digest *d)
@@ -167,6 +174,12 @@ static struct store_outcome outcome_of(const struct copy *c)
     return out;
 }
 
+/* Another repository may have it whole: the registry answers, but not what it should. */
+static bool is_of_repository(const struct registry_outcome *out)
+{
+    return out->result != REGISTRY_OK && (out->result != REGISTRY_RETRY || out->status / 100 == 2);
+}
+
 /* The stores that a blob is to be copied to. */
 static uint32_t lacking(const struct sync *s, const struct catalog_blob *b)
 {
@@ -191,7 +204,8 @@ static void say_wrong_size(struct store_outcome *out, const struct store *store,
 {
     *out = (struct store_outcome){.result = STORE_FAILED};
     snprintf(out->error, sizeof(out->error),
-             "%s holds %.*s with another size than the manifest says: remove it, and run it again",
+             "%s holds %.*s with another size than the manifest says: if geranos audit finds it "
+             "wrong, remove it",
              store_name(store), (int)key.len, key.data);
 }
 
@@ -309,21 +323,52 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
         if (again(s, &t->attempts, &out, what, result))
             return;
         atomic_fetch_add(&s->blobs_failed, 1);
+        if (is_of_repository(&c.outcome))
+            catalog_failed(s->catalog, t->number);
     }
     free(t);
 }
 
-static void report_wrong(struct sync *s, const struct catalog_blob *b)
+static void report_wrong(void *owner, const struct catalog_blob *b)
 {
+    struct sync *s = owner;
     char what[KEY_MAX], key[KEY_MAX];
     struct store_outcome out;
     for (unsigned i = 0; i < s->options->n_stores; i++) {
-        if (!(b->wrong >> i & 1))
+        if (!(b->wrong >> i & 1) || !is_of_shard(s, &b->digest))
             continue;
         name_blob(s, b, what);
         say_wrong_size(&out, s->options->store[i], key_of(s->options->blobs, &b->digest, key));
         report_failure(&s->report, what, out.error);
     }
+}
+
+static void report_lie(void *owner, const struct catalog_lie *lie)
+{
+    struct sync *s = owner;
+    char what[KEY_MAX], why[KEY_MAX], blob[DIGEST_TEXT_MAX];
+    name_in(s, lie->repository, &lie->manifest, what);
+    int len = (int)digest_format(&lie->blob, blob);
+    snprintf(why, sizeof(why),
+             "the manifest says that %.*s has %lld bytes, but it has %lld: push the image again",
+             len, blob, (long long)lie->said, (long long)lie->size);
+    report_failure(&s->report, what, why);
+}
+
+static void queue_blob(struct sync *s, uint32_t number)
+{
+    struct catalog_blob b;
+    struct blob_task *t = calloc(1, sizeof(*t));
+    catalog_read_blob(s->catalog, number, &b);
+    if (t == NULL) {
+        char what[KEY_MAX];
+        name_blob(s, &b, what);
+        report_failure(&s->report, what, "out of memory");
+        return;
+    }
+    *t = (struct blob_task){
+        .task = {.run = run_blob, .weight = b.size}, .sync = s, .number = number};
+    crew_add(s->crew, QUEUE_BLOBS, &t->task);
 }
 
 /* A blob was found. */
@@ -334,23 +379,51 @@ static void take_blob(void *owner, uint32_t number)
     catalog_read_blob(s->catalog, number, &b);
     if (!is_of_shard(s, &b.digest))
         return;
-    report_wrong(s, &b);
     if (lacking(s, &b) == 0)
         return;
     atomic_fetch_add(&s->blobs, 1);
     atomic_fetch_add(&s->bytes, b.size > 0 ? (uint64_t)b.size : 0);
     if (s->options->plan)
         return;
-    struct blob_task *t = calloc(1, sizeof(*t));
-    if (t == NULL) {
-        char what[KEY_MAX];
-        name_blob(s, &b, what);
-        report_failure(&s->report, what, "out of memory");
-        return;
+    queue_blob(s, number);
+}
+
+/* ── What came of them ── */
+
+static void drop(struct crew_task *task)
+{
+    if (!walk_drop(task) && !inventory_drop(task))
+        free(task); /* each of the others begins with its task */
+}
+
+/* A manifest may lie, too: only now are all of them known. */
+static void report_sizes(struct sync *s)
+{
+    catalog_each_wrong(s->catalog, report_wrong, s);
+    catalog_each_lie(s->catalog, report_lie, s);
+}
+
+#define ELSEWHERE_MAX 3 /* other repositories in which a blob is looked for */
+
+static void try_elsewhere(void *owner, uint32_t number)
+{
+    struct sync *s = owner;
+    s->elsewhere = true;
+    queue_blob(s, number);
+}
+
+/* One bad repository keeps no other from being mirrored. */
+static bool look_elsewhere(struct sync *s, const char **why)
+{
+    for (unsigned i = 0; i < ELSEWHERE_MAX && !atomic_load(s->options->stop); i++) {
+        s->elsewhere = false;
+        catalog_each_elsewhere(s->catalog, try_elsewhere, s);
+        if (!s->elsewhere)
+            break;
+        if (!crew_run(s->crew, drop, why))
+            return false;
     }
-    *t = (struct blob_task){
-        .task = {.run = run_blob, .weight = b.size}, .sync = s, .number = number};
-    crew_add(s->crew, QUEUE_BLOBS, &t->task);
+    return true;
 }
 
 /* ── Records ── */
@@ -391,12 +464,6 @@ static void add_record(void *owner, const struct digest *manifest)
 }
 
 /* ── All of it ── */
-
-static void drop(struct crew_task *task)
-{
-    if (!walk_drop(task) && !inventory_drop(task))
-        free(task); /* each of the others begins with its task */
-}
 
 static bool begin_walk(struct sync *s)
 {
@@ -458,8 +525,10 @@ bool sync_run(struct sync *s, const char **why)
         return true;
     if (o->listed != NULL)
         o->listed(o->owner);
-    if (!begin_walk(s) || !crew_run(s->crew, drop, why))
+    if (!begin_walk(s) || !crew_run(s->crew, drop, why) || !look_elsewhere(s, why))
         return false;
+    if (!atomic_load(o->stop))
+        report_sizes(s);
     /* What other shards copied meanwhile counts, too: whoever ends last writes the records. */
     if (o->shards > 1 && !atomic_load(o->stop) && !list_stores(s, why))
         return false;

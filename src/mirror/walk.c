@@ -15,6 +15,7 @@ struct step {
     struct walk *walk;
     enum kind kind;
     unsigned attempts;
+    bool claimed; /* the manifest, of the catalog */
     uint32_t repository;
     char reference[]; /* a tag or a digest; empty but for MANIFEST */
 };
@@ -141,7 +142,9 @@ static void everything(struct step *s, struct exchange_client *client, struct cr
     bool refused = out.result == REGISTRY_MISSING || out.result == REGISTRY_FAILED;
     bool below = strchr(registry_name(w->registry), '/') != NULL;
     /* A registry without a catalog may list what is below a repository instead, as Google's do. */
-    if (below && (refused || (out.result == REGISTRY_OK && named.n == 0)))
+    if (refused && named.n > 0)
+        give_up(s, out.error);
+    else if (below && (refused || (out.result == REGISTRY_OK && named.n == 0)))
         add(w, ONLY, catalog_repository(w->catalog, STR("")), STR(""));
     else if (refused)
         give_up(s, out.status == 401 || out.status == 403
@@ -221,71 +224,115 @@ static void repository(struct step *s, struct exchange_client *client, struct cr
     const struct registry_listing listing = {admitted ? list_tag : NULL, list_child,
                                              admitted ? list_manifest : NULL, &l};
     registry_list(w->registry, client, l.name, &listing, &out);
-    bool listed = out.result == REGISTRY_OK && !l.no_memory;
-    for (size_t i = 0; listed && !l.complete && i < l.n_tags; i++)
-        add(w, MANIFEST, s->repository, str_from(l.tag[i]));
-    release_tags(&l);
+    /* A catalog may name repositories that have been emptied. */
+    bool listed = out.result == REGISTRY_OK || (out.result == REGISTRY_MISSING && s->kind != ONLY);
+    bool comes_back = false;
     if (l.no_memory)
         give_up(s, "out of memory");
     else if (out.result == REGISTRY_MISSING && s->kind == ONLY)
         give_up(s, "there is no such repository, and none below it: correct the name");
-    /* A catalog may name repositories that have been emptied. */
-    else if (!listed && out.result != REGISTRY_MISSING && again(s, &out, result))
-        return;
-    free(s);
+    else
+        comes_back = !listed && again(s, &out, result);
+    /* Of one whose listing has no end, what is known is not left out. */
+    for (size_t i = 0; !comes_back && !l.complete && i < l.n_tags; i++)
+        add(w, MANIFEST, s->repository, str_from(l.tag[i]));
+    release_tags(&l);
+    if (!comes_back)
+        free(s);
 }
 
 /* ── Manifests ── */
 
-static bool take_blobs(struct step *s, const struct manifest *m, const struct digest *digest)
+static bool take_blobs(struct step *s, const struct manifest *m, struct catalog_need *need,
+                       size_t *n)
 {
     struct walk *w = s->walk;
-    uint32_t *number = malloc((m->n_blobs + 1) * sizeof(*number));
-    size_t n = 0;
-    bool taken = number != NULL;
-    for (size_t i = 0; taken && i < m->n_blobs; i++) {
+    *n = 0;
+    for (size_t i = 0; i < m->n_blobs; i++) {
+        const struct manifest_blob *b = &m->blob[i];
         bool first = false;
-        if (m->blob[i].foreign) {
+        if (b->foreign) {
             atomic_fetch_add(&w->foreign, 1);
             continue;
         }
-        number[n] =
-            catalog_blob(w->catalog, &m->blob[i].digest, m->blob[i].size, s->repository, &first);
-        taken = number[n] != UINT32_MAX;
-        if (taken && first)
-            w->blob(w->owner, number[n]);
-        n++;
+        uint32_t number = catalog_blob(w->catalog, &b->digest, b->size, s->repository, &first);
+        if (number == UINT32_MAX)
+            return false;
+        if (first)
+            w->blob(w->owner, number);
+        need[(*n)++] = (struct catalog_need){number, b->size};
     }
-    taken = taken && catalog_image(w->catalog, digest, number, n);
-    free(number);
-    return taken;
+    return true;
 }
 
-static bool take_children(struct step *s, const struct manifest *m)
+/* child gets the digests of those that are meant. */
+static bool take_children(struct step *s, const struct manifest *m, struct digest *child, size_t *n)
 {
     char text[DIGEST_TEXT_MAX];
+    *n = 0;
     for (size_t i = 0; i < m->n_children; i++) {
         const struct manifest_child *c = &m->child[i];
         if (c->platform[0] != '\0' && !pattern_admits(&s->walk->platforms, str_from(c->platform)))
             continue;
         if (!add(s->walk, MANIFEST, s->repository, str_make(text, digest_format(&c->digest, text))))
             return false;
+        child[(*n)++] = c->digest;
     }
     return true;
 }
 
-static void read_manifest(struct step *s, const struct registry_manifest *bytes)
+/* False: no memory. */
+static bool take_manifest(struct step *s, const struct manifest *m, const struct digest *digest)
+{
+    struct catalog_need *need = malloc((m->n_blobs + 1) * sizeof(*need));
+    struct digest *child = malloc((m->n_children + 1) * sizeof(*child));
+    struct catalog_image image = {.repository = s->repository, .need = need, .child = child};
+    bool taken = need != NULL && child != NULL && take_blobs(s, m, need, &image.n_needs) &&
+                 take_children(s, m, child, &image.n_children);
+    image.partial = image.n_children < m->n_children;
+    taken = taken && catalog_image(s->walk->catalog, digest, &image);
+    free(need);
+    free(child);
+    return taken;
+}
+
+/* False: a failure has been reported. */
+static bool read_manifest(struct step *s, const struct registry_manifest *bytes)
 {
     struct manifest m;
     char error[256];
     atomic_fetch_add(&s->walk->manifests, 1);
     if (!manifest_parse(str_make(bytes->data, bytes->len), str_from(bytes->type), &m, error)) {
         give_up(s, error);
-        return;
+        return false;
     }
-    if (!take_blobs(s, &m, &bytes->digest) || !take_children(s, &m))
+    bool taken = take_manifest(s, &m, &bytes->digest);
+    if (!taken)
         give_up(s, "out of memory");
     manifest_release(&m);
+    return taken;
+}
+
+#define BUSY_MS 100 /* until it is looked whether somebody has read a manifest */
+
+/* True: it is this step's to read. Else it is released, or comes back: while another step is at the
+ * same manifest, perhaps in another repository, it may turn out that it cannot be had there. */
+static bool claim(struct step *s, const struct digest *d, struct crew_result *result)
+{
+    switch (catalog_claim(s->walk->catalog, d)) {
+    case CATALOG_BUSY:
+        result->verdict = CREW_AGAIN;
+        result->after = BUSY_MS;
+        return false;
+    case CATALOG_KNOWN:
+        free(s);
+        return false;
+    case CATALOG_NEW:
+    case CATALOG_NO_MEMORY:
+        break;
+    }
+    s->claimed = true;
+    return true;
 }
 
 /* By digest it is claimed before it is read, by tag only then can it be. */
@@ -296,18 +343,21 @@ static void manifest(struct step *s, struct exchange_client *client, struct crew
     struct registry_outcome out;
     struct digest d;
     bool by_digest = digest_parse(str_from(s->reference), &d) == DIGEST_OK;
-    if (by_digest && s->attempts == 0 && catalog_claim(w->catalog, &d) == CATALOG_KNOWN) {
-        free(s);
+    if (by_digest && !s->claimed && !claim(s, &d, result))
         return;
-    }
     registry_manifest(w->registry, client, catalog_repository_name(w->catalog, s->repository),
                       str_from(s->reference), &bytes, &out);
+    bool read = false;
     if (out.result != REGISTRY_OK) {
         if (again(s, &out, result))
             return;
     } else if (by_digest || catalog_claim(w->catalog, &bytes.digest) != CATALOG_KNOWN) {
-        read_manifest(s, &bytes);
+        d = bytes.digest;
+        s->claimed = true;
+        read = read_manifest(s, &bytes);
     }
+    if (s->claimed && !read)
+        catalog_unclaim(w->catalog, &d);
     registry_manifest_release(&bytes);
     free(s);
 }

@@ -56,10 +56,14 @@ static size_t unrecorded(struct catalog *c, unsigned store)
     return n;
 }
 
-static void a_manifest_is_read_by_who_claims_it_first(void **state)
+static void a_manifest_is_read_by_who_claims_it_first_and_may_fail(void **state)
 {
     struct digest d = digest_number(1);
     assert_int_equal(catalog_claim(*state, &d), CATALOG_NEW);
+    assert_int_equal(catalog_claim(*state, &d), CATALOG_BUSY);
+    catalog_unclaim(*state, &d);
+    assert_int_equal(catalog_claim(*state, &d), CATALOG_NEW);
+    assert_true(catalog_image(*state, &d, &(struct catalog_image){.repository = 0}));
     assert_int_equal(catalog_claim(*state, &d), CATALOG_KNOWN);
 }
 
@@ -133,18 +137,126 @@ static void a_size_that_no_manifest_says_is_the_stores(void **state)
     assert_int_equal(b.size, 4);
 }
 
+static void add_image(struct catalog *c, uint8_t n, const struct catalog_need *need, size_t n_needs)
+{
+    struct digest d = digest_number(n);
+    const struct catalog_image image = {
+        .repository = catalog_repository(c, STR("app")), .need = need, .n_needs = n_needs};
+    assert_true(catalog_image(c, &d, &image));
+}
+
+static void add_index(struct catalog *c, uint8_t n, uint8_t child, bool partial)
+{
+    struct digest d = digest_number(n), children[] = {digest_number(child)};
+    const struct catalog_image image = {.child = children, .n_children = 1, .partial = partial};
+    assert_true(catalog_image(c, &d, &image));
+}
+
 static void an_image_lacks_its_record_once_its_blobs_are_there(void **state)
 {
     struct digest d = digest_number(9);
-    uint32_t blobs[] = {name(*state, 1, 5), name(*state, 2, 5)};
-    assert_true(catalog_image(*state, &d, blobs, 2));
-    catalog_copied(*state, blobs[0], 0);
+    const struct catalog_need need[] = {{name(*state, 1, 5), 5}, {name(*state, 2, 5), -1}};
+    add_image(*state, 9, need, 2);
+    catalog_copied(*state, need[0].blob, 0);
     assert_int_equal(unrecorded(*state, 0), 0);
-    catalog_copied(*state, blobs[1], 0);
+    catalog_copied(*state, need[1].blob, 0);
     assert_int_equal(unrecorded(*state, 0), 1);
     assert_int_equal(unrecorded(*state, 1), 0);
     assert_true(catalog_recorded(*state, &d, 0));
     assert_int_equal(unrecorded(*state, 0), 0);
+}
+
+/* Whichever of them was read first, and however deep they lie. */
+static void an_index_lacks_its_record_once_the_blobs_of_all_below_it_are_there(void **state)
+{
+    const struct catalog_need need = {name(*state, 1, 5), 5};
+    add_index(*state, 13, 12, false);
+    add_index(*state, 11, 9, false);
+    add_index(*state, 12, 11, false);
+    assert_int_equal(unrecorded(*state, 0), 0); /* what lies below has not been read */
+    add_image(*state, 9, &need, 1);
+    assert_int_equal(unrecorded(*state, 0), 0);
+    catalog_copied(*state, need.blob, 0);
+    assert_int_equal(unrecorded(*state, 0), 4);
+    add_index(*state, 14, 9, true);
+    assert_int_equal(unrecorded(*state, 0), 4);
+}
+
+static void an_image_is_added_once(void **state)
+{
+    const struct catalog_need need = {name(*state, 1, 5), 5};
+    add_image(*state, 9, &need, 1);
+    add_image(*state, 9, &need, 1);
+    catalog_copied(*state, need.blob, 0);
+    assert_int_equal(unrecorded(*state, 0), 1);
+}
+
+static void count_lie(void *owner, const struct catalog_lie *lie)
+{
+    assert_int_equal(lie->said, 6);
+    assert_int_equal(lie->size, 5);
+    ++*(size_t *)owner;
+}
+
+static void a_store_is_believed_that_says_what_another_manifest_says(void **state)
+{
+    size_t lies = 0;
+    list(*state, 1, 0, 5);
+    const struct catalog_need liar = {name(*state, 1, 6), 6};
+    assert_int_equal(read_one(*state, liar.blob).wrong, 1);
+    const struct catalog_need honest = {name(*state, 1, 5), 5};
+    assert_int_equal(honest.blob, liar.blob);
+    struct catalog_blob b = read_one(*state, honest.blob);
+    assert_int_equal(b.have, 1);
+    assert_int_equal(b.wrong, 0);
+    assert_int_equal(b.size, 5);
+    add_image(*state, 8, &liar, 1);
+    add_image(*state, 9, &honest, 1);
+    assert_int_equal(unrecorded(*state, 0), 1);
+    catalog_each_lie(*state, count_lie, &lies);
+    assert_int_equal(lies, 1);
+}
+
+static void count_number(void *owner, uint32_t number)
+{
+    (void)number;
+    ++*(size_t *)owner;
+}
+
+static size_t elsewhere(struct catalog *c)
+{
+    size_t n = 0;
+    catalog_each_elsewhere(c, count_number, &n);
+    return n;
+}
+
+static void a_blob_that_cannot_be_had_is_looked_for_where_other_images_name_it(void **state)
+{
+    bool first;
+    struct digest d = digest_number(1);
+    const char *const names[] = {"a", "a", "b", "b"};
+    const int64_t sizes[] = {5, 5, 5, 6};
+    uint32_t number = UINT32_MAX;
+    for (uint8_t i = 0; i < 4; i++) {
+        uint32_t repository = catalog_repository(*state, str_from(names[i]));
+        number = catalog_blob(*state, &d, sizes[i], repository, &first);
+        struct digest manifest = digest_number((uint8_t)(10 + i));
+        const struct catalog_need need = {number, sizes[i]};
+        const struct catalog_image image = {repository, &need, 1, NULL, 0, false};
+        assert_true(catalog_image(*state, &manifest, &image));
+    }
+    assert_int_equal(elsewhere(*state), 0);
+    catalog_failed(*state, number);
+    assert_int_equal(elsewhere(*state), 1);
+    struct catalog_blob b = read_one(*state, number);
+    check_str(catalog_repository_name(*state, b.repository), "b");
+    assert_int_equal(b.size, 5);
+    assert_int_equal(elsewhere(*state), 0); /* it has not failed there yet */
+    catalog_failed(*state, number);
+    assert_int_equal(elsewhere(*state), 1);
+    assert_int_equal(read_one(*state, number).size, 6);
+    catalog_failed(*state, number);
+    assert_int_equal(elsewhere(*state), 0);
 }
 
 static void sums_count_what_is_named_alone(void **state)
@@ -166,7 +278,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(a_manifest_is_read_by_who_claims_it_first),
+        TEST(a_manifest_is_read_by_who_claims_it_first_and_may_fail),
         TEST(a_record_claims_no_manifest),
         TEST(a_blob_is_named_first_once),
         TEST(what_a_store_lists_it_has),
@@ -175,6 +287,10 @@ int main(void)
         TEST(what_is_listed_again_counts_as_it_was_listed_last),
         TEST(a_size_that_no_manifest_says_is_the_stores),
         TEST(an_image_lacks_its_record_once_its_blobs_are_there),
+        TEST(an_index_lacks_its_record_once_the_blobs_of_all_below_it_are_there),
+        TEST(an_image_is_added_once),
+        TEST(a_store_is_believed_that_says_what_another_manifest_says),
+        TEST(a_blob_that_cannot_be_had_is_looked_for_where_other_images_name_it),
         TEST(sums_count_what_is_named_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
