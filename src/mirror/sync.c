@@ -489,6 +489,33 @@ static bool begin_walk(struct sync *s)
     return true;
 }
 
+struct tidy_task {
+    struct crew_task task;
+    struct store *store;
+};
+
+/* What cannot be removed now can be by the next run: nothing depends on it. */
+static void tidy(struct crew_task *task, struct exchange_client *client, struct crew_result *result)
+{
+    struct tidy_task *t = (struct tidy_task *)(void *)task;
+    struct store_outcome out;
+    (void)result;
+    store_tidy(t->store, client, &out);
+    free(t);
+}
+
+/* What killed runs have left, while the stores are listed. */
+static void tidy_stores(struct sync *s)
+{
+    for (size_t i = 0; i < s->options->n_stores && !s->options->plan; i++) {
+        struct tidy_task *t = calloc(1, sizeof(*t));
+        if (t == NULL)
+            return;
+        *t = (struct tidy_task){{.run = tidy}, s->options->store[i]};
+        crew_add(s->crew, QUEUE_LIST, &t->task);
+    }
+}
+
 static bool list_stores(struct sync *s, const char **why)
 {
     const struct sync_options *o = s->options;
@@ -518,6 +545,7 @@ bool sync_run(struct sync *s, const char **why)
     const struct sync_options *o = s->options;
     uint32_t all = (UINT32_C(1) << o->n_stores) - 1;
     *why = "out of memory";
+    tidy_stores(s);
     if (!list_stores(s, why))
         return false;
     /* Of a store that cannot be listed it is not known what it lacks: it is left out. */
