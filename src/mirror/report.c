@@ -19,28 +19,23 @@ void report_close(struct report *r)
     pthread_mutex_destroy(&r->lock);
 }
 
-/* A copy in which nothing can end the line, or speak to a terminal: servers have written parts of
- * it. */
-static char *printable(const char *text)
+/* Nothing shall end the line, or speak to a terminal: servers have written parts of it. NULL is
+ * ignored. */
+static void make_printable(char *text)
 {
-    char *copy = strdup(text);
-    for (char *at = copy; at != NULL && *at != '\0'; at++)
-        if (*at < ' ' || *at > '~')
-            *at = '?';
-    return copy;
+    for (; text != NULL && *text != '\0'; text++)
+        if (*text < ' ' || *text > '~')
+            *text = '?';
 }
 
-/* What is not kept is counted all the same. */
-static void keep(struct report *r, const char *what, const char *why)
+/* Takes it over. What is not kept is counted all the same. */
+static void keep(struct report *r, struct report_entry one)
 {
-    if (r->n == REPORT_MAX)
-        return;
-    struct report_entry *entry = realloc(r->entry, (r->n + 1) * sizeof(*entry));
-    if (entry == NULL)
-        return;
-    r->entry = entry;
-    struct report_entry one = {printable(what), printable(why)};
-    if (one.what != NULL && one.why != NULL) {
+    struct report_entry *entry =
+        r->n < REPORT_MAX ? realloc(r->entry, (r->n + 1) * sizeof(*entry)) : NULL;
+    if (entry != NULL)
+        r->entry = entry;
+    if (entry != NULL && one.what != NULL && one.why != NULL) {
         entry[r->n++] = one;
         return;
     }
@@ -57,11 +52,14 @@ void report_watch(struct report *r, void (*failed)(void *owner, const char *what
 
 void report_failure(struct report *r, const char *what, const char *why)
 {
+    struct report_entry one = {strdup(what), strdup(why)};
+    make_printable(one.what);
+    make_printable(one.why);
     pthread_mutex_lock(&r->lock);
     r->all++;
-    keep(r, what, why);
-    if (r->failed != NULL)
-        r->failed(r->owner, what, why);
+    if (r->failed != NULL && one.what != NULL && one.why != NULL)
+        r->failed(r->owner, one.what, one.why);
+    keep(r, one);
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -29,7 +29,7 @@ struct sync {
     unsigned recording; /* the store whose records are being written */
     pthread_mutex_t lock;
     struct blob_task *flying; /* with the lock */
-    bool elsewhere;     /* something is tried once more */
+    bool elsewhere;           /* something is tried once more */
 };
 
 /* ── Life ── */
