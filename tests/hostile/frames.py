@@ -259,5 +259,7 @@ def harmless():
     yield Row("reserved-bit", "307", (), raw(HEADERS, WHOLE, 1 | 1 << 31, GOOD))
     yield Row("unknown-flags", "307", (), raw(HEADERS, 0xd2 | WHOLE, 1, GOOD))
     yield Row("other-method", "405", (), headers(1, fields(method="POST")))
+    yield Row("connect", "405", (), request((":method", "CONNECT"), (":authority", "x:443")))
+    yield Row("connect-with-a-path", "S", (PROTOCOL,), headers(1, fields(method="CONNECT")))
     yield Row("body-of-a-get", "307", (), OPEN + raw(DATA, END_STREAM, 1, b"x" * 100))
     yield Row("bad-target", "400", (), headers(1, fields("/v2/#a")))
