@@ -68,12 +68,19 @@ static void take_out(const struct copying *c, int64_t from, char *data, size_t l
 
 /* ── The stores' side ── */
 
+/* How many bytes it may have now: not the last before all of them are verified. */
+static size_t left_for(const struct feed *f)
+{
+    const struct copying *c = f->copying;
+    int64_t end = c->verified || c->got < c->size ? c->got : c->size - 1;
+    return (size_t)(end > f->taken ? end - f->taken : 0);
+}
+
 static enum exchange_flow feed_some(void *owner, char *data, size_t *len)
 {
     struct feed *f = owner;
-    struct copying *c = f->copying;
-    int64_t end = c->verified || c->got < c->size ? c->got : c->size - 1;
-    size_t left = (size_t)(end > f->taken ? end - f->taken : 0);
+    const struct copying *c = f->copying;
+    size_t left = left_for(f);
     if (left == 0 && f->taken < c->size) {
         f->hungry = true;
         return EXCHANGE_LATER;
@@ -118,11 +125,12 @@ static void turn_stores(struct copying *c)
     }
 }
 
+/* Only those that get something: waking one for nothing would make a loop without a wait of it. */
 static void wake_stores(struct copying *c)
 {
     for (size_t i = 0; i < c->copy->n_targets; i++) {
         struct feed *f = &c->feed[i];
-        if (f->ended || !f->hungry)
+        if (f->ended || !f->hungry || (left_for(f) == 0 && f->taken < c->size))
             continue;
         f->hungry = false;
         store_put_resume(f->put);

@@ -166,7 +166,8 @@ static void run_one(struct crew *c, struct crew_task *t, struct exchange_client 
         t->due = now + result.after * CLOCK_MS;
         put_later(c, t);
     }
-    pthread_cond_broadcast(&c->changed);
+    /* This thread takes the next; another may be needed where the bound has grown. */
+    pthread_cond_signal(&c->changed);
 }
 
 static void *work(void *argument)
