@@ -1,5 +1,6 @@
 #include "cli/geranos.h"
 
+#include "cli/geranos_page.h"
 #include "sys/diag.h"
 #include "sys/log.h"
 
@@ -29,8 +30,8 @@ const struct geranos_command geranos_commands[] = {
      "say what the registry has and a store lacks",
      {"geranos verify", SYNOPSIS,
       "Lists the stores and walks the registry. Each blob that a store lacks, or holds with "
-      "another "
-      "size than the manifest says, is a line on standard output: \"missing\" or \"wrong-size\", "
+      "another size than the manifest says, is a line on standard output: \"missing\" or "
+      "\"wrong-size\", "
       "digest, repository, size wanted, size found, store, with tabs between them. Nothing is "
       "written.",
       GERANOS_OPTIONS_VERIFY}},
@@ -63,6 +64,7 @@ static int help(void)
     fputs("\n"
           "  -h, --help     this text\n"
           "  -V, --version  the version\n"
+          "  --man          the manual page, geranos(1), as mdoc\n"
           "\n"
           "`geranos SUBCOMMAND --help` says more. Exit codes: 0 everything is there and right,\n"
           "1 it is not, or something failed (lines say what), 2 wrong usage, 130 interrupted\n"
@@ -106,6 +108,10 @@ static int run(int argc, char **argv)
         return puts("geranos " ARCHEIO_VERSION) < 0;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
         return help();
+    if (strcmp(name, "--man") == 0) {
+        geranos_page_write(stdout);
+        return 0;
+    }
     for (const struct geranos_command *c = geranos_commands; c->name != NULL; c++)
         if (strcmp(name, c->name) == 0)
             return run_command(c, argc - 1, argv + 1);

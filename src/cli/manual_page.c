@@ -35,7 +35,7 @@ out:
     return text;
 }
 
-static void put_literal(const char *text, FILE *to)
+void manual_page_literal(const char *text, FILE *to)
 {
     bool line_start = true;
     for (const char *c = text; *c != '\0'; c++) {
@@ -163,7 +163,7 @@ void manual_page_write(FILE *to)
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
         char *text = help_of(c);
         fprintf(to, ".Ss archeio %s\n.Bd -literal\n", c->name);
-        put_literal(text != NULL ? text : "", to);
+        manual_page_literal(text != NULL ? text : "", to);
         fputs(".Ed\n", to);
         free(text);
     }

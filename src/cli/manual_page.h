@@ -8,4 +8,7 @@
 
 void manual_page_write(FILE *to);
 
+/* Text as it is, between .Bd -literal and .Ed. */
+void manual_page_literal(const char *text, FILE *to);
+
 #endif

@@ -8,7 +8,8 @@ import pytest
 import tree
 
 WANTED = {
-    "bin/archeio", "lib/systemd/system/archeio.service", "share/man/man1/archeio.1",
+    "bin/archeio", "bin/geranos", "share/man/man1/geranos.1", "share/doc/archeio/geranos.yaml",
+    "share/doc/archeio/geranos-job.yaml", "lib/systemd/system/archeio.service", "share/man/man1/archeio.1",
     "share/man/man5/archeio.yaml.5", "share/doc/archeio/archeio.yaml",
     "share/doc/archeio/archeio.default", "share/doc/archeio/LICENSE",
 }
@@ -27,6 +28,7 @@ def test_everything_lies_below_the_prefix(installed):
     files = {str(f.relative_to(installed)) for f in installed.rglob("*") if f.is_file()}
     assert files == WANTED
     assert os.access(installed / "bin" / "archeio", os.X_OK)
+    assert os.access(installed / "bin" / "geranos", os.X_OK)
     assert [d.name for d in installed.parent.parent.iterdir()] == ["opt"]
 
 

@@ -2,10 +2,13 @@
 
 import os
 import pwd
+import re
+import subprocess
 
 import pytest
 
 from lib import geranos
+from lib.archeio import ROOT
 from lib.radosgw import RadosGW
 from lib.registry import Registry
 from lib.source import Source, noise
@@ -185,3 +188,42 @@ def test_a_file_that_is_missing_is_named(tmp_path):
     done = geranos.run(tmp_path, "sync", "--config", tmp_path / "none.yaml")
     assert done.returncode == 1
     assert "none.yaml: error: cannot be read: No such file or directory" in lines(done)[0]
+
+
+# ── Documents ──
+
+
+def test_the_committed_manual_page_is_what_is_made(tmp_path):
+    made = geranos.run(tmp_path, "--man").stdout
+    assert (ROOT / "docs/man/geranos.1").read_text() == made, "it is old: run docs/generate"
+
+
+def test_the_manual_page_is_well_formed():
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", ROOT / "docs/man/geranos.1"],
+                          capture_output=True, text=True, check=False)
+    assert [line for line in done.stdout.splitlines() + done.stderr.splitlines()
+            if "referenced manual not found" not in line] == []
+
+
+def test_the_sample_has_every_setting_of_sync_and_each_is_fit(tmp_path, source, folder):
+    sample = (ROOT / "packaging/geranos.yaml").read_text()
+    live = re.sub(r"^#(?! )", "", sample, flags=re.M)
+    live = re.sub(r"^#  -", "  -", live, flags=re.M)
+    named = set(re.findall(r"^([a-z-]+):", live, re.M))
+    offered = set(re.findall(r"^  (?:-.,|   ) --([a-z-]+) [A-Z]",
+                             geranos.run(tmp_path, "sync", "--help").stdout, re.M))
+    assert named == offered - {"config"}
+    done = geranos.run(tmp_path, "plan", "--config", write(tmp_path, live), "--from", source.host,
+                       "--to", folder.url, "--references", "-", "--failures", tmp_path / "failures",
+                       stdin="team/app:v1\n")
+    assert "geranos.yaml:" not in done.stderr
+    assert "lacks" in done.stdout
+
+
+def test_the_jobs_arguments_are_understood(tmp_path):
+    job = (ROOT / "packaging/geranos-job.yaml").read_text()
+    arguments = re.findall(r"^            - (\S+)$", job, re.M)
+    assert arguments[0] == "sync" and int(arguments[-1].rpartition("/")[2]) == int(
+        re.search(r"completions: (\d+)", job)[1])
+    done = geranos.run(tmp_path, *arguments, "--jobs", "0", JOB_COMPLETION_INDEX="7")
+    assert lines(done)[0].endswith('--jobs: expected an integer from 1 to 256, got "0"')

@@ -1,0 +1,114 @@
+#include "cli/geranos_page.h"
+
+#include "cli/geranos.h"
+#include "cli/manual_page.h"
+#include "config/manual.h"
+
+#include <stdlib.h>
+
+static void put_command(const struct geranos_command *c, FILE *to)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *memory = open_memstream(&text, &len);
+    if (memory != NULL) {
+        geranos_options_help(&c->usage, memory);
+        fclose(memory);
+    }
+    fprintf(to, ".Ss geranos %s\n.Bd -literal\n", c->name);
+    manual_page_literal(text != NULL ? text : "", to);
+    fputs(".Ed\n", to);
+    free(text);
+}
+
+static void put_environment(FILE *to)
+{
+    fputs(".Sh ENVIRONMENT\n"
+          ".Bl -tag -width Ds\n"
+          ".It Ev AWS_ACCESS_KEY_ID , AWS_SECRET_ACCESS_KEY , AWS_SESSION_TOKEN\n"
+          "Keys for S3; without them the profile, a web identity, the container's endpoint\n"
+          "and the machine's metadata service are asked, in this order.\n"
+          ".It Ev AWS_PROFILE , AWS_SHARED_CREDENTIALS_FILE , AWS_CONFIG_FILE , AWS_REGION\n"
+          "As everywhere.\n"
+          ".It Ev REGISTRY_AUTH_FILE , DOCKER_CONFIG\n"
+          "Where logins to registries are, and which credential helpers have them.\n"
+          ".It Ev JOB_COMPLETION_INDEX\n"
+          "Which shard this is, for\n"
+          ".Fl Fl shard Cm auto/ Ns Ar N .\n"
+          ".It Ev https_proxy , http_proxy , no_proxy\n"
+          "As curl has them.\n"
+          ".El\n",
+          to);
+}
+
+static void put_exit_status(FILE *to)
+{
+    fputs(".Sh EXIT STATUS\n"
+          ".Bl -tag -width Ds\n"
+          ".It 0\n"
+          "Everything is there, and right.\n"
+          ".It 1\n"
+          "It is not, or something failed; lines on standard error say what.\n"
+          ".It 2\n"
+          "Wrong usage.\n"
+          ".It 130 , 143\n"
+          "Ended by SIGINT or SIGTERM; run again, it goes on where it was.\n"
+          ".El\n",
+          to);
+}
+
+static void put_examples(FILE *to)
+{
+    fputs(".Sh EXAMPLES\n"
+          "Fill a bucket from everything below a registry's prefix:\n"
+          ".Pp\n"
+          ".Dl geranos sync \\-\\-from registry.example.com/images "
+          "\\-\\-to \\(aqs3://bucket?region=eu\\-west\\-3\\(aq\n"
+          ".Pp\n"
+          "Say what that would copy:\n"
+          ".Pp\n"
+          ".Dl geranos plan \\-\\-from registry.example.com/images "
+          "\\-\\-to \\(aqs3://bucket?region=eu\\-west\\-3\\(aq\n"
+          ".Pp\n"
+          "Fill a directory with two images:\n"
+          ".Pp\n"
+          ".Dl printf \\(aqapp:v1\\enother:v2\\en\\(aq | geranos sync \\-\\-from "
+          "http://127.0.0.1:5000 \\-\\-references \\- \\-\\-to file:///srv/blobs\n"
+          ".Pp\n"
+          "Take the settings from a file:\n"
+          ".Pp\n"
+          ".Dl geranos sync \\-\\-config geranos.yaml\n",
+          to);
+}
+
+void geranos_page_write(FILE *to)
+{
+    fputs(".Dd " MANUAL_DATE "\n"
+          ".Dt GERANOS 1\n"
+          ".Os\n"
+          ".Sh NAME\n"
+          ".Nm geranos\n"
+          ".Nd mirror a container registry's blobs to object stores\n"
+          ".Sh SYNOPSIS\n"
+          ".Nm\n"
+          ".Ar subcommand\n"
+          ".Op Ar option ...\n"
+          ".Sh DESCRIPTION\n"
+          ".Nm\n"
+          "copies the content-addressed blobs of a registry to object stores, where\n"
+          ".Xr archeio 1\n"
+          "sends clients.\n"
+          "Each setting is an option of the command line, and a key of the same name\n"
+          "(without the hyphens in front) in the YAML file that\n"
+          ".Fl Fl config\n"
+          "names; what may be given several times is a list there.\n",
+          to);
+    for (const struct geranos_command *c = geranos_commands; c->name != NULL; c++)
+        put_command(c, to);
+    put_environment(to);
+    put_exit_status(to);
+    put_examples(to);
+    fputs(".Sh SEE ALSO\n"
+          ".Xr archeio 1\n",
+          to);
+}
