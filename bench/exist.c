@@ -1,7 +1,7 @@
 /*
  * Measures the existence cache: nanoseconds per look-up of what is present, absent and unknown,
  * with few entries (they stay in the processor's caches) and with many (they do not), and per note
- * of a redirect.
+ * of a redirect; and the same of a store with an index.
  */
 #include "exist/prober.h"
 #include "sys/clock.h"
@@ -68,6 +68,51 @@ static struct digest *fill(struct exist *e, size_t n, uint8_t size, enum exist_s
     return digest;
 }
 
+static int by_digest(const void *a, const void *b)
+{
+    return memcmp(((const struct digest *)a)->bytes, ((const struct digest *)b)->bytes, 64);
+}
+
+/* Publishes an index of n digests, which are returned in no order; NULL: no memory. */
+static struct digest *publish(struct exist *e, size_t n)
+{
+    struct digest *digest = fill(e, n, 32, EXIST_MISS);
+    const uint64_t count[BLOB_INDEX_KINDS] = {n, 0};
+    struct index_set *s = index_set_new(&e->indexes, (size_t)blob_index_size(count));
+    struct blob_index_writer w;
+    if (digest == NULL || s == NULL)
+        return NULL;
+    qsort(digest, n, sizeof(*digest), by_digest);
+    blob_index_begin(&w, count, s->memory);
+    for (size_t i = 0; i < n; i++)
+        memcpy(s->memory + BLOB_INDEX_HEADER + 32 * i, digest[i].bytes, 32);
+    if (index_set_open(s) != NULL)
+        return NULL;
+    atomic_store(&s->until, INT64_MAX);
+    index_publish(&e->indexes, 0, s);
+    for (size_t i = n - 1; i > 0; i--) {
+        size_t j = random_number() % (i + 1);
+        struct digest kept = digest[i];
+        digest[i] = digest[j];
+        digest[j] = kept;
+    }
+    return digest;
+}
+
+static void measure_index(struct exist *e, size_t n)
+{
+    char what[64];
+    struct digest *in = publish(e, n), *out = fill(e, n, 32, EXIST_MISS);
+    snprintf(what, sizeof(what), "in an index of %zu SHA-256", n);
+    if (in != NULL)
+        measure(e, what, in, n);
+    snprintf(what, sizeof(what), "unknown beside an index of %zu", n);
+    if (out != NULL)
+        measure(e, what, out, n);
+    free(in);
+    free(out);
+}
+
 int main(void)
 {
     static const struct {
@@ -105,6 +150,9 @@ int main(void)
     }
     const struct digest d = random_digest(32);
     measure_redirected(e, &d);
+    measure_index(e, 1000);
+    measure_index(e, 200000);
+    measure_index(e, 2000000);
     exist_free(e);
     printf("(%llu)\n", (unsigned long long)consumed);
     return EXIT_SUCCESS;

@@ -72,11 +72,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct blob_index x;
     char *copy = fuzz_copy(data, size);
     check_pointer(str_make(copy, size));
-    const char *problem = blob_index_open(&x, copy, size);
+    uint32_t *guide = malloc(blob_index_guide_size(size));
+    FUZZ_CHECK(guide != NULL);
+    const char *problem = blob_index_open(&x, copy, size, guide);
     FUZZ_CHECK(problem == NULL || problem[0] != '\0');
     FUZZ_CHECK((problem == NULL) == (judge_pieces(copy, size, fuzz_random(data, size)) == NULL));
     if (problem == NULL)
         check_set(&x, copy, size);
+    free(guide);
     free(copy);
     return 0;
 }

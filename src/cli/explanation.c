@@ -76,6 +76,9 @@ static void print_candidate(const struct explanation *e, size_t i, FILE *to)
     put(c->store, to);
     fputs("\n              ", to);
     put(c->location, to);
+    if (c->indexed)
+        fputs("\n              serve looks into its index first, and asks for what is not in it",
+              to);
     fputs("\n              if present: 307 to it; if absent or unknown: ", to);
     if (last)
         fputs("R13", to);
@@ -156,8 +159,8 @@ static json_t *otherwise(const struct trace *t, size_t i)
 static json_t *candidate(const struct trace *t, size_t i)
 {
     const struct trace_candidate *c = &t->candidates[i];
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "store", text(c->store), "url",
-                     text(c->location), "existence",
+    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "store", text(c->store), "url",
+                     text(c->location), "index", (int)c->indexed, "existence",
                      text(str_from(c->asked ? existence_name(c->existence) : "")), "detail",
                      text(str_from(c->detail)), "present", outcome(307, c->location), "absent",
                      otherwise(t, i), "unknown", otherwise(t, i));

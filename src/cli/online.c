@@ -1,6 +1,8 @@
 #include "cli/online.h"
 
 #include "client/fetch.h"
+#include "exist/index_load.h"
+#include "sys/clock.h"
 #include "sys/xalloc.h"
 #include <stdlib.h>
 
@@ -58,6 +60,31 @@ static void check_store(const struct config_store *s, struct diag *d)
     free(url);
 }
 
+/* As serve looks for it, but for the set. Without an index nothing breaks. */
+static void check_index(const struct config *c, const struct config_store *s, struct diag *d)
+{
+    atomic_bool stop = false;
+    struct blob_index_pointer p;
+    char *base = xalloc_format("%s/", s->url);
+    struct index_load l = {.base = str_from(base), .stop = &stop};
+    if (index_load_pointer(&l, &p) != INDEX_LOAD_DONE)
+        diag_warning(d, config_at(&s->origin),
+                     "store %s has no index that can be used: %s; publish one (geranos index), or "
+                     "take index: true away",
+                     s->name, l.why);
+    else if (clock_wall() - p.time >= c->existence.index_max_age / CLOCK_S)
+        diag_warning(d, config_at(&s->origin),
+                     "store %s: its index was made %lld s ago, longer than "
+                     "existence.index_max_age; publish it anew (geranos index)",
+                     s->name, (long long)(clock_wall() - p.time));
+    else if (index_set_bytes((size_t)blob_index_size(p.count)) > c->existence.index_memory)
+        diag_warning(d, config_at(&s->origin),
+                     "store %s: its index has %llu bytes, too many for existence.index_memory; "
+                     "raise that",
+                     s->name, (unsigned long long)blob_index_size(p.count));
+    free(base);
+}
+
 void online_check(const struct config *c, struct diag *d)
 {
     const char *why;
@@ -70,6 +97,9 @@ void online_check(const struct config *c, struct diag *d)
     if (c->signature_endpoint[0] != '\0')
         check_registry(c->signature_endpoint, c->upstream.path,
                        config_setting_at(c, "signatures.endpoint"), d);
-    for (size_t i = 0; i < c->n_stores; i++)
+    for (size_t i = 0; i < c->n_stores; i++) {
         check_store(&c->stores[i], d);
+        if (c->stores[i].index)
+            check_index(c, &c->stores[i], d);
+    }
 }

@@ -31,7 +31,9 @@ static void list_candidates(struct trace *t)
     struct decision d;
     size_t n = 0;
     for (enum decide_next next = replay(t, buffer(t, 1), 0, &d); next == DECIDE_ASK; n++) {
-        t->candidates[n].store = snapshot_store(t->snapshot, d.ask_store).name;
+        struct snapshot_store store = snapshot_store(t->snapshot, d.ask_store);
+        t->candidates[n].store = store.name;
+        t->candidates[n].indexed = store.indexed;
         next = decide_resume(&d, DECIDE_ABSENT);
     }
     t->n_candidates = n;

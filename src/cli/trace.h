@@ -11,6 +11,7 @@
 struct trace_candidate {
     struct str store;
     struct str location; /* the blob there */
+    bool indexed;        /* serve looks into its index before it asks */
     bool asked;          /* the decision came to it; then: */
     enum decide_existence existence;
     char detail[256]; /* why it is unknown; empty otherwise */

@@ -176,7 +176,7 @@ const struct schema_row schema_rows[] = {
              "for as long as existence.present_ttl is ignored as well."},
     {"existence.index_memory", SCHEMA_SIZE, .live = true, .least = KIB,
      .most = 64 * KIB * KIB * KIB, AT(existence.index_memory), .fallback = "64MiB",
-     .help = "Memory for the indexes of all stores, 32 bytes for each digest; none is taken before "
+     .help = "Memory for the indexes of all stores, 33 bytes for each digest; none is taken before "
              "there is one, and while one is replaced it is there twice. An index that finds no "
              "room is ignored."},
 };

@@ -60,19 +60,34 @@ void index_distrust(struct index_table *x, uint32_t store)
 
 /* ── Sets ── */
 
-struct index_set *index_set_new(struct index_table *x, size_t bytes)
+size_t index_set_bytes(size_t size)
+{
+    return size + blob_index_guide_size(size);
+}
+
+struct index_set *index_set_new(struct index_table *x, size_t size)
 {
     struct index_set *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return NULL;
-    s->bytes = bytes;
-    s->memory = memory_reserve(bytes);
+    s->size = size;
+    s->bytes = index_set_bytes(size);
+    s->memory = memory_reserve(s->bytes);
     if (s->memory == NULL) {
         free(s);
         return NULL;
     }
-    atomic_fetch_add_explicit(&x->bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&x->bytes, s->bytes, memory_order_relaxed);
     return s;
+}
+
+/* The guide lies behind the set, whose size is a multiple of 32 if it is one. */
+const char *index_set_open(struct index_set *s)
+{
+    if (s->size % sizeof(uint32_t) != 0)
+        return "its size is not that of an index";
+    void *guide = s->memory + s->size;
+    return blob_index_open(&s->index, s->memory, s->size, guide);
 }
 
 void index_set_free(struct index_table *x, struct index_set *s)

@@ -24,7 +24,8 @@ struct index_set {
     _Atomic int64_t until; /* it is believed before this (clock_now()) */
     atomic_bool wrong;     /* it named a digest that is not there: it is not believed */
     uint8_t *memory;
-    size_t bytes;
+    size_t size;            /* of the set, at the beginning of memory */
+    size_t bytes;           /* of memory, with what reading it takes besides */
     struct index_set *next; /* of the retired */
     uint64_t retired;       /* when, in epochs */
 };
@@ -85,8 +86,15 @@ static inline bool index_any(const struct index_table *x)
 
 /* ── For the thread that publishes ── */
 
-/* A set of so many bytes, to be filled at its `memory`; NULL: no memory. */
-struct index_set *index_set_new(struct index_table *x, size_t bytes);
+/* How much memory a set of so many bytes takes. */
+size_t index_set_bytes(size_t size);
+
+/* A set of so many bytes, to be filled at its `memory` and opened; NULL: no memory. */
+struct index_set *index_set_new(struct index_table *x, size_t size);
+
+/* Checks what was filled in: as blob_index_open(). */
+const char *index_set_open(struct index_set *s);
+
 void index_set_free(struct index_table *x, struct index_set *s);
 
 /* Puts a set (NULL: none) in the place of the store's. */

@@ -93,11 +93,11 @@ static bool check(struct index_load *l, struct index_set *s, const struct blob_i
 {
     uint8_t hash[SHA256_DIGEST_LENGTH];
     const char *problem = NULL;
-    SHA256(s->memory, s->bytes, hash);
+    SHA256(s->memory, s->size, hash);
     if (memcmp(hash, p->object.bytes, sizeof(hash)) != 0)
         problem = "its SHA-256 is not the one that names it";
     else
-        problem = blob_index_open(&s->index, s->memory, s->bytes);
+        problem = index_set_open(s);
     if (problem == NULL && (s->index.n[0] != p->count[0] || s->index.n[1] != p->count[1]))
         problem = "it does not hold as many digests as " BLOB_INDEX_CURRENT " says";
     if (problem != NULL)
@@ -119,17 +119,17 @@ static bool fill(struct index_load *l, struct index_set *s, const struct blob_in
         .connect_timeout_ms = POINTER_MS,
         .redirects = REDIRECTS,
         .into = s->memory,
-        .max_bytes = s->bytes,
+        .max_bytes = s->size,
         .stop = l->stop,
     };
     if (!get(l, &request, key, &response))
         return false;
     size_t got = response.len;
     fetch_release(&response);
-    if (got == s->bytes)
+    if (got == s->size)
         return check(l, s, p, key);
     fail(l, EXIST_INDEX_CORRUPT, "%.*s has %zu bytes; expected %zu, as " BLOB_INDEX_CURRENT " says",
-         (int)key.len, key.data, got, s->bytes);
+         (int)key.len, key.data, got, s->size);
     return false;
 }
 

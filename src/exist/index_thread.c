@@ -162,9 +162,9 @@ static bool load(struct index_thread *t, struct task *k, struct index_load *l,
                  const struct blob_index_pointer *p)
 {
     struct index_table *x = &t->exist->indexes;
-    uint64_t size = blob_index_size(p->count), room = room_for(t, k);
+    uint64_t size = index_set_bytes((size_t)blob_index_size(p->count)), room = room_for(t, k);
     if (size > room) {
-        snprintf(l->why, sizeof(l->why), "it has %llu bytes, and there is room for %llu",
+        snprintf(l->why, sizeof(l->why), "it needs %llu bytes, and there is room for %llu",
                  (unsigned long long)size, (unsigned long long)room);
         failed(t, k, EXIST_INDEX_TOO_LARGE, l->why);
         return false;

@@ -7,7 +7,7 @@
 #define VERSION 1U
 #define SECTIONS 16 /* where they begin */
 #define SECTION 16
-#define GUESSES 16
+#define PER_BUCKET 4
 #define TIME_MAX ((uint64_t)1 << 40)
 
 static const uint8_t size_of[BLOB_INDEX_KINDS] = {32, 64};
@@ -213,22 +213,6 @@ const char *blob_index_check_end(const struct blob_index_check *c)
 
 /* ── Reading ── */
 
-const char *blob_index_open(struct blob_index *x, const void *set, size_t size)
-{
-    struct blob_index_check c;
-    blob_index_check_begin(&c);
-    const char *problem = blob_index_check_feed(&c, set, size);
-    if (problem == NULL)
-        problem = blob_index_check_end(&c);
-    if (problem != NULL)
-        return problem;
-    x->n[0] = (size_t)c.count[0];
-    x->n[1] = (size_t)c.count[1];
-    x->digest[0] = (const uint8_t *)set + BLOB_INDEX_HEADER;
-    x->digest[1] = x->digest[0] + x->n[0] * size_of[0];
-    return NULL;
-}
-
 /* The first bytes as a number that compares as they do. */
 static inline uint64_t prefix_of(const uint8_t *d)
 {
@@ -238,39 +222,82 @@ static inline uint64_t prefix_of(const uint8_t *d)
     return value;
 }
 
-/* Where a prefix would lie if those between two others were spread evenly. Digests are: the first
- * guess is wrong by about the square root of their number, the next by the root of that. */
-static inline size_t guess(uint64_t wanted, const uint64_t key[2], const size_t place[2])
+/* Digests are spread evenly, and so are these: about PER_BUCKET fall into each. */
+static inline size_t buckets_of(size_t n)
 {
-    double share = (double)(wanted - key[0]) / ((double)(key[1] - key[0]) + 1);
-    size_t at = place[0] + (size_t)(share * (double)(place[1] - place[0]));
-    return at < place[1] ? at : place[1] - 1;
+    return n / PER_BUCKET + 1;
 }
 
-/* Inlined with a constant size. Who writes an index may choose digests that no guess fits, so that
- * the last word is a binary search's. */
-static inline __attribute__((always_inline)) bool search(const uint8_t *digest, size_t n,
+static inline size_t bucket_of(uint64_t prefix, size_t n)
+{
+    return (size_t)((prefix >> 32) * buckets_of(n) >> 32);
+}
+
+size_t blob_index_guide_size(size_t set_size)
+{
+    size_t most =
+        set_size / size_of[0]; /* digests; each kind has a bucket and an end to it besides */
+    return (most / PER_BUCKET + 2 * BLOB_INDEX_KINDS) * sizeof(uint32_t);
+}
+
+/* Where each bucket begins. Returns how many numbers that took. */
+static size_t make_guide(uint32_t *guide, const uint8_t *digest, size_t n, size_t size)
+{
+    size_t next = 0, end = buckets_of(n) + 1;
+    for (size_t i = 0; i < n; i++) {
+        size_t bucket = bucket_of(prefix_of(digest + i * size), n);
+        while (next <= bucket)
+            guide[next++] = (uint32_t)i;
+    }
+    while (next < end)
+        guide[next++] = (uint32_t)n;
+    return end;
+}
+
+const char *blob_index_open(struct blob_index *x, const void *set, size_t size, uint32_t *guide)
+{
+    struct blob_index_check c;
+    blob_index_check_begin(&c);
+    const char *problem = blob_index_check_feed(&c, set, size);
+    if (problem == NULL)
+        problem = blob_index_check_end(&c);
+    if (problem != NULL)
+        return problem;
+    const uint8_t *digest = (const uint8_t *)set + BLOB_INDEX_HEADER;
+    for (unsigned kind = 0; kind < BLOB_INDEX_KINDS; kind++) {
+        x->n[kind] = (size_t)c.count[kind];
+        x->digest[kind] = digest;
+        x->guide[kind] = guide;
+        guide += make_guide(guide, digest, x->n[kind], size_of[kind]);
+        digest += x->n[kind] * size_of[kind];
+    }
+    return NULL;
+}
+
+/* Inlined with a constant size. Who writes an index may choose digests that fill one bucket, so
+ * that what is large is halved first. */
+static inline __attribute__((always_inline)) bool search(const struct blob_index *x, unsigned kind,
                                                          const uint8_t *wanted, size_t size)
 {
     const uint64_t prefix = prefix_of(wanted);
-    uint64_t key[2] = {0, UINT64_MAX};
-    size_t place[2] = {0, n}; /* it can only lie from the one to before the other */
-    for (unsigned step = 0; place[0] < place[1]; step++) {
-        size_t at =
-            step < GUESSES ? guess(prefix, key, place) : place[0] + (place[1] - place[0]) / 2;
-        const uint8_t *d = digest + at * size;
-        uint64_t found = prefix_of(d);
-        int order = found != prefix ? (found < prefix ? -1 : 1) : memcmp(d, wanted, size);
-        if (order == 0)
-            return true;
-        place[order > 0] = at + (order < 0);
-        key[order > 0] = found;
+    const size_t bucket = bucket_of(prefix, x->n[kind]);
+    const uint8_t *digest = x->digest[kind];
+    size_t low = x->guide[kind][bucket], high = x->guide[kind][bucket + 1];
+    while (high - low > 2 * PER_BUCKET) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(digest + middle * size, wanted, size) > 0)
+            high = middle;
+        else
+            low = middle;
     }
+    for (; low < high; low++)
+        if (prefix_of(digest + low * size) == prefix &&
+            memcmp(digest + low * size, wanted, size) == 0)
+            return true;
     return false;
 }
 
 bool blob_index_has(const struct blob_index *x, const struct digest *d)
 {
-    return kind_of(d) == 0 ? search(x->digest[0], x->n[0], d->bytes, 32)
-                           : search(x->digest[1], x->n[1], d->bytes, 64);
+    return kind_of(d) == 0 ? search(x, 0, d->bytes, 32) : search(x, 1, d->bytes, 64);
 }

@@ -38,7 +38,7 @@
 
 #define BLOB_INDEX_KINDS 2 /* algorithms: SHA-256, SHA-512 */
 #define BLOB_INDEX_HEADER 64
-#define BLOB_INDEX_COUNT_MAX (UINT64_C(1) << 40) /* digests of one algorithm */
+#define BLOB_INDEX_COUNT_MAX UINT32_MAX /* digests of one algorithm */
 
 /* How long a set of so many digests is. No count is above BLOB_INDEX_COUNT_MAX. */
 uint64_t blob_index_size(const uint64_t count[BLOB_INDEX_KINDS]);
@@ -104,14 +104,18 @@ const char *blob_index_check_end(const struct blob_index_check *c);
 struct blob_index {
     const uint8_t *digest[BLOB_INDEX_KINDS]; /* in the set's own memory */
     size_t n[BLOB_INDEX_KINDS];
+    const uint32_t *guide[BLOB_INDEX_KINDS]; /* where to look: the caller's memory */
 };
 
-/* Checks all of a set in memory, which must stay as it is while *x is used. NULL, or what is wrong
- * (static). */
-const char *blob_index_open(struct blob_index *x, const void *set, size_t size);
+/* Bytes of the guide to a set of that size: a thirtieth of it. */
+size_t blob_index_guide_size(size_t set_size);
 
-/* d is of one of the two algorithms. Looks at a handful of digests; at most 16 and then as many as
- * a binary search would, whatever is in the set. */
+/* Checks all of a set in memory, and writes the guide to it; both must stay as they are while *x is
+ * used. NULL, or what is wrong (static). */
+const char *blob_index_open(struct blob_index *x, const void *set, size_t size, uint32_t *guide);
+
+/* d is of one of the two algorithms. Looks at a handful of digests that lie side by side; at most
+ * at as many more as a binary search would, whatever is in the set. */
 bool blob_index_has(const struct blob_index *x, const struct digest *d);
 
 #endif

@@ -4,9 +4,10 @@
  */
 #include "server/server.h"
 
-#include "httpd.h"
+#include "indexed.h"
 
 #include "check.h"
+#include "sys/clock.h"
 #include "sys/sanitized.h"
 
 #include <netinet/tcp.h>
@@ -110,6 +111,19 @@ static enum httpd_action has_everything(struct httpd *server, struct httpd_reque
     return httpd_status(r, 200);
 }
 
+/* Only its index says that it has anything. */
+static enum httpd_action has_an_index(struct httpd *server, struct httpd_request *r)
+{
+    static const char blob[] =
+        "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    struct indexed x;
+    struct digest d;
+    (void)server;
+    digest_parse(STR(blob), &d);
+    indexed_make(&x, &d, 1, clock_wall());
+    return indexed_answer(&x, r) ? HTTPD_SEND : httpd_status(r, 404);
+}
+
 static void started(void *context, const struct server_started *how)
 {
     struct served *s = context;
@@ -127,19 +141,20 @@ static void *run(void *argument)
     return (void *)(intptr_t)server_run(&s->start, &hooks);
 }
 
-static void serve(struct served *s, const char *log)
+static void serve(struct served *s, const char *log, bool index)
 {
     static const char ranges[] = "192.0.2.0/24 aws eu-west-3\n198.51.100.0/24 gcp west\n";
     char text[1024], *const environment[] = {NULL};
     struct diag d = {0};
     memset(s, 0, sizeof(*s));
-    s->store = httpd_start(has_everything, NULL);
+    s->store = httpd_start(index ? has_an_index : has_everything, NULL);
     int n = snprintf(text, sizeof(text),
                      "server: {listen: [\"127.0.0.1:0\"], admin: \"\", workers: 1}\n"
                      "log: {access: \"%s\"}\n"
                      "upstream: {endpoint: \"https://upstream.test\", blobs_for: [gcp]}\n"
-                     "stores:\n  - {name: eu, url: \"%s\", serves: [aws/eu-west-3]}\n",
-                     log, s->store->url);
+                     "stores:\n  - {name: eu, url: \"%s\", serves: [aws/eu-west-3], index: %s}\n"
+                     "existence: {index_refresh: 20ms, absent_ttl: 1ms}\n",
+                     log, s->store->url, index ? "true" : "false");
     s->start.config = config_parse("test", text, (size_t)n, environment, &d);
     assert_non_null(s->start.config);
     struct ranges *r = ranges_parse("own.txt", ranges, strlen(ranges), &d);
@@ -189,6 +204,8 @@ static const struct {
     {"another method", "POST /v2/ HTTP/1.1", "HTTP/1.1 405"},
 };
 
+#define BLOB 1
+
 static int connect_to(int port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET,
@@ -201,7 +218,7 @@ static int connect_to(int port)
 }
 
 /* A request cut in two, so that its beginning has to be held, and its whole answer. */
-static void exchange(int fd, size_t i)
+static bool try_exchange(int fd, size_t i)
 {
     char text[4096];
     size_t got = 0, want = SIZE_MAX;
@@ -220,14 +237,21 @@ static void exchange(int fd, size_t i)
             want = (size_t)(end + 4 - text) +
                    (strncmp(request[i].head, "HEAD", 4) == 0 ? 0 : strtoul(length + 16, NULL, 10));
     }
-    assert_non_null(strstr(text, request[i].answer));
+    return strstr(text, request[i].answer) != NULL;
 }
 
-static void check_no_allocation(const char *log)
+static void exchange(int fd, size_t i)
+{
+    assert_true(try_exchange(fd, i));
+}
+
+static void check_no_allocation(const char *log, bool index)
 {
     struct served s;
-    serve(&s, log);
+    serve(&s, log, index);
     int fd = connect_to(s.port);
+    while (!try_exchange(fd, BLOB)) /* the index comes in the background */
+        usleep(2000);
     for (int k = 0; k < WARM; k++)
         for (size_t i = 0; i < N(request); i++)
             exchange(fd, i);
@@ -268,13 +292,19 @@ static void test_an_allocation_of_a_worker_is_counted_and_of_others_not(void **s
 static void test_a_request_allocates_nothing(void **state)
 {
     (void)state;
-    check_no_allocation("off");
+    check_no_allocation("off", false);
 }
 
 static void test_a_request_that_is_logged_allocates_nothing(void **state)
 {
     (void)state;
-    check_no_allocation("/dev/null");
+    check_no_allocation("/dev/null", false);
+}
+
+static void test_a_request_that_an_index_answers_allocates_nothing(void **state)
+{
+    (void)state;
+    check_no_allocation("off", true);
 }
 
 int main(void)
@@ -283,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_an_allocation_of_a_worker_is_counted_and_of_others_not),
         cmocka_unit_test(test_a_request_allocates_nothing),
         cmocka_unit_test(test_a_request_that_is_logged_allocates_nothing),
+        cmocka_unit_test(test_a_request_that_an_index_answers_allocates_nothing),
     };
     server_block_signals();
     begin_counting();
