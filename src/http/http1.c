@@ -1,9 +1,9 @@
 #include "http/http1.h"
 
 #include "base/num.h"
+#include "base/scan.h"
 #include "http/authority.h"
 #include "http/http_target.h"
-#include "http/scan.h"
 
 #define METHOD_MAX 32
 #define VERSION_SIZE 8 /* "HTTP/1.1" */

@@ -1,6 +1,6 @@
 #include "http/http_target.h"
 
-#include "http/scan.h"
+#include "base/scan.h"
 
 bool http_target_valid(struct str target)
 {

@@ -1,15 +1,16 @@
+#include "base/scan.h"
 #include <archeio/digest.h>
 
-/* The value of a lower-case hex digit and 1; 0 for any other byte, which wraps to 255 when the 1 is
- * taken off again, so that a whole digest is judged by one OR over its digits. */
-static const uint8_t digit_and_one[256] = {
-    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-};
-
-static uint8_t digit(char c)
+/* The values of eight lower-case hex digits, a byte each; *bad gets bits where one is none. */
+static uint64_t values_of(const char digits[8], uint64_t *bad)
 {
-    return (uint8_t)(digit_and_one[(unsigned char)c] - 1);
+    uint64_t text = scan_load(digits);
+    uint64_t letter = text >> 6 & SCAN_ONES; /* 'a' to 'f' end in 1 to 6 */
+    uint64_t value = (text & SCAN_ONES * 15) + letter * 9;
+    uint64_t above_9 = (value + SCAN_ONES * 6) >> 4 & SCAN_ONES;
+    uint64_t same = value + SCAN_ONES * '0' + above_9 * ('a' - '0' - 10);
+    *bad |= (text ^ same) | (value & SCAN_ONES * 0xf0);
+    return value;
 }
 
 static enum digest_result parse_hex(struct str hex, enum digest_algorithm algorithm, uint8_t size,
@@ -17,13 +18,14 @@ static enum digest_result parse_hex(struct str hex, enum digest_algorithm algori
 {
     if (hex.len != 2 * (size_t)size)
         return DIGEST_MALFORMED;
-    uint8_t bad = 0;
-    for (size_t i = 0; i < size; i++) {
-        uint8_t high = digit(hex.data[2 * i]), low = digit(hex.data[2 * i + 1]);
-        bad |= high | low;
-        out->bytes[i] = (uint8_t)(high << 4 | low);
+    uint64_t bad = 0;
+    for (size_t i = 0; i < size; i += 4) {
+        uint64_t value = values_of(hex.data + 2 * i, &bad);
+        uint64_t pairs = value << 4 | value >> 8; /* every other byte is a whole one */
+        for (size_t k = 0; k < 4; k++)
+            out->bytes[i + k] = (uint8_t)(pairs >> 16 * k);
     }
-    if (bad > 15) {
+    if (bad != 0) {
         memset(out->bytes, 0, sizeof(out->bytes));
         return DIGEST_MALFORMED;
     }

@@ -1,24 +1,23 @@
 #include "oci/target.h"
 
-#include <assert.h>
+#include "base/scan.h"
+
 #include <stdint.h>
 
 /* What a byte may be, RFC 3986 section 3.3. */
 enum {
     PCHAR = 1, /* may stand for itself in a segment */
     SLASH = 2,
-    DOT = 4, /* a pchar that may make a segment "." or ".." */
 };
-static_assert(SLASH == DOT >> 1, "path_is_safe() compares the two in one step");
 
 #define P PCHAR
 #define FIVE(c) [(c)] = P, [(c) + 1] = P, [(c) + 2] = P, [(c) + 3] = P, [(c) + 4] = P
 #define LETTERS(c) FIVE(c), FIVE((c) + 5), FIVE((c) + 10), FIVE((c) + 15), FIVE((c) + 20)
 static const uint8_t class_of[256] = {
-    ['!'] = P, ['$'] = P, ['&'] = P,    ['\''] = P, ['('] = P,       [')'] = P,
-    ['*'] = P, ['+'] = P, [','] = P,    ['-'] = P,  [':'] = P,       [';'] = P,
-    ['='] = P, ['@'] = P, ['_'] = P,    ['~'] = P,  ['.'] = P | DOT, ['/'] = SLASH,
-    FIVE('0'), FIVE('5'), LETTERS('A'), ['Z'] = P,  LETTERS('a'),    ['z'] = P,
+    ['!'] = P, ['$'] = P, ['&'] = P,    ['\''] = P, ['('] = P,    [')'] = P,
+    ['*'] = P, ['+'] = P, [','] = P,    ['-'] = P,  [':'] = P,    [';'] = P,
+    ['='] = P, ['@'] = P, ['_'] = P,    ['~'] = P,  ['.'] = P,    ['/'] = SLASH,
+    FIVE('0'), FIVE('5'), LETTERS('A'), ['Z'] = P,  LETTERS('a'), ['z'] = P,
 };
 #undef LETTERS
 #undef FIVE
@@ -76,19 +75,36 @@ static bool segments_are_safe(struct str path)
     return others > 0 || dots > 2;
 }
 
+/* What was found in a path so far. */
+struct findings {
+    bool unfit;    /* neither pchar nor separator */
+    uint64_t odd;  /* flags: separators and dots that follow a separator */
+    uint64_t last; /* the lowest flag: the last byte was a separator */
+};
+
+static void look_at(struct findings *f, const char eight[8])
+{
+    uint64_t word = scan_load(eight);
+    uint64_t slash = scan_each(word, '/'), dot = scan_each(word, '.');
+    for (size_t i = 0; i < 8; i++)
+        f->unfit |= class_of[(unsigned char)eight[i]] == 0;
+    f->odd |= (slash << 8 | f->last) & (slash | dot);
+    f->last = slash >> 56;
+}
+
 /* Only pchars and separators, in segments that are safe. The first byte is '/'. Every request comes
  * by here: segments are looked at only where one is empty or begins with a dot. */
 static bool path_is_safe(struct str path)
 {
-    uint8_t unfit = 0, odd = 0, before = SLASH;
-    for (size_t i = 1; i < path.len; i++) {
-        uint8_t class = class_of[(unsigned char)path.data[i]];
-        unfit |= (uint8_t)(class == 0);
-        odd |= (uint8_t)(before & (class | class >> 1));
-        before = class;
-    }
-    odd |= before; /* an empty last segment */
-    return unfit == 0 && ((odd & SLASH) == 0 || segments_are_safe(path));
+    struct findings f = {0};
+    char rest[8] = "xxxxxxxx";
+    size_t i = 0;
+    for (; path.len - i >= 8; i += 8)
+        look_at(&f, path.data + i);
+    memcpy(rest, path.data + i, path.len - i);
+    look_at(&f, rest);
+    bool odd = f.odd != 0 || path.data[path.len - 1] == '/'; /* an empty last segment */
+    return !f.unfit && (!odd || segments_are_safe(path));
 }
 
 /* RFC 3986 section 3.4 allows less than this; registries have always been sent more, and what is

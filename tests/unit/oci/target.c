@@ -120,11 +120,14 @@ static void test_every_byte_raw_and_escaped(void **state)
 {
     (void)state;
     for (int c = 0; c < 256; c++) {
-        char raw[] = "/v2/xx_xx", escaped[16], memory[16];
+        char escaped[16], memory[32];
         struct target t;
-        raw[6] = (char)c;
-        target_normalise(str_make(raw, 9), memory, &t);
-        assert_int_equal(t.safe, is_pchar(c) || c == '/' || c == '?');
+        for (size_t at = 2; at < 20; at++) { /* eight are looked at together */
+            char raw[] = "/xxxxxxxxxxxxxxxxxxxxxx";
+            raw[at] = (char)c;
+            target_normalise(str_make(raw, sizeof(raw) - 1), memory, &t);
+            assert_int_equal(t.safe, is_pchar(c) || c == '/' || c == '?');
+        }
         snprintf(escaped, sizeof(escaped), "/v2/xx%%%02Xxx", (unsigned)c);
         target_normalise(str_make(escaped, 11), memory, &t);
         assert_int_equal(t.safe, is_pchar(c));
@@ -145,18 +148,22 @@ static bool is_safe(const char *path)
     }
 }
 
+/* Behind as many letters as put it at any place among the eight bytes that are looked at together.
+ */
 static void test_every_short_path_of_dots_and_separators(void **state)
 {
     (void)state;
     static const char letter[] = {'/', '.', 'a'};
+    enum { SHORT = 8, ALL = 3 * 3 * 3 * 3 * 3 * 3 * 3 * 3 };
     size_t safe = 0;
-    for (unsigned n = 0; n < 3 * 3 * 3 * 3 * 3 * 3 * 3 * 3; n++)
-        for (size_t len = 0; len <= 8; len++) {
-            char path[16] = "/";
-            for (size_t i = 0, rest = n; i < len; i++, rest /= 3)
-                path[1 + i] = letter[rest % 3];
+    for (unsigned n = 0; n < ALL * 8; n++)
+        for (size_t len = 0; len <= SHORT; len++) {
+            char path[2 * SHORT + 2] = "/aaaaaaaa", memory[sizeof(path)];
+            char *end = path + 1 + n / ALL;
+            for (size_t i = 0, rest = n % ALL; i < len; i++, rest /= 3)
+                *end++ = letter[rest % 3];
+            *end = '\0';
             struct target t;
-            char memory[16];
             target_normalise(str_from(path), memory, &t);
             if (t.safe != is_safe(path))
                 fail_msg("%s is %s", path, t.safe ? "safe" : "unsafe");

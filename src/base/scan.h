@@ -1,12 +1,10 @@
 /*
- * Where the bytes of a head stop being harmless: eight at a time, on any machine (what is loaded is
- * taken as little-endian, so the lowest flagged bit is the first byte). Nothing past the end is
- * read.
+ * What bytes of a request are, eight at a time, on any machine (what is loaded is taken as
+ * little-endian, so the lowest flagged bit is the first byte). Nothing past the end is read.
  */
-#ifndef HTTP_SCAN_H
-#define HTTP_SCAN_H
+#ifndef BASE_SCAN_H
+#define BASE_SCAN_H
 
-#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,7 +16,10 @@ static inline uint64_t scan_load(const char *data)
 {
     uint64_t word;
     memcpy(&word, data, sizeof(word));
-    return le64toh(word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
 }
 
 /* The top bit of every byte that is below n (at most 128). A borrow may flag further bytes, but
@@ -32,6 +33,13 @@ static inline uint64_t scan_below(uint64_t word, uint64_t n)
 static inline uint64_t scan_equal(uint64_t word, uint64_t c)
 {
     return scan_below(word ^ (SCAN_ONES * c), 1);
+}
+
+/* The top bit of every byte equal to c, and no other. */
+static inline uint64_t scan_each(uint64_t word, uint64_t c)
+{
+    uint64_t differ = word ^ (SCAN_ONES * c);
+    return ~(((differ & ~SCAN_HIGH) + ~SCAN_HIGH) | differ) & SCAN_HIGH;
 }
 
 /* Is c a control other than TAB? No line of a head may hold one, but for the CR LF that ends it. */
