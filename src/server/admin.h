@@ -1,6 +1,5 @@
 /*
- * The admin listener, on the control thread: GET /metrics, /healthz, /readyz. One request a
- * connection; few connections at once.
+ * The admin listener, on the control thread: GET /metrics, /healthz, /readyz ("server/pages.h").
  */
 #ifndef SERVER_ADMIN_H
 #define SERVER_ADMIN_H
@@ -10,9 +9,5 @@
 /* Sets s->admin; NULL if it is off, or the default address is taken (a warning says so). False: it
  * cannot listen, and has said why. */
 bool admin_open(struct control *s, const struct config_server *config);
-
-/* NULL is harmless for both; the address as text, valid until it is closed. */
-const char *admin_address(const struct admin *a);
-void admin_close(struct admin *a);
 
 #endif

@@ -1,37 +1,10 @@
 #include "server/metrics.h"
 
+#include "server/exposition.h"
 #include "sys/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static void family(FILE *f, const char *name, const char *type, const char *help)
-{
-    fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-/* A label's value: backslash, quote and line feed are escaped. */
-static void label(FILE *f, const char *name, struct str value)
-{
-    fprintf(f, "%s=\"", name);
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.data[i];
-        if (c == '\n') {
-            fputs("\\n", f);
-            continue;
-        }
-        if (c == '"' || c == '\\')
-            fputc('\\', f);
-        fputc(c, f);
-    }
-    fputc('"', f);
-}
-
-static void single(FILE *f, const char *name, const char *type, const char *help, uint64_t value)
-{
-    family(f, name, type, help);
-    fprintf(f, "%s %llu\n", name, (unsigned long long)value);
-}
 
 /* ── Requests ── */
 
@@ -55,7 +28,7 @@ static void write_request(FILE *f, unsigned row, struct str store, uint64_t n)
 {
     fprintf(f, "archeio_requests_total{step=\"%s\",status=\"%u\",",
             decide_step_name(counters_step(row)), counters_step_status(row));
-    label(f, "store", store);
+    exposition_label(f, "store", store);
     fprintf(f, "} %llu\n", (unsigned long long)n);
 }
 
@@ -69,22 +42,22 @@ static void requests(FILE *f, struct control *s)
     add_generation(&sum, s, s->retired);
     add_generation(&sum, s, s->current);
 
-    family(f, "archeio_requests_total", "counter",
-           "Requests answered, by step of the decision, status and store.");
+    exposition_family(f, "archeio_requests_total", "counter",
+                      "Requests answered, by step of the decision, status and store.");
     for (unsigned i = 1; i < COUNTERS_STEPS; i++)
         if (i != DECIDE_R12)
             write_request(f, i, STR(""), sum.step[i]);
     for (size_t i = 0; i < sum.stores.n; i++)
         write_request(f, DECIDE_R12, str_from(sum.stores.row[i].name), sum.stores.row[i].n);
 
-    family(f, "archeio_requests_by_network_total", "counter",
-           "Requests answered, by the client's cloud and region; both empty: unknown.");
+    exposition_family(f, "archeio_requests_by_network_total", "counter",
+                      "Requests answered, by the client's cloud and region; both empty: unknown.");
     for (size_t i = 0; i < sum.networks.n; i++) {
         const struct counters_name *row = &sum.networks.row[i];
         fputs("archeio_requests_by_network_total{", f);
-        label(f, "cloud", str_from(row->name));
+        exposition_label(f, "cloud", str_from(row->name));
         fputc(',', f);
-        label(f, "region", str_from(row->part));
+        exposition_label(f, "region", str_from(row->part));
         fprintf(f, "} %llu\n", (unsigned long long)row->n);
     }
     counters_total_clear(&sum);
@@ -108,42 +81,47 @@ static uint64_t sum_at(const struct control *s, size_t offset)
 
 static void connections_of_clients(FILE *f, struct control *s)
 {
-    single(f, "archeio_connections_crowded_total", "counter",
-           "Connections refused because their client had max_connections_per_client open.",
-           SUM(s, crowded));
-    single(f, "archeio_ratelimit_forgotten_total", "counter",
-           "Clients whose use was forgotten for want of memory, in their favour.",
-           atomic_load_explicit(&s->shared.ratelimit.forgotten, memory_order_relaxed));
-    single(f, "archeio_tls_handshakes_total", "counter", "TLS handshakes begun.",
-           SUM(s, handshakes));
-    single(f, "archeio_tls_handshakes_resumed_total", "counter",
-           "TLS handshakes that resumed a session.", SUM(s, handshakes_resumed));
-    single(f, "archeio_tls_handshakes_failed_total", "counter", "TLS handshakes that failed.",
-           SUM(s, handshakes_failed));
+    exposition_single(
+        f, "archeio_connections_crowded_total", "counter",
+        "Connections refused because their client had max_connections_per_client open.",
+        SUM(s, crowded));
+    exposition_single(f, "archeio_ratelimit_forgotten_total", "counter",
+                      "Clients whose use was forgotten for want of memory, in their favour.",
+                      atomic_load_explicit(&s->shared.ratelimit.forgotten, memory_order_relaxed));
+    exposition_single(f, "archeio_tls_handshakes_total", "counter", "TLS handshakes begun.",
+                      SUM(s, handshakes));
+    exposition_single(f, "archeio_tls_handshakes_resumed_total", "counter",
+                      "TLS handshakes that resumed a session.", SUM(s, handshakes_resumed));
+    exposition_single(f, "archeio_tls_handshakes_failed_total", "counter",
+                      "TLS handshakes that failed.", SUM(s, handshakes_failed));
 }
 
 static void workers(FILE *f, struct control *s)
 {
     uint64_t closed = SUM(s, closed); /* first, so that the difference is not negative */
     uint64_t accepted = SUM(s, accepted);
-    single(f, "archeio_connections", "gauge", "Connections open now.", accepted - closed);
-    single(f, "archeio_connections_accepted_total", "counter", "Connections accepted.", accepted);
-    single(f, "archeio_connections_shed_total", "counter",
-           "Connections refused because descriptors, memory or max_connections were used up.",
-           SUM(s, shed));
+    exposition_single(f, "archeio_connections", "gauge", "Connections open now.",
+                      accepted - closed);
+    exposition_single(f, "archeio_connections_accepted_total", "counter", "Connections accepted.",
+                      accepted);
+    exposition_single(
+        f, "archeio_connections_shed_total", "counter",
+        "Connections refused because descriptors, memory or max_connections were used up.",
+        SUM(s, shed));
     connections_of_clients(f, s);
-    single(f, "archeio_client_address_failures_total", "counter",
-           "Requests whose X-Forwarded-For could not be used: of unknown region.",
-           SUM(s, client_failures));
-    family(f, "archeio_http_errors_total", "counter",
-           "What was no valid request, by the status of the answer; none: closed without one.");
+    exposition_single(f, "archeio_client_address_failures_total", "counter",
+                      "Requests whose X-Forwarded-For could not be used: of unknown region.",
+                      SUM(s, client_failures));
+    exposition_family(
+        f, "archeio_http_errors_total", "counter",
+        "What was no valid request, by the status of the answer; none: closed without one.");
     for (size_t i = 0; i < COUNTERS_ERRORS; i++)
         fprintf(f, "archeio_http_errors_total{status=\"%s\"} %llu\n",
                 counters_error_name((enum counters_error)i),
                 (unsigned long long)SUM_AT(s, errors, i));
-    single(f, "archeio_access_log_dropped_total", "counter",
-           "Lines of the access log that were dropped.",
-           s->shared.log != NULL ? access_dropped(s->shared.log) : 0);
+    exposition_single(f, "archeio_access_log_dropped_total", "counter",
+                      "Lines of the access log that were dropped.",
+                      s->shared.log != NULL ? access_dropped(s->shared.log) : 0);
 }
 
 /* ── Certificates ── */
@@ -156,9 +134,9 @@ static void write_certificates(FILE *f, const struct endpoint *listener,
     endpoint_format(listener, address);
     for (size_t i = 0; (c = tls_context_certificate(tls, i)) != NULL; i++) {
         fputs("archeio_tls_certificate_expiration_timestamp_seconds{", f);
-        label(f, "listener", str_from(address));
+        exposition_label(f, "listener", str_from(address));
         fputc(',', f);
-        label(f, "file", str_from(c->file));
+        exposition_label(f, "file", str_from(c->file));
         fprintf(f, "} %lld\n", (long long)c->until);
     }
 }
@@ -166,8 +144,8 @@ static void write_certificates(FILE *f, const struct endpoint *listener,
 static void certificates(FILE *f, struct control *s)
 {
     const struct listen_rules *rules = s->current->listen;
-    family(f, "archeio_tls_certificate_expiration_timestamp_seconds", "gauge",
-           "When a certificate that is in use expires.");
+    exposition_family(f, "archeio_tls_certificate_expiration_timestamp_seconds", "gauge",
+                      "When a certificate that is in use expires.");
     for (size_t i = 0; i < rules->n; i++)
         if (rules->rule[i].tls != NULL)
             write_certificates(f, &s->address[i], rules->rule[i].tls);
@@ -181,13 +159,13 @@ static void lookups(FILE *f, struct control *s)
         [EXIST_PRESENT] = "present", [EXIST_ABSENT] = "absent", [EXIST_ERROR] = "error",
         [EXIST_DOWN] = "down",       [EXIST_MISS] = "miss",
     };
-    family(f, "archeio_existence_lookups_total", "counter",
-           "Look-ups in the existence cache, by what it said.");
+    exposition_family(f, "archeio_existence_lookups_total", "counter",
+                      "Look-ups in the existence cache, by what it said.");
     for (size_t i = 0; i < EXIST_STATES; i++)
         fprintf(f, "archeio_existence_lookups_total{state=\"%s\"} %llu\n", state[i],
                 (unsigned long long)SUM_AT(s, lookups, i));
-    single(f, "archeio_existence_wait_timeouts_total", "counter",
-           "Requests that waited for a store in vain.", SUM(s, gave_up));
+    exposition_single(f, "archeio_existence_wait_timeouts_total", "counter",
+                      "Requests that waited for a store in vain.", SUM(s, gave_up));
 }
 
 static void write_latency(FILE *f, struct str store, const struct exist_store_stats *stats)
@@ -196,16 +174,16 @@ static void write_latency(FILE *f, struct str store, const struct exist_store_st
     for (size_t b = 0; b < EXIST_BUCKETS; b++) {
         n += stats->latency[b];
         fputs("archeio_head_duration_seconds_bucket{", f);
-        label(f, "store", store);
+        exposition_label(f, "store", store);
         if (b < EXIST_BUCKETS - 1)
             fprintf(f, ",le=\"%g\"} %llu\n", exist_bucket_bound[b], (unsigned long long)n);
         else
             fprintf(f, ",le=\"+Inf\"} %llu\n", (unsigned long long)n);
     }
     fputs("archeio_head_duration_seconds_sum{", f);
-    label(f, "store", store);
+    exposition_label(f, "store", store);
     fprintf(f, "} %.6f\narcheio_head_duration_seconds_count{", stats->latency_sum);
-    label(f, "store", store);
+    exposition_label(f, "store", store);
     fprintf(f, "} %llu\n", (unsigned long long)n);
 }
 
@@ -214,7 +192,7 @@ static void write_heads(FILE *f, struct str store, const struct exist_store_stat
     static const char *const result[4] = {"present", "absent", "error", "refused"};
     for (size_t i = 0; i < 4; i++) {
         fputs("archeio_heads_total{", f);
-        label(f, "store", store);
+        exposition_label(f, "store", store);
         fprintf(f, ",result=\"%s\"} %llu\n", result[i], (unsigned long long)stats->heads[i]);
     }
 }
@@ -222,7 +200,7 @@ static void write_heads(FILE *f, struct str store, const struct exist_store_stat
 static void write_up(FILE *f, struct str store, const struct exist_store_stats *stats)
 {
     fputs("archeio_store_up{", f);
-    label(f, "store", store);
+    exposition_label(f, "store", store);
     fprintf(f, "} %d\n", !stats->down);
 }
 
@@ -245,14 +223,14 @@ static void each_store(FILE *f, struct control *s,
 static void write_index_used(FILE *f, struct str store, const struct exist_index_stats *stats)
 {
     fputs("archeio_index_used{", f);
-    label(f, "store", store);
+    exposition_label(f, "store", store);
     fprintf(f, "} %d\n", stats->used);
 }
 
 static void write_index_entries(FILE *f, struct str store, const struct exist_index_stats *stats)
 {
     fputs("archeio_index_entries{", f);
-    label(f, "store", store);
+    exposition_label(f, "store", store);
     fprintf(f, "} %llu\n", (unsigned long long)stats->entries);
 }
 
@@ -261,14 +239,14 @@ static void write_index_age(FILE *f, struct str store, const struct exist_index_
     if (stats->time == 0)
         return;
     fputs("archeio_index_age_seconds{", f);
-    label(f, "store", store);
+    exposition_label(f, "store", store);
     fprintf(f, "} %lld\n", (long long)(clock_wall() - stats->time));
 }
 
 static void write_index_loads(FILE *f, struct str store, const struct exist_index_stats *stats)
 {
     fputs("archeio_index_loads_total{", f);
-    label(f, "store", store);
+    exposition_label(f, "store", store);
     fprintf(f, "} %llu\n", (unsigned long long)stats->loads);
 }
 
@@ -281,7 +259,7 @@ static void write_index_failures(FILE *f, struct str store, const struct exist_i
     };
     for (size_t i = 0; i < EXIST_INDEX_FAILURES; i++) {
         fputs("archeio_index_failures_total{", f);
-        label(f, "store", store);
+        exposition_label(f, "store", store);
         fprintf(f, ",reason=\"%s\"} %llu\n", reason[i], (unsigned long long)stats->failures[i]);
     }
 }
@@ -303,18 +281,23 @@ static void each_index(FILE *f, struct control *s,
 
 static void indexes(FILE *f, struct control *s, const struct exist_stats *stats)
 {
-    family(f, "archeio_index_used", "gauge", "Whether a store's index is believed: 1, or 0.");
+    exposition_family(f, "archeio_index_used", "gauge",
+                      "Whether a store's index is believed: 1, or 0.");
     each_index(f, s, write_index_used);
-    family(f, "archeio_index_entries", "gauge", "Digests in a store's index, used or not.");
+    exposition_family(f, "archeio_index_entries", "gauge",
+                      "Digests in a store's index, used or not.");
     each_index(f, s, write_index_entries);
-    family(f, "archeio_index_age_seconds", "gauge", "How long ago a store's index was made.");
+    exposition_family(f, "archeio_index_age_seconds", "gauge",
+                      "How long ago a store's index was made.");
     each_index(f, s, write_index_age);
-    family(f, "archeio_index_loads_total", "counter", "Sets of digests that were loaded.");
+    exposition_family(f, "archeio_index_loads_total", "counter",
+                      "Sets of digests that were loaded.");
     each_index(f, s, write_index_loads);
-    family(f, "archeio_index_failures_total", "counter",
-           "Why an index was not used or not brought up to date.");
+    exposition_family(f, "archeio_index_failures_total", "counter",
+                      "Why an index was not used or not brought up to date.");
     each_index(f, s, write_index_failures);
-    single(f, "archeio_index_memory_bytes", "gauge", "Memory of all indexes.", stats->index_bytes);
+    exposition_single(f, "archeio_index_memory_bytes", "gauge", "Memory of all indexes.",
+                      stats->index_bytes);
 }
 
 /* ── All of existence ── */
@@ -324,24 +307,26 @@ static void existence(FILE *f, struct control *s)
     struct exist_stats stats = {0};
     exist_stats(s->shared.exist, &stats);
     lookups(f, s);
-    family(f, "archeio_store_up", "gauge", "Whether a store answers: 1, or 0 while it is down.");
+    exposition_family(f, "archeio_store_up", "gauge",
+                      "Whether a store answers: 1, or 0 while it is down.");
     each_store(f, s, write_up);
-    family(f, "archeio_heads_total", "counter",
-           "HEAD requests to a store, by result; refused: by its cap or the queue.");
+    exposition_family(f, "archeio_heads_total", "counter",
+                      "HEAD requests to a store, by result; refused: by its cap or the queue.");
     each_store(f, s, write_heads);
-    family(f, "archeio_head_duration_seconds", "histogram", "How long HEAD requests took.");
+    exposition_family(f, "archeio_head_duration_seconds", "histogram",
+                      "How long HEAD requests took.");
     each_store(f, s, write_latency);
-    family(f, "archeio_existence_entries", "gauge", "Entries in the existence cache.");
+    exposition_family(f, "archeio_existence_entries", "gauge", "Entries in the existence cache.");
     fprintf(f,
             "archeio_existence_entries{state=\"present\"} %llu\n"
             "archeio_existence_entries{state=\"absent\"} %llu\n",
             (unsigned long long)stats.entries_present, (unsigned long long)stats.entries_absent);
-    single(f, "archeio_existence_evictions_total", "counter", "Entries evicted for want of room.",
-           stats.evictions);
-    single(f, "archeio_existence_rechecks_total", "counter",
-           "HEAD requests that renewed an entry before it expired.", stats.rechecks);
-    single(f, "archeio_existence_memory_bytes", "gauge", "Memory reserved for the cache.",
-           stats.memory_bytes);
+    exposition_single(f, "archeio_existence_evictions_total", "counter",
+                      "Entries evicted for want of room.", stats.evictions);
+    exposition_single(f, "archeio_existence_rechecks_total", "counter",
+                      "HEAD requests that renewed an entry before it expired.", stats.rechecks);
+    exposition_single(f, "archeio_existence_memory_bytes", "gauge",
+                      "Memory reserved for the cache.", stats.memory_bytes);
     indexes(f, s, &stats);
 }
 
@@ -351,32 +336,34 @@ static void ranges(FILE *f, struct control *s)
 {
     const struct snapshot *snapshot = &s->current->snapshot;
     int64_t now = clock_wall();
-    family(f, "archeio_ranges_age_seconds", "gauge",
-           "How long ago the data of a ranges file was published.");
+    exposition_family(f, "archeio_ranges_age_seconds", "gauge",
+                      "How long ago the data of a ranges file was published.");
     for (uint32_t i = 0; i < snapshot->n_sources; i++) {
         struct snapshot_source source = snapshot_source(snapshot, i);
         fputs("archeio_ranges_age_seconds{", f);
-        label(f, "file", source.name);
+        exposition_label(f, "file", source.name);
         fprintf(f, "} %lld\n", (long long)(now - (int64_t)source.modified));
     }
-    family(f, "archeio_ranges_prefixes", "gauge", "Prefixes that a ranges file brought.");
+    exposition_family(f, "archeio_ranges_prefixes", "gauge",
+                      "Prefixes that a ranges file brought.");
     for (uint32_t i = 0; i < snapshot->n_sources; i++) {
         struct snapshot_source source = snapshot_source(snapshot, i);
         fputs("archeio_ranges_prefixes{", f);
-        label(f, "file", source.name);
+        exposition_label(f, "file", source.name);
         fprintf(f, "} %u\n", source.prefixes);
     }
     struct updater_status status = {0};
     if (s->hooks->ranges_status != NULL)
         s->hooks->ranges_status(s->hooks->context, &status);
-    single(f, "archeio_ranges_updates_total", "counter", "Updates of the ranges that worked.",
-           status.updates);
-    single(f, "archeio_ranges_update_failures_total", "counter",
-           "Updates of the ranges that failed; the old data stayed.", status.failures);
-    single(f, "archeio_ranges_update_failing", "gauge", "Whether the last update failed.",
-           status.failing);
-    single(f, "archeio_ranges_last_success_timestamp_seconds", "gauge",
-           "When the last update worked; 0: never since the start.", (uint64_t)status.last_success);
+    exposition_single(f, "archeio_ranges_updates_total", "counter",
+                      "Updates of the ranges that worked.", status.updates);
+    exposition_single(f, "archeio_ranges_update_failures_total", "counter",
+                      "Updates of the ranges that failed; the old data stayed.", status.failures);
+    exposition_single(f, "archeio_ranges_update_failing", "gauge",
+                      "Whether the last update failed.", status.failing);
+    exposition_single(f, "archeio_ranges_last_success_timestamp_seconds", "gauge",
+                      "When the last update worked; 0: never since the start.",
+                      (uint64_t)status.last_success);
 }
 
 char *metrics_text(struct control *s, size_t *len)
@@ -385,14 +372,14 @@ char *metrics_text(struct control *s, size_t *len)
     FILE *f = open_memstream(&text, len);
     if (f == NULL)
         return NULL;
-    family(f, "archeio_build_info", "gauge", "1, with the version.");
+    exposition_family(f, "archeio_build_info", "gauge", "1, with the version.");
     fputs("archeio_build_info{version=\"" ARCHEIO_VERSION "\"} 1\n", f);
-    single(f, "archeio_workers", "gauge", "Worker threads.", s->n_workers);
-    single(f, "archeio_generation", "gauge", "Which configuration and ranges are used, from 1.",
-           s->current->number);
-    single(f, "archeio_reload_refused", "gauge",
-           "Whether the last reload was refused, so that what ran before goes on.",
-           s->reload_refused);
+    exposition_single(f, "archeio_workers", "gauge", "Worker threads.", s->n_workers);
+    exposition_single(f, "archeio_generation", "gauge",
+                      "Which configuration and ranges are used, from 1.", s->current->number);
+    exposition_single(f, "archeio_reload_refused", "gauge",
+                      "Whether the last reload was refused, so that what ran before goes on.",
+                      s->reload_refused);
     requests(f, s);
     workers(f, s);
     certificates(f, s);

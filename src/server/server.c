@@ -4,6 +4,7 @@
 #include "server/control.h"
 #include "server/drain.h"
 #include "server/limits.h"
+#include "server/pages.h"
 #include "server/swap.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -223,7 +224,7 @@ static void run(struct control *s)
         .listen = s->address,
         .n_listen = s->shared.n_listeners,
         .rules = s->current->listen,
-        .admin = admin_address(s->admin),
+        .admin = s->admin != NULL ? pages_address(s->admin) : NULL,
     };
     if (s->hooks->started != NULL)
         s->hooks->started(s->hooks->context, &how);
@@ -244,7 +245,7 @@ static void close_all(struct control *s)
             worker_wake(&s->worker[i]);
     for (unsigned i = 0; i < s->n_workers && s->worker != NULL; i++)
         worker_close(&s->worker[i]);
-    admin_close(s->admin);
+    pages_close(s->admin);
     access_close(s->shared.log);
     if (s->shared.exist != NULL)
         exist_free(s->shared.exist);
