@@ -1,5 +1,7 @@
 #include "cli/geranos_job.h"
 
+#include "cli/geranos_metrics.h"
+
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/xalloc.h"
@@ -226,6 +228,7 @@ bool geranos_job_run(struct geranos_job *j, const char *command, const struct sy
     if (j->sync != NULL) {
         report_watch(sync_report(j->sync), geranos_job_failed, j);
         j->progress = progress_begin(&progress);
+        geranos_metrics_begin(j->metrics, j);
         if (sync_run(j->sync, &why))
             return true;
     }

@@ -17,8 +17,9 @@ struct geranos_job {
     char *lines;            /* of the file of references, each terminated */
     const char **reference; /* of --reference and that file */
     size_t n_references;
-    struct progress *progress; /* of what is running; or NULL */
-    struct sync *sync;         /* the same */
+    struct progress *progress;       /* of what is running; or NULL */
+    struct sync *sync;               /* the same */
+    struct geranos_metrics *metrics; /* that are told of each run; or NULL */
 };
 
 /* False: it has been said why. Close in any case. From here on signals stop it. */

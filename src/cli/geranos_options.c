@@ -18,7 +18,20 @@
 #define WIDTH 79
 #define LONG_ONLY 256 /* getopt's value of the first row; others follow */
 
-enum kind { TEXT, TEXTS, PREFIX, COUNT, RATE, SIZE, SHARD, PERCENT, LEVEL, FLAG };
+enum kind {
+    TEXT,
+    TEXTS,
+    PREFIX,
+    COUNT,
+    RATE,
+    SIZE,
+    SHARD,
+    PERCENT,
+    LEVEL,
+    DURATION,
+    ADDRESS,
+    FLAG
+};
 
 #define COPYING (GERANOS_OPTIONS_SYNC | GERANOS_OPTIONS_PLAN)
 #define WALKING (COPYING | GERANOS_OPTIONS_VERIFY)
@@ -76,6 +89,11 @@ static const struct row {
      "put what --from has in the place of what is damaged"},
     {"failures", '\0', TEXT, EVERY, AT(failures), "FILE",
      "write what failed there, a line each, instead of to standard error"},
+    {"every", '\0', DURATION, GERANOS_OPTIONS_SYNC, AT(every), "DURATION",
+     "stay, and begin again after so long, such as 10m, a little later at random; a run that fails "
+     "does not end it, SIGTERM does"},
+    {"metrics", '\0', ADDRESS, GERANOS_OPTIONS_SYNC, AT(metrics), "ADDRESS:PORT",
+     "give out /metrics (Prometheus) and /healthz there"},
     {"log-level", '\0', LEVEL, EVERY, AT(log_level), "LEVEL",
      "error, warning, info or debug (info): of the JSON lines on standard error; on a terminal, "
      "warning and error show no progress"},
@@ -190,6 +208,11 @@ static const char *take(struct geranos_options *o, const struct row *row, const 
         return read_sample(text, at);
     case LEVEL:
         return read_level(text, at);
+    case DURATION:
+        return value_duration(str_from(text), at);
+    case ADDRESS:
+        *(const char **)at = text;
+        return value_listen(str_from(text));
     case FLAG:
         return read_flag(text, at);
     }

@@ -34,8 +34,10 @@ struct geranos_options {
     uint64_t requests;  /* an hour, of the source; 0: no limit */
     uint64_t bandwidth; /* bytes a second, from the source; 0: no limit */
     uint32_t shard;
-    uint32_t shards; /* at least 1 */
-    uint32_t sample; /* millionths */
+    uint32_t shards;     /* at least 1 */
+    uint32_t sample;     /* millionths */
+    int64_t every;       /* nanoseconds from one run's begin to the next's; 0: there is one run */
+    const char *metrics; /* ADDRESS:PORT; NULL: they are not given out */
     enum log_level log_level;
     bool all;
     bool repair;

@@ -1,8 +1,12 @@
 #include "cli/geranos.h"
 
-#include "cli/geranos_job.h"
+#include "cli/geranos_metrics.h"
+#include "sys/clock.h"
+#include "sys/log.h"
 
 #include <inttypes.h>
+#include <sys/random.h>
+#include <time.h>
 
 static void summarise(struct sync *s, const struct sync_options *o, const struct catalog_sums *sums)
 {
@@ -38,37 +42,88 @@ static bool is_complete(struct sync *s, const struct sync_options *o,
 static bool run(struct geranos_job *j, const char *command, const struct sync_options *o)
 {
     struct catalog_sums sums;
-    bool fine = geranos_job_run(j, command, o);
-    if (fine) {
+    bool ran = geranos_job_run(j, command, o), fine = ran;
+    if (ran) {
         catalog_sum(sync_catalog(j->sync), (unsigned)o->n_stores, &sums);
         fine = is_complete(j->sync, o, &sums);
         geranos_job_finish(j, fine, geranos_job_sums(j, &sums));
         summarise(j->sync, o, &sums);
+        fflush(stdout);
         fine = geranos_job_failures(j, sync_report(j->sync)) && fine;
     }
+    geranos_metrics_end(j->metrics, fine, ran ? &sums : NULL);
     geranos_job_end(j);
     return fine;
 }
 
-static int open_and_run(const struct geranos_options *o, const char *command, bool plan)
+/* ── A service ── */
+
+#define JITTER 10       /* a run begins late by at most a tenth of the time between two */
+#define PATIENCE_MS 200 /* how late a signal is noticed */
+
+/* Many that were started together do not stay together. */
+static int64_t jitter(int64_t every)
+{
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+        return 0;
+    return (int64_t)(random % ((uint64_t)every / JITTER + 1));
+}
+
+static void wait_for_next(int64_t began, int64_t every)
+{
+    int64_t now = clock_now(), until = began + every > now ? began + every : now;
+    until += jitter(every);
+    for (; now < until && !atomic_load(geranos_job_stop); now = clock_now()) {
+        int64_t left = until - now, most = PATIENCE_MS * CLOCK_MS;
+        nanosleep(&(struct timespec){.tv_nsec = (long)(left < most ? left : most)}, NULL);
+    }
+}
+
+/* A signal is how a service ends. */
+static int serve(struct geranos_job *j, const struct sync_options *o)
+{
+    while (!atomic_load(geranos_job_stop)) {
+        int64_t began = clock_now();
+        run(j, "geranos sync", o);
+        wait_for_next(began, j->options->every);
+    }
+    log_info("ended by a signal");
+    return 0;
+}
+
+/* ── The commands ── */
+
+static int run_job(struct geranos_job *j, bool plan)
+{
+    struct sync_options options = geranos_job_sync(j);
+    options.plan = plan;
+    if (!plan && j->options->metrics != NULL) {
+        j->metrics = geranos_metrics_open(j->options->metrics);
+        if (j->metrics == NULL)
+            return 1;
+    }
+    int code = !plan && j->options->every > 0
+                   ? serve(j, &options)
+                   : geranos_job_code(run(j, plan ? "geranos plan" : "geranos sync", &options));
+    geranos_metrics_close(j->metrics);
+    return code;
+}
+
+static int open_and_run(const struct geranos_options *o, bool plan)
 {
     struct geranos_job job;
-    bool fine = geranos_job_open(&job, o);
-    if (fine) {
-        struct sync_options options = geranos_job_sync(&job);
-        options.plan = plan;
-        fine = run(&job, command, &options);
-    }
+    int code = geranos_job_open(&job, o) ? run_job(&job, plan) : 1;
     geranos_job_close(&job);
-    return geranos_job_code(fine);
+    return code;
 }
 
 int geranos_sync_main(const struct geranos_options *o)
 {
-    return open_and_run(o, "geranos sync", false);
+    return open_and_run(o, false);
 }
 
 int geranos_sync_plan_main(const struct geranos_options *o)
 {
-    return open_and_run(o, "geranos plan", true);
+    return open_and_run(o, true);
 }

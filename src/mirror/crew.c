@@ -24,6 +24,7 @@ struct queue {
     unsigned running_light;
     double bound;
     int64_t halved;
+    uint64_t throttled;
 };
 
 struct crew {
@@ -123,6 +124,7 @@ static bool is_finished(const struct crew *c)
 /* One more at once after each round of successes, half as many after a complaint. */
 static void adapt(struct queue *q, bool throttled, int64_t now)
 {
+    q->throttled += throttled;
     if (!throttled) {
         q->bound += 1 / q->bound;
         if (q->bound > q->options.at_once)
@@ -262,7 +264,7 @@ void crew_status(struct crew *c, unsigned queue, struct crew_status *out)
 {
     const struct queue *q = &c->queue[queue];
     pthread_mutex_lock(&c->lock);
-    *out = (struct crew_status){q->waiting, q->running, (unsigned)q->bound};
+    *out = (struct crew_status){q->waiting, q->running, (unsigned)q->bound, q->throttled};
     for (const struct crew_task *t = c->later; t != NULL; t = t->next)
         out->waiting += t->queue == queue;
     pthread_mutex_unlock(&c->lock);

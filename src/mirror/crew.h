@@ -57,7 +57,8 @@ bool crew_run(struct crew *c, void (*drop)(struct crew_task *task), const char *
 struct crew_status {
     uint64_t waiting; /* tasks, those that come back included */
     unsigned running;
-    unsigned bound; /* tasks at once, as things stand */
+    unsigned bound;     /* tasks at once, as things stand */
+    uint64_t throttled; /* how often the other side wanted less */
 };
 
 void crew_status(struct crew *c, unsigned queue, struct crew_status *out);

@@ -88,6 +88,12 @@ void sync_status(struct sync *s, struct sync_status *out)
     crew_status(s->crew, QUEUE_BLOBS, &crew);
     crew_status(s->crew, QUEUE_WALK, &walk);
     uint64_t manifests = atomic_load(&s->walk.manifests);
+    uint64_t throttled = 0;
+    for (unsigned i = 0; i < QUEUES; i++) {
+        struct crew_status queue;
+        crew_status(s->crew, i, &queue);
+        throttled += queue.throttled;
+    }
     *out = (struct sync_status){
         .manifests = manifests,
         .manifests_known = manifests + walk.waiting + walk.running,
@@ -97,6 +103,7 @@ void sync_status(struct sync *s, struct sync_status *out)
         .bytes = atomic_load(&s->bytes),
         .bytes_copied = atomic_load(&s->bytes_copied),
         .retries = report_retries(&s->report),
+        .throttled = throttled,
         .running = crew.running,
     };
 }

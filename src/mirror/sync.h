@@ -47,6 +47,7 @@ struct sync_status { /* as it goes on, for people; numbers only grow */
     uint64_t bytes; /* of those to be copied */
     uint64_t bytes_copied;
     uint64_t retries;
+    uint64_t throttled; /* how often a registry or a store wanted less */
     unsigned running;
 };
 

@@ -23,7 +23,7 @@ struct control {
     struct loop loop;
     struct loop_source signals;
     struct loop_source updates;
-    struct pages *admin; /* NULL: it is off */
+    struct pages *admin;     /* NULL: it is off */
     uint64_t trimmed_closed; /* connections that had ended when unused memory was last returned, */
     int64_t trimmed_at;      /* and when that was */
     bool draining;
