@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from lib.radosgw import RadosGW
-from lib.store import Store, digest_of
+from lib.store_program import Store, digest_of
 
 IMAGES = "containers/images/"
 MIB = 1 << 20

@@ -122,6 +122,7 @@ static void start_parts(void)
 static int times(const char *start, int *last)
 {
     int n = 0;
+    *last = 0;
     for (int i = 0; i < n_seen; i++)
         if (strncmp(seen[i].line, start, strlen(start)) == 0) {
             *last = i;
