@@ -32,6 +32,8 @@ static void put_environment(FILE *to)
           "As everywhere.\n"
           ".It Ev REGISTRY_AUTH_FILE , DOCKER_CONFIG\n"
           "Where logins to registries are, and which credential helpers have them.\n"
+          ".It Ev NO_COLOR\n"
+          "If it is not empty, failures are not shown in red on a terminal.\n"
           ".It Ev JOB_COMPLETION_INDEX\n"
           "Which shard this is, for\n"
           ".Fl Fl shard Cm auto/ Ns Ar N .\n"

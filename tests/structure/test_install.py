@@ -9,7 +9,9 @@ import tree
 
 WANTED = {
     "bin/archeio", "bin/geranos", "share/man/man1/geranos.1", "share/doc/archeio/geranos.yaml",
-    "share/doc/archeio/geranos-job.yaml", "lib/systemd/system/archeio.service", "share/man/man1/archeio.1",
+    "share/doc/archeio/geranos-job.yaml", "share/doc/archeio/geranos.default",
+    "lib/systemd/system/geranos.service",
+    "lib/systemd/system/archeio.service", "share/man/man1/archeio.1",
     "share/man/man5/archeio.yaml.5", "share/doc/archeio/archeio.yaml",
     "share/doc/archeio/archeio.default", "share/doc/archeio/LICENSE",
 }
@@ -32,9 +34,10 @@ def test_everything_lies_below_the_prefix(installed):
     assert [d.name for d in installed.parent.parent.iterdir()] == ["opt"]
 
 
-def test_the_unit_starts_what_was_installed(installed):
-    unit = (installed / "lib/systemd/system/archeio.service").read_text()
-    assert "ExecStart=/opt/archeio/bin/archeio serve\n" in unit
+@pytest.mark.parametrize("name, command", [("archeio", "serve\n"), ("geranos", "sync ")])
+def test_the_units_start_what_was_installed(installed, name, command):
+    unit = (installed / f"lib/systemd/system/{name}.service").read_text()
+    assert f"ExecStart=/opt/archeio/bin/{name} {command}" in unit
     assert not re.search(r"@[A-Z]+@", unit)
 
 

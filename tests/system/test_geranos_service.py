@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from lib import geranos
+from lib.archeio import ROOT
 from lib.http import request
 from lib.ports import free_port, wait_until
 from lib.program import Program
@@ -115,6 +116,8 @@ def test_metrics_say_what_became_of_runs(source, folder, serve):
     assert text.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = re.findall(r"^# TYPE (\w+) (?:counter|gauge)$", text.body.decode(), re.M)
     assert len(families) == len(set(families)) > 15
+    manual = (ROOT / "docs/geranos.md").read_text()
+    assert set(re.findall(r"`(geranos_\w+)", manual)) == set(families) - {"geranos_build_info"}
 
 
 def test_metrics_move_while_a_run_does(registry, source, serve):
