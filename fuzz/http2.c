@@ -15,7 +15,6 @@
 
 #define ROOM 40960
 #define FRAME_HEAD 9
-#define FRAME_MAX 16384
 #define EVENTS_MAX 4096
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
 #define BODY "{}\n"
@@ -49,7 +48,7 @@ struct peer {
     size_t sent;
     uint64_t sent_hash;
     /* Of the frame that is being sent: */
-    unsigned char frame[FRAME_HEAD + FRAME_MAX];
+    unsigned char frame[HTTP2_FRAME_MAX];
     size_t frame_len;
     nghttp2_hd_inflater *inflater;
     bool over; /* nothing may be told any more */
@@ -231,7 +230,7 @@ static void check_sent(struct peer *p, const char *data, size_t len)
         if (p->frame_len < FRAME_HEAD)
             continue;
         size_t size = (size_t)p->frame[0] << 16 | (size_t)p->frame[1] << 8 | p->frame[2];
-        FUZZ_CHECK(size <= FRAME_MAX);
+        FUZZ_CHECK(FRAME_HEAD + size <= HTTP2_FRAME_MAX);
         if (p->frame_len < FRAME_HEAD + size)
             continue;
         check_frame(p, size);

@@ -95,6 +95,8 @@ void tls_io_free(struct tls_io *io);
 /* How much output len bytes make, at most. */
 #define TLS_OUTPUT(len) ((len) + ((len) / 16384 + 1) * 64)
 
+/* One that awaits a client. io is borrowed: all connections of a thread may have the same. NULL: no
+ * memory. */
 struct ssl_st *tls_new(struct tls_context *c, struct tls_io *io);
 void tls_free(struct ssl_st *t);
 

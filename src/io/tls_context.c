@@ -65,6 +65,9 @@ static bool fail(struct tls_problem *problem, bool key, const char *text)
     return false;
 }
 
+static const char mismatch[] = "this key is not that of the certificate beside it";
+static const char unusable[] = "out of memory, or OpenSSL lacks what TLS needs";
+
 /* Why a file's content was refused, as far as OpenSSL says it in a way that helps somebody. */
 static const char *what_is_wrong(bool key, bool asked)
 {
@@ -125,11 +128,11 @@ static bool load(struct server *s, const struct tls_files *files, struct tls_pro
     if (SSL_CTX_use_PrivateKey_file(s->ctx, files->key, SSL_FILETYPE_PEM) != 1) {
         int reason = ERR_GET_REASON(ERR_peek_last_error());
         if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)
-            return fail(problem, true, "this key is not that of the certificate beside it");
+            return fail(problem, true, mismatch);
         return fail_to_read(problem, true, files->key, s->asked);
     }
     if (SSL_CTX_check_private_key(s->ctx) != 1)
-        return fail(problem, true, "this key is not that of the certificate beside it");
+        return fail(problem, true, mismatch);
     return true;
 }
 
@@ -275,12 +278,12 @@ static bool fill(struct set *set, const struct tls_options *options, struct tls_
         problem->file = i;
         s->ctx = make_ctx(set, options->tickets);
         if (s->ctx == NULL)
-            return fail(problem, false, "out of memory, or OpenSSL lacks what TLS needs");
+            return fail(problem, false, unusable);
         set->n = i + 1;
         if (!load(s, &options->files[i], problem))
             return false;
         if (!tls_rehearsal_succeeds(s->ctx) || refusals != tls_memory_refusals())
-            return fail(problem, false, "out of memory, or OpenSSL lacks what TLS needs");
+            return fail(problem, false, unusable);
         if (!read_certificate(s, options->files[i].certificate))
             return fail(problem, false, "out of memory, or the certificate's names are damaged");
     }

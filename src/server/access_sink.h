@@ -22,7 +22,8 @@ struct access_sink { /* private, as all */
     int64_t until; /* atomic: nothing is waited for any longer */
 };
 
-/* target: "stdout" or a file, opened for appending (0640). 0 or an errno. */
+/* target: "stdout" or a file, opened for appending (0640). 0 or an errno; access_sink_close() in
+ * either case. */
 int access_sink_open(struct access_sink *s, const char *target);
 
 /* Releases all; the writing thread has ended. */

@@ -52,6 +52,7 @@ void conn_answered(struct exist_waiter *waiter);
 /* A drain has begun: the connection ends after its next answer, or if nothing comes for a while. */
 void conn_drain(struct conn *c);
 
+/* At once; what waits to be sent is lost. */
 void conn_close(struct conn *c);
 
 /* For the protocols. */

@@ -30,8 +30,8 @@ bool privileges_find(const char *user, struct privileges *out);
  * capability. */
 const char *privileges_drop(const struct privileges *who);
 
-/* Whether that user may open a file for reading: 0 or an errno. A child process tries it, which
- * needs the privileges to become that user; without them, it is 0. */
+/* Whether that user may open a file for reading: 0 or an errno. A child process tries it; where
+ * none can be made, or it may not become that user, nothing is known, and it is 0. */
 int privileges_try_read(const struct privileges *who, const char *path);
 
 #endif
