@@ -23,10 +23,10 @@ const char *answer_date(struct worker *w)
 }
 
 static struct addr client_of(struct worker *w, const struct answer_inquiry *q,
-                             const struct addr *peer, const struct http_request *r)
+                             const struct http_request *r)
 {
-    struct addr client = *peer;
-    if (client_address(&w->generation->rules, peer, r->forwarded_for, r->n_forwarded_for,
+    struct addr client = *q->peer;
+    if (client_address(&w->generation->rules, q->peer, r->forwarded_for, r->n_forwarded_for,
                        &client) == CLIENT_UNUSABLE) {
         client = (struct addr){.family = ADDR_NONE};
         if (!q->asked)
@@ -120,8 +120,7 @@ static bool limit(struct worker *w, const struct answer_inquiry *q, struct answe
 }
 
 enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
-                                 const struct addr *peer, const struct http_request *r,
-                                 char *buffer, struct answer *a)
+                                 const struct http_request *r, char *buffer, struct answer *a)
 {
     const struct decide_request request = {
         .method = r->method,
@@ -129,7 +128,7 @@ enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
         .buffer = buffer,
         .size = answer_size(w, r),
     };
-    a->client = client_of(w, q, peer, r);
+    a->client = client_of(w, q, r);
     a->cache = CACHE_UNUSED;
     a->retry_after = 0;
     if (limit(w, q, a))
@@ -194,13 +193,12 @@ void answer_account(struct worker *w, struct answer_inquiry *q, const struct htt
     q->asked = q->answered = false;
 }
 
-void answer_account_error(struct worker *w, struct answer_inquiry *q, const struct addr *peer,
-                          uint16_t status, size_t bytes)
+void answer_account_error(struct worker *w, struct answer_inquiry *q, uint16_t status, size_t bytes)
 {
     counters_add(&w->counters.errors[counters_error_of(status)], 1);
     if (w->ring == NULL)
         return;
     struct access_record record = {
-        .client = *peer, .status = status, .cache = CACHE_UNUSED, .bytes = (uint32_t)bytes};
+        .client = *q->peer, .status = status, .cache = CACHE_UNUSED, .bytes = (uint32_t)bytes};
     put_record(w, q, NULL, &record);
 }

@@ -9,18 +9,20 @@
 
 struct conn;
 
-/* What is remembered of a request from its first byte to its answer. All zero: nothing yet. */
+/* What is remembered of a request from its first byte to its answer. All zero but for whose it is:
+ * nothing yet. */
 struct answer_inquiry {
     struct exist_waiter waiter;
-    struct conn *conn;  /* the owner's */
-    int64_t began;      /* when the request began to come, or to wait; 0: it came at once */
-    int64_t wait_until; /* if it asks */
-    uint32_t at;        /* of the questions that its decision asks, the last that was asked */
-    uint32_t store;     /* about which store */
-    bool http2;         /* it came by HTTP/2 */
-    bool asked;         /* it has asked */
-    bool waiting;       /* the waiter is with the prober */
-    bool answered;      /* waiter.state is the answer to the last question */
+    struct conn *conn;       /* the owner's */
+    const struct addr *peer; /* who connected */
+    int64_t began;           /* when the request began to come, or to wait; 0: it came at once */
+    int64_t wait_until;      /* if it asks */
+    uint32_t at;             /* of the questions that its decision asks, the last that was asked */
+    uint32_t store;          /* about which store */
+    bool http2;              /* it came by HTTP/2 */
+    bool asked;              /* it has asked */
+    bool waiting;            /* the waiter is with the prober */
+    bool answered;           /* waiter.state is the answer to the last question */
 };
 
 struct answer {
@@ -42,8 +44,7 @@ size_t answer_size(const struct worker *w, const struct http_request *r);
 /* Decides. buffer has room for answer_size(); the answer's Location is written from its first byte.
  */
 enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
-                                 const struct addr *peer, const struct http_request *r,
-                                 char *buffer, struct answer *a);
+                                 const struct http_request *r, char *buffer, struct answer *a);
 
 /* An inquiry that waits goes on without an answer. */
 void answer_give_up(struct worker *w, struct answer_inquiry *q);
@@ -53,8 +54,8 @@ void answer_account(struct worker *w, struct answer_inquiry *q, const struct htt
                     const struct answer *a, size_t bytes);
 
 /* The same for an answer of that status to what is no request. */
-void answer_account_error(struct worker *w, struct answer_inquiry *q, const struct addr *peer,
-                          uint16_t status, size_t bytes);
+void answer_account_error(struct worker *w, struct answer_inquiry *q, uint16_t status,
+                          size_t bytes);
 
 /* RESPOND_DATE_SIZE bytes, valid for this turn. */
 const char *answer_date(struct worker *w);

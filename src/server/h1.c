@@ -43,7 +43,7 @@ static enum turn one_request(struct conn *c, const struct http_request *r, struc
     if (RESPOND_HEAD_MAX + answer_size(c->worker, r) > out->size - out->len)
         return TURN_FULL;
     char *location = out->data + out->len + RESPOND_LOCATION_AT;
-    if (answer_decide(c->worker, &c->h1.inquiry, &c->peer, r, location, &answer) == ANSWER_WAIT)
+    if (answer_decide(c->worker, &c->h1.inquiry, r, location, &answer) == ANSWER_WAIT)
         return TURN_WAIT;
     put_answer(c, r, &answer, out);
     return c->h1.ending ? TURN_END : TURN_NEXT;
@@ -57,7 +57,7 @@ static enum turn no_request(struct conn *c, struct buf *out)
     if (out->size - out->len < RESPOND_HEAD_MAX)
         return TURN_FULL;
     respond_error(out, status, answer_date(c->worker));
-    answer_account_error(c->worker, &c->h1.inquiry, &c->peer, status, out->len - before);
+    answer_account_error(c->worker, &c->h1.inquiry, status, out->len - before);
     return TURN_END;
 }
 
@@ -179,7 +179,7 @@ static void proceed(struct conn *c)
 
 void h1_begin(struct conn *c, int64_t began)
 {
-    c->h1.inquiry = (struct answer_inquiry){.conn = c, .began = began};
+    c->h1.inquiry = (struct answer_inquiry){.conn = c, .peer = &c->peer, .began = began};
 }
 
 void h1_received(struct conn *c, const char *data, size_t len)

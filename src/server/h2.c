@@ -11,7 +11,7 @@ static struct h2_request *new_request(struct conn *c, uint32_t stream)
     struct h2_request *p = slab_take(&c->worker->requests);
     if (p == NULL)
         return NULL;
-    p->inquiry = (struct answer_inquiry){.conn = c, .http2 = true};
+    p->inquiry = (struct answer_inquiry){.conn = c, .peer = &c->peer, .http2 = true};
     p->stream = stream;
     p->memory = NULL;
     return p;
@@ -66,9 +66,9 @@ static void unpark(struct conn *c, struct h2_request *p)
 /* Without asking anybody: the inquiry's time is over before it begins. */
 static void answer_unasked(struct conn *c, uint32_t stream, const struct http_request *r)
 {
-    struct answer_inquiry q = {.conn = c, .http2 = true, .asked = true};
+    struct answer_inquiry q = {.conn = c, .peer = &c->peer, .http2 = true, .asked = true};
     struct answer a;
-    answer_decide(c->worker, &q, &c->peer, r, c->worker->output, &a);
+    answer_decide(c->worker, &q, r, c->worker->output, &a);
     send_answer(c, stream, &q, r, &a);
 }
 
@@ -80,7 +80,7 @@ static void request(void *owner, uint32_t stream, const struct http_request *r)
     struct h2_request *p = new_request(c, stream);
     if (p == NULL) {
         answer_unasked(c, stream, r);
-    } else if (answer_decide(w, &p->inquiry, &c->peer, r, w->output, &a) == ANSWER_DONE) {
+    } else if (answer_decide(w, &p->inquiry, r, w->output, &a) == ANSWER_DONE) {
         send_answer(c, stream, &p->inquiry, r, &a);
         free_request(c, p);
     } else if (!park(c, p, r)) {
@@ -94,8 +94,7 @@ static void request(void *owner, uint32_t stream, const struct http_request *r)
 static void resume(struct conn *c, struct h2_request *p)
 {
     struct answer a;
-    if (answer_decide(c->worker, &p->inquiry, &c->peer, &p->request, c->worker->output, &a) ==
-        ANSWER_WAIT)
+    if (answer_decide(c->worker, &p->inquiry, &p->request, c->worker->output, &a) == ANSWER_WAIT)
         return;
     http2_mark(c->h2.session, p->stream, NULL);
     send_answer(c, p->stream, &p->inquiry, &p->request, &a);
@@ -105,11 +104,11 @@ static void resume(struct conn *c, struct h2_request *p)
 static void refused(void *owner, uint32_t stream, uint16_t status)
 {
     struct conn *c = owner;
-    struct answer_inquiry q = {.conn = c, .http2 = true};
+    struct answer_inquiry q = {.conn = c, .peer = &c->peer, .http2 = true};
     const struct decide_answer answer = {.status = status};
     const struct respond_options options = {.date = answer_date(c->worker)};
     size_t bytes = http2_answer(c->h2.session, stream, &answer, &options);
-    answer_account_error(c->worker, &q, &c->peer, status, bytes);
+    answer_account_error(c->worker, &q, status, bytes);
 }
 
 static void cancelled(void *owner, void *mark)
