@@ -362,7 +362,8 @@ def test_a_manifest_that_is_not_the_one_of_its_digest_is_refused_whatever_header
                                               f"Docker-Content-Digest: {right['digest']}")
         done = sync("--reference", f"bad@{right['digest']}")
         assert done.returncode == 1
-        assert right["digest"] in done.stderr and "not the one of that digest" in done.stderr
+        assert right["digest"] in done.failures[0]
+        assert "not the one of that digest" in done.failures[0]
         assert folder.everything() == {}
 
 
