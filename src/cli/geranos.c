@@ -1,6 +1,7 @@
 #include "cli/geranos.h"
 
 #include "cli/geranos_page.h"
+#include "mirror/hashes.h"
 #include "sys/diag.h"
 #include "sys/log.h"
 
@@ -95,6 +96,10 @@ static int run_command(const struct geranos_command *c, int argc, char **argv)
     snprintf(name, sizeof(name), "%s", c->usage.command);
     argv[0] = name;
     int code = geranos_options_read(&o, &c->usage, argc, argv);
+    if (code < 0 && !hashes_open()) {
+        log_error("out of memory");
+        code = 1;
+    }
     if (code < 0)
         code = c->run(&o);
     geranos_options_release(&o);

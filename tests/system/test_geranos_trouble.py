@@ -17,7 +17,7 @@ from lib.radosgw import RadosGW
 from lib.source import noise
 from lib.target import BLOBS, Folder
 
-EVERY = int(os.environ.get("GERANOS_FAULTS_EVERY", "37"))
+EVERY = int(os.environ.get("GERANOS_FAULTS_EVERY", "97"))
 # What libraries lose that run out of memory as they begin.
 SUPPRESSIONS = "leak:libcrypto.so\nleak:libcurl.so\nleak:libgnutls\nleak:libp11-kit\nleak:ld-linux\n"
 GIVEN_UP = "cannot allocate memory for thread-local data: ABORT"
