@@ -115,7 +115,8 @@ static void write_event(struct progress *p, enum log_level level, const char *ev
     log_time(when);
     json_t *all = json_pack("{s:s,s:s,s:s}", "time", when, "level", word[level], "event", event);
     json_object_update(all, members);
-    char *line = level <= p->options.level ? json_dumps(all, JSON_COMPACT) : NULL;
+    char *line =
+        level <= p->options.level ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
     size_t len = line != NULL ? strlen(line) : 0;
     if (line != NULL) {
         line[len] = '\n'; /* in the place of its terminator: one write is one line */

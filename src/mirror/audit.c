@@ -259,6 +259,8 @@ struct listing {
     unsigned store;
     unsigned attempts;
     bool no_memory;
+    bool repeated;
+    bool advanced;      /* in this attempt, beyond the ones before */
     char last[KEY_MAX]; /* of those that were seen */
 };
 
@@ -318,8 +320,9 @@ static bool take(void *owner, struct str key, int64_t size)
     struct digest d;
     struct str name = str_skip(key, strlen(l->audit->options->blobs));
     /* A listing that is repeated names what was seen again: keys of buckets come in their order. */
-    if (l->attempts > 0 && !is_after(key, l->last))
+    if (l->repeated && !is_after(key, l->last))
         return true;
+    l->advanced = true;
     snprintf(l->last, sizeof(l->last), "%.*s", (int)key.len, key.data);
     if (name.len == 0) /* the "folder" that consoles make */
         return true;
@@ -350,6 +353,10 @@ static void run_listing(struct crew_task *task, struct exchange_client *client,
     else if (out.result != STORE_OK && out.result != STORE_MISSING && !stopped(a)) {
         if (!store_lists_by_prefix(store) && l->last[0] != '\0')
             out.result = STORE_FAILED; /* a directory's come in any order */
+        if (l->advanced)
+            l->attempts = 0;
+        l->advanced = false;
+        l->repeated = true;
         if (again(a, &l->attempts, &out, store_name(store), result))
             return;
     }
