@@ -8,6 +8,7 @@
 #include "fuzz.h"
 
 #include "mirror/manifest.h"
+#include "mirror/signed.h"
 
 static const char *const types[] = {
     "",
@@ -89,6 +90,19 @@ static bool parse(struct str bytes, const char *type, struct manifest *m)
     return false;
 }
 
+/* What was signed is the manifest's beginning and a short end, and stays in its place. */
+static void check_signed(const uint8_t *data, size_t size)
+{
+    size_t len = size;
+    char *bytes = malloc(size + 1);
+    FUZZ_CHECK(bytes != NULL);
+    memcpy(bytes, data, size);
+    bool stripped = signed_strip(bytes, &len);
+    FUZZ_CHECK(stripped ? len > 0 && len <= size && bytes[len] == '\0' && bytes[0] == (char)data[0]
+                        : len == size && memcmp(bytes, data, size) == 0);
+    free(bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct manifest first = {.blob = NULL}, m;
@@ -110,5 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     manifest_release(&first);
     free(bytes);
+    if (size > 0)
+        check_signed(data, size);
     return 0;
 }

@@ -163,15 +163,14 @@ static bool learn_size(struct copying *c)
 static enum exchange_flow take_some(void *owner, const char *data, size_t len)
 {
     struct copying *c = owner;
-    if (!c->opened) {
-        if (!learn_size(c))
-            return EXCHANGE_STOP;
-        open_stores(c);
-    }
+    if (!c->opened && !learn_size(c))
+        return EXCHANGE_STOP;
     if ((int64_t)len > c->size - c->got) {
         c->wrong = "the blob is longer than it should be";
         return EXCHANGE_STOP;
     }
+    if (!c->opened) /* never for an empty one, which a store would have whole at once */
+        open_stores(c);
     if (len > RING - (size_t)(c->got - slowest(c))) {
         c->full = true;
         return EXCHANGE_LATER;
@@ -206,7 +205,9 @@ static bool verify(struct copying *c)
     }
     if (EVP_DigestFinal_ex(c->hash, bytes, &size) != 1 || size != d->size ||
         memcmp(bytes, d->bytes, size) != 0) {
-        fail(c, REGISTRY_FAILED, "the registry serves other bytes than the digest names");
+        /* What was put together from pieces may come right in one. */
+        fail(c, c->resumptions > 0 ? REGISTRY_RETRY : REGISTRY_FAILED,
+             "the registry serves other bytes than the digest names");
         return false;
     }
     c->verified = true;

@@ -83,7 +83,7 @@ def one_bad(registry, fault, size=50_000):
 
 BAD = [faulty.wrong_bytes, faulty.wrong_first_byte, faulty.too_short, faulty.too_short_chunks,
        faulty.too_long, faulty.too_long_chunks, faulty.empty, faulty.endless, faulty.compressed,
-       faulty.truncated, faulty.truncated_chunks, faulty.truncated_then_gone, faulty.resumes_wrong,
+       faulty.truncated, faulty.truncated_chunks, faulty.truncated_then_gone,
        faulty.negative_length, faulty.two_lengths, faulty.no_http, faulty.answer(404),
        faulty.answer(403), faulty.answer(500), faulty.answer(204), faulty.answer(416)]
 
@@ -104,8 +104,8 @@ def test_whatever_is_wrong_with_a_blob_it_is_reported_and_never_published(regist
     assert folder.records() == {good["digest"]}
 
 
-MENDED = [faulty.dies_thrice, faulty.ignores_ranges, faulty.resumes_elsewhere, faulty.flapping,
-          faulty.throttled(2), faulty.throttled(1, 503),
+MENDED = [faulty.dies_thrice, faulty.ignores_ranges, faulty.resumes_elsewhere, faulty.resumes_wrong,
+          faulty.flapping, faulty.chunked, faulty.throttled(2), faulty.throttled(1, 503),
           faulty.throttled(1, 429, lambda: email.utils.formatdate(time.time() + 2, usegmt=True)),
           faulty.drips]
 
@@ -119,6 +119,16 @@ def test_a_blob_that_comes_in_pieces_late_or_at_another_try_is_published_whole(r
         registry.image(f"slow/{number}", "v1", layer)
     check(sync("--jobs", 32), folder, registry)
     assert folder.records() == set(registry.manifests)
+
+
+def test_no_part_of_a_blob_is_published_whatever_size_a_manifest_says(registry, folder, sync):
+    bad = set()
+    for n, size in enumerate((0, 1, 49_999, 50_001, 1 << 50)):
+        layer = registry.blob("bad", noise(50_000, n), faulty.chunked, size)
+        registry.image("bad", f"v{size}", layer)
+        bad.add(layer["digest"])
+    with_good_one(registry)
+    check(sync("--jobs", 8), folder, registry, bad)
 
 
 def test_retry_after_is_waited_for_in_both_forms(registry, folder, sync):
@@ -519,7 +529,7 @@ def test_nothing_wrong_is_published_in_a_bucket_in_one_piece_or_in_parts(tmp_pat
     bucket = Bucket(radosgw, "&parts-above=5MiB&part-size=5MiB")
     bad = set()
     for number, fault in enumerate([faulty.wrong_bytes, faulty.too_short, faulty.too_long_chunks,
-                                    faulty.truncated_then_gone, faulty.resumes_wrong]):
+                                    faulty.truncated_then_gone, faulty.wrong_first_byte]):
         for size in (70_000, 11 << 20):
             layer = registry.blob(f"bad/{number}", noise(size, number), fault)
             registry.image(f"bad/{number}", f"v{size}", layer)
