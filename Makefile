@@ -2,6 +2,7 @@
 
 PORT ?=
 REQUESTS ?= 10000000
+KILLS ?= 1000
 DESTDIR ?=
 PREFIX ?= /usr/local
 TIME ?= 60
@@ -33,6 +34,15 @@ faults: ## let every single allocation and system call fail once, a sanitizer wa
 	    -Db_sanitize=address,undefined
 	@ARCHEIO_FAULTS_EVERY=1 ARCHEIO_BINARY=build-asan/archeio \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults.py
+	@GERANOS_FAULTS_EVERY=1 ARCHEIO_BINARY=build-asan/archeio \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider -k allocation \
+	    tests/system/test_geranos_trouble.py
+
+kills: ## kill geranos KILLS times at random instants, and let the next run mend it each time
+	@scripts/install-packages build test
+	@scripts/build
+	@GERANOS_KILLS=$(KILLS) ARCHEIO_BINARY=build/archeio \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_geranos_kill.py
 
 floods: ## flood the release build over HTTP/2, beside an honest client that is timed
 	@scripts/install-packages build test
@@ -70,4 +80,4 @@ install: ## install below PREFIX (/usr/local) and DESTDIR
 clean: ## remove everything that was built
 	rm -rf build build-*
 
-.PHONY: all help setup run test conformance faults floods soak bench fuzz format lint install clean
+.PHONY: all help setup run test conformance faults kills floods soak bench fuzz format lint install clean

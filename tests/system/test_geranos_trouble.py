@@ -58,8 +58,8 @@ def test_whatever_allocation_fails_nothing_wrong_is_published_and_the_next_run_m
             folder.remove(key)
         injector.arm("memory", at)
         done = subprocess.run([geranos.binary(), "sync", "--from", registry.url, "--to",
-                               folder.url], env=env, capture_output=True, text=True, timeout=100,
-                              check=False)
+                               folder.url, "--jobs", "2"], env=env, capture_output=True, text=True,
+                              timeout=100, check=False)
         name = injector.disarm()
         where = f"call {at}: {name}: {done.returncode}: {done.stderr[-3000:]}"
         if GIVEN_UP in done.stderr:
