@@ -121,9 +121,15 @@ void respond_answer(struct buf *out, const struct decide_answer *answer,
         buf_str(out, answer->body);
 }
 
-void respond_error(struct buf *out, uint16_t status, const char *date)
+void respond_error(struct buf *out, uint16_t status, struct str why, const char *date)
 {
     put_status(out, status);
     put_date(out, date);
-    PUT(out, "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    PUT(out, "\r\nConnection: close");
+    if (why.len > 0)
+        PUT(out, "\r\nContent-Type: text/plain");
+    PUT(out, "\r\nContent-Length: ");
+    buf_u64(out, why.len);
+    PUT(out, "\r\n\r\n");
+    buf_str(out, why);
 }

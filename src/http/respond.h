@@ -43,7 +43,7 @@ void respond_answer(struct buf *out, const struct decide_answer *answer,
                     const struct respond_options *options);
 
 /* Appends an answer without a decision, which always closes: 400, 408, 414, 431 or 505 (400 for
- * any other number). At most RESPOND_HEAD_MAX bytes. */
-void respond_error(struct buf *out, uint16_t status, const char *date);
+ * any other number). why: a body for people, or empty. At most RESPOND_HEAD_MAX bytes and why. */
+void respond_error(struct buf *out, uint16_t status, struct str why, const char *date);
 
 #endif

@@ -183,10 +183,11 @@ static enum opening open_tls(struct conn *c, const struct listen_rule *rule, con
 {
     if (data[0] != TLS_HANDSHAKE) {
         bool text = data[0] >= 'A' && data[0] <= 'Z';
+        bool maybe_head = data[0] == 'H'; /* whose answer has no body */
         if (!text)
             return OPENING_BAD;
         begin_h1(c);
-        h1_refuse(c, 400);
+        h1_refuse(c, 400, maybe_head ? STR("") : STR("This port speaks TLS: ask with https.\n"));
         return OPENING_TAKEN;
     }
     counters_add(&c->worker->counters.handshakes, 1);

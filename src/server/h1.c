@@ -49,14 +49,14 @@ static enum turn one_request(struct conn *c, const struct http_request *r, struc
     return c->h1.ending ? TURN_END : TURN_NEXT;
 }
 
-static enum turn no_request(struct conn *c, struct buf *out)
+static enum turn no_request(struct conn *c, struct str why, struct buf *out)
 {
     uint16_t status = c->h1.parser.status;
     size_t before = out->len;
     forget(&c->h1.parser);
-    if (out->size - out->len < RESPOND_HEAD_MAX)
+    if (out->size - out->len < RESPOND_HEAD_MAX + why.len)
         return TURN_FULL;
-    respond_error(out, status, answer_date(c->worker));
+    respond_error(out, status, why, answer_date(c->worker));
     answer_account_error(c->worker, &c->h1.inquiry, status, out->len - before);
     return TURN_END;
 }
@@ -72,7 +72,7 @@ static enum turn next_request(struct conn *c, const char *data, size_t len, stru
     case HTTP1_DONE:
         break;
     case HTTP1_ERROR:
-        return no_request(c, out);
+        return no_request(c, STR(""), out);
     case HTTP1_CLOSE:
         counters_add(&c->worker->counters.errors[COUNTERS_NO_HTTP], 1);
         return TURN_END;
@@ -198,12 +198,12 @@ void h1_answered(struct conn *c)
         proceed(c);
 }
 
-void h1_refuse(struct conn *c, uint16_t status)
+void h1_refuse(struct conn *c, uint16_t status, struct str why)
 {
     struct buf out = buf_make(c->worker->output, WORKER_OUTPUT);
     c->h1.parser.status = status;
     c->h1.ending = true;
-    no_request(c, &out);
+    no_request(c, why, &out);
     if (flush(c, &out))
         conn_linger(c);
 }
@@ -213,7 +213,7 @@ void h1_expired(struct conn *c)
     switch ((enum h1_state)c->h1.state) {
     case H1_READ:
         if (c->held != NULL)
-            h1_refuse(c, 408);
+            h1_refuse(c, 408, STR(""));
         else if (!stream_poll(&c->stream))
             conn_close(c);
         return;

@@ -33,7 +33,7 @@ void h1_close(struct conn *c);
 /* How long to wait for a request has changed: a drain has begun, or a record of TLS. */
 void h1_patience(struct conn *c);
 
-/* Answers what is no request, and ends the connection. */
-void h1_refuse(struct conn *c, uint16_t status);
+/* Answers what is no request, with a body for people or none, and ends the connection. */
+void h1_refuse(struct conn *c, uint16_t status, struct str why);
 
 #endif

@@ -347,6 +347,7 @@ def test_a_request_in_clear_gets_one_short_400_in_clear(serve, data):
     said = server.exchange(data)
     [answer] = http.parse_answers(said)
     assert answer.status == 400 and answer.headers["connection"] == "close" and len(said) < 512
+    assert answer.body == b"This port speaks TLS: ask with https.\n"
     assert negotiated(server.port, client_context())[2] == LOCATION
 
 

@@ -155,13 +155,19 @@ static void answers_without_a_decision_close(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char memory[RESPOND_HEAD_MAX];
         struct buf out = buf_make(memory, sizeof(memory));
-        respond_error(&out, rows[i].status, DATE);
+        respond_error(&out, rows[i].status, STR(""), DATE);
         char expected[RESPOND_HEAD_MAX] = "HTTP/1.1 ";
         strcat(expected, rows[i].line);
         strcat(expected, "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                          "Connection: close\r\nContent-Length: 0\r\n\r\n");
         assert_wrote(&out, expected);
     }
+    char memory[RESPOND_HEAD_MAX];
+    struct buf out = buf_make(memory, sizeof(memory));
+    respond_error(&out, 400, STR("Because.\n"), DATE);
+    assert_wrote(&out, "HTTP/1.1 400 Bad Request\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                       "Connection: close\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n"
+                       "Because.\n");
 }
 
 /* Every kind of answer, in memory of every size from none to enough. */
