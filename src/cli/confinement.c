@@ -1,5 +1,6 @@
 #include "cli/confinement.h"
 
+#include "config/schema.h"
 #include "sys/confine.h"
 #include "sys/log.h"
 #include "sys/privileges.h"
@@ -150,7 +151,8 @@ void confinement_foresee(const struct config *c, struct diag *d)
 {
     struct privileges who;
     if (!privileges_find(c->server.user, &who))
-        diag_error(d, (struct diag_at){"", 0, 0}, "server.user: there is no user \"%s\"",
+        diag_error(d, config_at(&c->origins[schema_find("server.user")]),
+                   "server.user: there is no user \"%s\"; make one, or name another",
                    c->server.user);
     else if (who.change)
         all_certificates(&c->server, could_read, &who, d);

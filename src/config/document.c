@@ -148,6 +148,20 @@ static yaml_mark_t mark_of_offset(const struct loader *l, size_t offset)
     return mark;
 }
 
+/* Marks count characters; what indents is bytes. */
+static bool is_indenting_tab(const struct loader *l, yaml_mark_t mark)
+{
+    const char *at = l->text, *end = l->text + l->len;
+    for (size_t line = 0; line < mark.line && at != NULL; line++) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at != NULL ? at + 1 : NULL;
+    }
+    for (size_t i = 0; at != NULL && at < end && i < mark.column; i++, at++)
+        if (*at != ' ' && *at != '\t')
+            return false;
+    return at != NULL && at < end && *at == '\t';
+}
+
 static enum step syntax_error(struct loader *l)
 {
     const yaml_parser_t *p = &l->parser;
@@ -157,6 +171,8 @@ static enum step syntax_error(struct loader *l)
     const char *problem = p->problem != NULL ? p->problem : "out of memory";
     if (unreadable)
         diag_error(l->d, at, "not UTF-8 text: %s", problem);
+    else if (is_indenting_tab(l, mark))
+        diag_error(l->d, at, "not YAML: this line is indented by a tab; use spaces");
     else if (p->context != NULL)
         diag_error(l->d, at, "not YAML: %s (%s that begins in line %zu)", problem, p->context,
                    p->context_mark.line + 1);
@@ -244,7 +260,7 @@ bool document_is_null(const struct document_node *node)
 const char *document_show(const struct document_node *node, char out[DOCUMENT_SHOWN_MAX])
 {
     if (node->kind == DOCUMENT_LIST)
-        return "a list";
+        return node->first != NULL ? "a list" : "an empty list";
     if (node->kind == DOCUMENT_MAPPING)
         return "a mapping";
     if (document_is_null(node))

@@ -35,7 +35,8 @@ void document_free(struct document_node *node);
 /* Is it what YAML calls null (nothing, "~", "null")? */
 bool document_is_null(const struct document_node *node);
 
-/* "a list", "a mapping", "nothing", or the text in quotes, cut where it is long: for messages. */
+/* "a list", "an empty list", "a mapping", "nothing", or the text in quotes, cut where it is long:
+ * for messages. */
 #define DOCUMENT_SHOWN_MAX 64
 const char *document_show(const struct document_node *node, char out[DOCUMENT_SHOWN_MAX]);
 

@@ -201,7 +201,8 @@ const char *listener_reason(int error)
 {
     switch (error) {
     case EADDRINUSE:
-        return "another program listens there; stop it, or choose another port";
+        return "something listens there already: another program, or another address of the same "
+               "configuration (\"[::]\" takes IPv4 as well); choose another port";
     case EACCES:
         return "not permitted; a port below 1024 needs root or CAP_NET_BIND_SERVICE";
     case EADDRNOTAVAIL:

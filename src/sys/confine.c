@@ -112,6 +112,9 @@ bool confine(const struct confine_options *options)
         log_error("server.user: there is no user \"%s\"; make one, or name another", options->user);
         return false;
     }
+    if (who.ignored)
+        log_warning("server.user: only root can become %s: it goes on as the user %s",
+                    options->user, who.name);
     if (options->directory != NULL)
         make_directory(options->directory, &who);
     if (!drop_privileges(options, &who))

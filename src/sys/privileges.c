@@ -53,6 +53,8 @@ bool privileges_find(const char *user, struct privileges *out)
 {
     *out = (struct privileges){0};
     if (geteuid() != 0) {
+        struct privileges other = {0};
+        out->ignored = user[0] != '\0' && (!find_named(user, &other) || other.uid != geteuid());
         use_number(geteuid(), out);
         out->gid = getegid();
         return true;

@@ -14,6 +14,7 @@ struct privileges {
     uid_t uid;
     gid_t gid;
     bool change;                    /* it is root, and this is another */
+    bool ignored;                   /* it is not root, and another was named */
     bool named;                     /* `name` has groups of its own */
     char name[PRIVILEGES_NAME_MAX]; /* of the user, or the number */
 };

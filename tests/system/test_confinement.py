@@ -324,7 +324,7 @@ def refuse_filters():
         sys.exit("cannot set up the filter")
 
 
-def serve_by(home, prefix=(), preexec=None):
+def serve_by(home, prefix=(), preexec=None, user=""):
     """One that was started in another way than tests usually do: (process, its log)."""
     log = home / "log"
     port = free_port()
@@ -333,7 +333,7 @@ def serve_by(home, prefix=(), preexec=None):
                                 "ranges": {"directory": str(home), "refresh": "0s"}}))
     with open(log, "wb") as out:
         process = subprocess.Popen([*prefix, binary(), "serve", "--config", file], stderr=out,
-                                   env=environment({"ARCHEIO_USER": ""}), preexec_fn=preexec)
+                                   env=environment({"ARCHEIO_USER": user}), preexec_fn=preexec)
     wait_until(lambda: "try: " in log.read_text() or process.poll() is not None, 20, "the banner")
     return process, log
 
@@ -375,7 +375,18 @@ def test_who_is_not_root_stays_who_it_is_and_loses_the_capabilities_it_was_given
                                    "--inh-caps=-all,+net_bind_service",
                                    "--ambient-caps=-all,+net_bind_service"])
     assert "confined: user 4242, " in log.read_text()
+    assert "server.user" not in log.read_text()
     assert_confined_but_for_the_user(process.pid)
     for fields in statuses(process.pid).values():
         assert fields["Uid"].split() == ["4242"] * 4
+    end(process)
+
+
+@needs_root
+@pytest.mark.parametrize("user, ignored", [("nobody", True), ("no-such-user", True), ("4242", False)])
+def test_who_is_not_root_hears_that_it_cannot_become_another(either, home, user, ignored):
+    """Unless it is that user already, as a service manager made it."""
+    process, log = serve_by(home, ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"], user=user)
+    assert (f"warning: server.user: only root can become {user}: it goes on as the user 4242\n"
+            in log.read_text()) == ignored
     end(process)

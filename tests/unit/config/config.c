@@ -266,7 +266,8 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"[a]: b\n", "a key must be a word"},
         {"log: {level: \"a\\0b\"}\n", "NUL"},
         {"log: {level: info\n", "not YAML"},
-        {"log:\n\tlevel: info\n", "f:2:1: error: not YAML"},
+        {"log:\n\tlevel: info\n",
+         "f:2:1: error: not YAML: this line is indented by a tab; use spaces"},
         {"log:\n  level: \xff\n", "f:2:10: error: not UTF-8 text"},
         {"[[[[[[[[[[[[[[[[[[[[[[", "nested too deeply"},
     };
