@@ -47,15 +47,39 @@ static void print_ranges(const struct banner *b, FILE *to)
         fputs(days == 1 ? "yesterday\n" : "today\n", to);
 }
 
+/* " (TLS, PROXY)", or less. */
+static void print_kind(const struct listen_rule *rule, FILE *to)
+{
+    bool tls = rule->tls != NULL;
+    if (tls || rule->introduced)
+        fprintf(to, " (%s%s%s)", tls ? "TLS" : "", tls && rule->introduced ? ", " : "",
+                rule->introduced ? "PROXY" : "");
+}
+
+/* The first listener that curl can ask without saying for whom, if there is one. */
+static size_t easiest(const struct server_started *started)
+{
+    for (size_t i = 0; i < started->n_listen; i++)
+        if (!started->rules->rule[i].introduced)
+            return i;
+    return 0;
+}
+
 /* A request that works from here, with an answer that every registry gives. */
-static void print_curl(const struct banner *b, struct endpoint at, bool tls, FILE *to)
+static void print_curl(const struct banner *b, const struct server_started *started, FILE *to)
 {
     char text[ENDPOINT_TEXT_MAX];
+    size_t i = easiest(started);
+    struct endpoint at = started->listen[i];
+    const struct listen_rule *rule = &started->rules->rule[i];
+    bool tls = rule->tls != NULL;
     const struct addr any = {.family = at.addr.family};
     if (addr_eq(&at.addr, &any)) /* "[::]" takes IPv4, too */
         at.addr = addr_from_v4((const uint8_t[]){127, 0, 0, 1});
     endpoint_format(&at, text);
-    fprintf(to, "  try:      curl -i%s http%s://%s/v2/%s\n", tls ? "k" : "", tls ? "s" : "", text,
+    fprintf(to, "  try:      curl -i%s%s%s http%s://%s/v2/%s\n", tls ? "k" : "",
+            !tls && rule->protocols == TLS_H2 ? " --http2-prior-knowledge" : "",
+            rule->introduced ? " --haproxy-protocol" : "", tls ? "s" : "", text,
             b->is_preset ? "pause/manifests/3.10" : "");
 }
 
@@ -65,8 +89,8 @@ void banner_print(const struct banner *b, const struct server_started *started, 
     fputs("archeio " ARCHEIO_VERSION " answers on ", to);
     for (size_t i = 0; i < started->n_listen; i++) {
         endpoint_format(&started->listen[i], text);
-        fprintf(to, "%s%s%s", i > 0 ? ", " : "", text,
-                started->rules->rule[i].tls != NULL ? " (TLS)" : "");
+        fprintf(to, "%s%s", i > 0 ? ", " : "", text);
+        print_kind(&started->rules->rule[i], to);
     }
     fprintf(to, "\n  serves:   %s, and blobs from %u store%s\n", b->upstream, b->n_stores,
             b->n_stores == 1 ? "" : "s");
@@ -76,7 +100,7 @@ void banner_print(const struct banner *b, const struct server_started *started, 
     else
         fputs("  metrics:  off\n", to);
     if (started->n_listen > 0)
-        print_curl(b, started->listen[0], started->rules->rule[0].tls != NULL, to);
+        print_curl(b, started, to);
 }
 
 void banner_release(struct banner *b)

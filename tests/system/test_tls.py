@@ -189,6 +189,22 @@ def test_a_ticket_that_was_changed_costs_a_full_handshake_and_no_more(serve):
     assert server.metric(RESUMED) == 0
 
 
+@pytest.mark.parametrize("others, kind, options", [
+    ([{}], "", ""), ([{"protocols": ["h2"]}], "", " --http2-prior-knowledge"),
+    ([{"proxy_protocol": ["127.0.0.0/8"]}], " (PROXY)", " --haproxy-protocol"),
+    ([{"proxy_protocol": ["127.0.0.0/8"]}, {}], " (PROXY)", "")],
+    ids=["in clear", "h2", "proxy", "proxy and plain"])
+def test_the_first_words_name_each_listener_and_a_request_that_works(archeio, others, kind, options):
+    ports = [free_port() for _ in others]
+    listeners = [{"address": f"127.0.0.1:{port}"} | more for port, more in zip(ports, others)]
+    server = archeio({"server": {"listen": listeners, "client_address": "peer"}}, port=ports[0])
+    assert f" answers on 127.0.0.1:{ports[0]}{kind}" in server.output()
+    line = re.search(r"try: +(curl .*)", server.output())[1]
+    assert line.startswith(f"curl -i{options} http://127.0.0.1:{ports[-1]}/v2/")
+    asked = subprocess.run([*line.split(), "--max-time", "10"], capture_output=True, text=True, check=True)
+    assert " 307" in asked.stdout.splitlines()[0]
+
+
 # ── Certificates that change ──
 
 def reloads(server, n):
