@@ -11,7 +11,7 @@ all: ## build the release binary, build/archeio (the default)
 	@scripts/build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what building needs from Debian's packages
 	@scripts/install-packages build

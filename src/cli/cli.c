@@ -93,7 +93,8 @@ static int run(int argc, char **argv)
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0)
         return puts("archeio " ARCHEIO_VERSION) < 0 ? 1 : 0;
     if (strcmp(first, "help") == 0)
-        return argc > 2 ? run_as(argv[2], 2, (char *[]){NULL, option, NULL}) : help();
+        return argc > 2 && argv[2][0] != '-' ? run_as(argv[2], 2, (char *[]){NULL, option, NULL})
+                                             : help();
     if (argc < 2 || first[0] == '-') /* `archeio --config FILE` is serve's, too */
         return run_as("serve", argc > 0 ? argc : 1, argc > 0 ? argv : (char *[]){NULL, NULL});
     return run_as(first, argc - 1, argv + 1);

@@ -67,6 +67,7 @@ static void put_environment(FILE *to)
           ".It Ev SIGNATURE_UPSTREAM_ENDPOINT\n"
           ".It Ev DEFAULT_AWS_BASE_URL\n"
           ".It Ev ARCHEIO_RANGES\n"
+          ".It Ev ARCHEIO_USER\n"
           "Settings: see\n"
           ".Xr archeio.yaml 5 .\n"
           ".El\n",

@@ -283,7 +283,9 @@ void manual_settings(FILE *to)
           "A file that sets upstream.endpoint starts from no path, no blobs_for and no\n"
           "stores, unless it asks for the preset.\n"
           ".Pp\n"
-          "Unknown settings, anchors, aliases, tags and a second document are refused.\n",
+          "Unknown settings, anchors, aliases, tags and a second document are refused.\n"
+          "A file name that does not begin with a slash counts from the directory that archeio\n"
+          "was started in.\n",
           to);
     bool open = false;
     for (size_t i = 0; i < schema_count; i++) {

@@ -32,12 +32,13 @@ const struct schema_row schema_rows[] = {
      .help = "Start from the built-in upstream and stores. Needed only beside an "
              "upstream.endpoint of your own: without one the preset applies anyway."},
 
-    {"server.listen", SCHEMA_LISTEN, AT(server.listen), .fallback = "[\"[::]:8080\"]",
+    {"server.listen", SCHEMA_LISTEN, .live = true, AT(server.listen), .fallback = "[\"[::]:8080\"]",
      .variable = "PORT",
      .help = "Addresses to listen on, each with a port. \"[::]\" takes IPv4 as well, and is "
              "0.0.0.0 where there is no IPv6. PORT changes the port where the file says nothing. "
              "In the place of an address may stand a mapping of address and what else is wanted: "
-             "tls, protocols, proxy_protocol."},
+             "tls, protocols, proxy_protocol. A reload changes these; another address takes a "
+             "restart."},
     {"server.admin", SCHEMA_ADMIN, .optional = true, AT(server.admin), .fallback = "127.0.0.1:9090",
      .help = "Address of the admin listener: /metrics, /healthz, /readyz. Empty: off. If the "
              "default is taken, a warning says so, and there is none."},
