@@ -424,12 +424,13 @@ struct http2 *http2_new(const struct http2_events *events, void *owner, struct b
         return NULL;
     h->events = events;
     h->owner = owner;
-    h->answers.blocks = blocks;
     h->counted = now;
     h->left = HTTP2_PREFACE_SIZE;
     h->credit = HTTP2_CREDIT * (SECOND / HTTP2_CREDIT_SECOND);
-    if (open_session(h, blocks))
+    if (open_session(h, blocks)) {
+        h->answers = (struct http2_answer_queue){.session = h->session, .blocks = blocks};
         return h;
+    }
     http2_free(h);
     return NULL;
 }
@@ -567,6 +568,6 @@ size_t http2_answer(struct http2 *h, uint32_t stream, const struct decide_answer
                     const struct respond_options *options)
 {
     size_t bytes;
-    note_failure(h, http2_answer_submit(&h->answers, h->session, stream, answer, options, &bytes));
+    note_failure(h, http2_answer_submit(&h->answers, stream, answer, options, &bytes));
     return bytes;
 }

@@ -194,7 +194,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *data
     return (ssize_t)n;
 }
 
-int http2_answer_submit(struct http2_answer_queue *q, nghttp2_session *session, uint32_t stream,
+int http2_answer_submit(struct http2_answer_queue *q, uint32_t stream,
                         const struct decide_answer *answer, const struct respond_options *options,
                         size_t *bytes)
 {
@@ -216,7 +216,7 @@ int http2_answer_submit(struct http2_answer_queue *q, nghttp2_session *session, 
         return NGHTTP2_ERR_NOMEM;
     *bytes += field.namelen + field.valuelen + (has_body ? answer->body.len : 0);
     int error =
-        nghttp2_submit_response(session, (int32_t)stream, &field, 1, has_body ? &body : NULL);
+        nghttp2_submit_response(q->session, (int32_t)stream, &field, 1, has_body ? &body : NULL);
     if (error != 0)
         http2_answer_forget(q, stream);
     return error;

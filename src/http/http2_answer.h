@@ -14,21 +14,22 @@
 
 struct nghttp2_session;
 
-/* What is still to be written into the frames of a session. Begin with all zero but `blocks`, which
- * are borrowed; the rest is private. */
+/* What is still to be written into the frames of a session. Begin with all zero but the first two,
+ * which are borrowed. */
 struct http2_answer_queue {
+    struct nghttp2_session *session;
     struct blocks *blocks;
-    struct http2_answer_rest *first;
+    struct http2_answer_rest *first; /* private, as what follows */
     struct http2_answer_rest *last;
     struct http2_answer_rest *current;
     uint32_t begun; /* the stream that was, last */
 };
 
-/* What http2_answer() ("http/http2.h") does, for a session of nghttp2: *bytes is what that returns,
- * the result an error code of nghttp2's or 0. */
-int http2_answer_submit(struct http2_answer_queue *q, struct nghttp2_session *session,
-                        uint32_t stream, const struct decide_answer *answer,
-                        const struct respond_options *options, size_t *bytes);
+/* What http2_answer() ("http/http2.h") does: *bytes is what that returns, the result an error code
+ * of nghttp2's or 0. */
+int http2_answer_submit(struct http2_answer_queue *q, uint32_t stream,
+                        const struct decide_answer *answer, const struct respond_options *options,
+                        size_t *bytes);
 
 /* nghttp2 has made the frame of this stream's status, and hands it out next. */
 void http2_answer_begins(struct http2_answer_queue *q, uint32_t stream);
@@ -40,6 +41,7 @@ size_t http2_answer_complete(struct http2_answer_queue *q, char *frame, size_t l
 /* The stream is gone, answered or not. */
 void http2_answer_forget(struct http2_answer_queue *q, uint32_t stream);
 
+/* The session is gone, or about to go. */
 void http2_answer_release(struct http2_answer_queue *q);
 
 #endif
