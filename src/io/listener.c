@@ -14,6 +14,9 @@
 /* At once: other connections wait meanwhile. Each may bring a handshake of TLS, up to a millisecond
  * of work, so that a flood of them waits in the kernel's queue and not in front of requests. */
 #define ACCEPT_MAX 4
+/* Bytes of answers that wait in the kernel until a client takes them. Left to itself it takes
+ * megabytes, for as long as the connection lasts: as far as the server can see, all is sent. */
+#define UNSENT_MAX 65536
 
 union socket_address {
     struct sockaddr any;
@@ -50,12 +53,13 @@ static int bind_to(const struct endpoint *address, bool shared)
 {
     union socket_address to;
     socklen_t size = to_socket_address(address, &to);
-    const int on = 1, off = 0;
+    const int on = 1, off = 0, unsent = UNSENT_MAX;
     int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it, */
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &unsent, sizeof(unsent)); /* and this */
     if (to.any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (shared)

@@ -4,19 +4,20 @@ connection when there is too much of it, and honest clients on other connections
 import multiprocessing
 import os
 import re
+import socket
 import statistics
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from hpack import Decoder
+from hpack import Decoder, Encoder
 from hyperframe.frame import HeadersFrame
 
 from lib import http2
 from lib.archeio import Archeio
 from lib.http2_client import Client
-from lib.ports import free_port
+from lib.ports import free_port, wait_until
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hostile"))
 import floods  # pylint: disable=wrong-import-position
@@ -314,3 +315,18 @@ def test_a_client_that_takes_no_answers_costs_bounded_memory_and_is_closed(arche
             pytest.fail("it is never closed")
     assert 0 < most <= before + (1 << 20)
     assert one.metric("archeio_requests_total") <= stopped + 50 < first // 2
+
+
+def test_long_answers_to_short_requests_do_not_wait_in_the_kernel(archeio):
+    """HPACK makes a long path of a byte, so that little asks for much: a client that takes none of it
+    is closed after write_timeout, and does not keep half a megabyte of the kernel's instead."""
+    server = archeio(configuration(write_timeout="1s", idle_timeout="60s"))
+    encoder = Encoder()
+    fields = http2.fields("/v2/" + "a/" * 1900 + "manifests/v1")
+    asked = [http2.headers(stream, data=encoder.encode(fields)) for stream in range(1, 201, 2)]
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", server.port))
+        sock.sendall(http2.HELLO + http2.SETTINGS_ACK + b"".join(asked))
+        wait_until(lambda: server.metric("archeio_requests_total") == 100, what="the answers")
+        wait_until(lambda: server.metric("archeio_connections") == 0, 10, "its end")
