@@ -9,10 +9,12 @@
 #define KEY_MAX 512
 #define PAGE 1000 /* keys: what S3 says at once */
 #define DIGITS_MAX 6
+#define REACH 4 /* digits */
+#define REACHES (1U << 4 * REACH)
 
-/* One listing. Of a store that lists by prefixes it ends after a page, and if there may be more,
- * 16 others take its place, each with one more digit of the digests: those are spread evenly, so
- * all listings stay short, and they run at the same time. */
+/* One listing. Of a store that lists by prefixes it ends after a page, and if there may be more, 16
+ * or 256 others take its place, each with one or two more digits of the digests: those are spread
+ * evenly, so all listings stay short, and they run at the same time. */
 struct listing {
     struct crew_task task;
     struct inventory *inventory;
@@ -22,7 +24,8 @@ struct listing {
     bool parted;
     unsigned digits;
     size_t seen;
-    size_t before; /* bytes of a key before the digest */
+    size_t before;  /* bytes of a key before the digest */
+    unsigned reach; /* of the last key, which is the greatest: the digits behind the prefix */
     char prefix[KEY_MAX];
 };
 
@@ -39,21 +42,43 @@ static bool add(const struct listing *like, const char *more, unsigned digits)
     l->task = (struct crew_task){.run = run};
     l->digits = digits;
     l->seen = 0;
+    l->reach = 0;
     l->attempts = 0;
     crew_add(l->inventory->crew, l->inventory->queue, &l->task);
     return true;
 }
 
-/* The algorithms first, then digit after digit. */
+/* A listing of everything has come to the algorithm that is sorted first. */
+static const char *algorithm_of(const struct listing *l)
+{
+    return l->prefix[l->before] == '\0' ? "sha256:" : "";
+}
+
+/* How far a page has come tells how many there are. */
+static unsigned more_digits(const struct listing *l)
+{
+    return (uint64_t)PAGE * REACHES / (l->reach + 1) > UINT64_C(12) * PAGE ? 2 : 1;
+}
+
 static bool part(const struct listing *l)
 {
-    static const char digits[] = "0123456789abcdef";
-    if (l->prefix[l->before] == '\0')
-        return add(l, "sha256:", 0) && add(l, "sha512:", 0);
-    for (size_t i = 0; i < 16; i++)
-        if (!add(l, (char[]){digits[i], '\0'}, l->digits + 1))
+    const char *algorithm = algorithm_of(l);
+    unsigned digits = more_digits(l);
+    for (unsigned i = 0; i < 1U << 4 * digits; i++) {
+        char more[16];
+        snprintf(more, sizeof(more), "%s%0*x", algorithm, (int)digits, i);
+        if (!add(l, more, l->digits + digits))
             return false;
-    return true;
+    }
+    return algorithm[0] == '\0' || add(l, "sha512:", 0);
+}
+
+static unsigned read_reach(const struct listing *l, struct str key)
+{
+    char digits[REACH + 1] = "";
+    struct str rest = str_skip(key, strlen(l->prefix) + strlen(algorithm_of(l)));
+    memcpy(digits, rest.data, rest.len < REACH ? rest.len : REACH);
+    return (unsigned)strtoul(digits, NULL, 16);
 }
 
 /* Keys that are no digests are somebody else's. */
@@ -66,6 +91,8 @@ static bool take(void *owner, struct str key, int64_t size)
             catalog_recorded(l->inventory->catalog, &d, l->store);
         else
             catalog_listed(l->inventory->catalog, &d, l->store, size);
+        if (l->parted)
+            l->reach = read_reach(l, key);
     }
     l->seen++;
     return !l->parted || l->digits == DIGITS_MAX || l->seen < PAGE;
