@@ -93,8 +93,9 @@ static bool check(struct index_load *l, struct index_set *s, const struct blob_i
 {
     uint8_t hash[SHA256_DIGEST_LENGTH];
     const char *problem = NULL;
-    SHA256(s->memory, s->size, hash);
-    if (memcmp(hash, p->object.bytes, sizeof(hash)) != 0)
+    if (SHA256(s->memory, s->size, hash) == NULL)
+        problem = "its SHA-256 cannot be computed: out of memory";
+    else if (memcmp(hash, p->object.bytes, sizeof(hash)) != 0)
         problem = "its SHA-256 is not the one that names it";
     else
         problem = index_set_open(s);

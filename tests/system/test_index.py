@@ -357,6 +357,23 @@ def test_a_reload_begins_and_ends_belief(bucket, serve):
     server.wait_failure("too_large")
 
 
+def test_a_compiled_snapshot_says_which_indexes_are_believed(bucket, archeio, tmp_path):
+    """And only files and system calls that a confined server may use are used."""
+    index.publish(bucket.root, digests(1))
+    file, image = tmp_path / "policy.yaml", tmp_path / "image"
+    file.write_text(f"upstream: {{endpoint: '{UPSTREAM}'}}\nstores:\n"
+                    f"  - {{name: one, url: '{bucket.url}', serves: [default], index: true}}\n")
+    made = run("compile", "--config", file, "--output", image,
+               env={"ARCHEIO_RANGES": "/nonexistent"})
+    assert made.returncode == 0, made.stderr
+    server = archeio({"server": {"client_address": "google-lb", "confine": "auto"},
+                      "existence": {"index_refresh": "50ms"}}, args=("--snapshot", image))
+    wait_until(lambda: server.metric("archeio_index_used", store="one") == 1, 10, "the index")
+    answer = server.request(f"/v2/app/blobs/{digest_of(1)}", client=CLIENT)
+    assert answer.location == f"{bucket.url}/containers/images/{digest_of(1)}"
+    assert bucket.heads() == []
+
+
 def test_indexes_change_under_load_and_nobody_is_sent_elsewhere(bucket, serve):
     """What is in every index is redirected to the store throughout, while sets come and go."""
     always = digests(*range(20))
