@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define STEP 32
+#define SMALL (35 * STEP) /* from here on in larger steps */
+#define LARGE_STEP 1024
 
 /* What stands before the bytes of a block. */
 struct block {
@@ -23,15 +25,23 @@ static struct block *block_of(void *data)
     return (struct block *)data - 1;
 }
 
+/* A block of as many bytes, this with it, can be whose next? */
+static size_t class_of(size_t size)
+{
+    return size < SMALL ? size / STEP : SMALL / STEP - 1 + size / LARGE_STEP;
+}
+
 void *blocks_take(struct blocks *b, size_t size)
 {
-    if (size > SIZE_MAX - sizeof(struct block) - STEP)
+    if (size > SIZE_MAX - sizeof(struct block) - LARGE_STEP)
         return NULL;
-    size = (size + sizeof(struct block) + STEP - 1) / STEP * STEP;
-    bool small = b != NULL && size / STEP < BLOCKS_CLASSES;
-    struct block *block = small ? b->kept[size / STEP] : NULL;
+    size += sizeof(struct block);
+    size_t step = size <= SMALL - STEP ? STEP : LARGE_STEP;
+    size = (size + step - 1) / step * step;
+    size_t class = class_of(size);
+    struct block *block = b != NULL && class < BLOCKS_CLASSES ? b->kept[class] : NULL;
     if (block != NULL) {
-        b->kept[size / STEP] = block->next;
+        b->kept[class] = block->next;
         b->bytes -= size;
     } else {
         block = malloc(size);
@@ -47,7 +57,7 @@ void blocks_give(struct blocks *b, void *data)
     if (data == NULL)
         return;
     struct block *block = block_of(data);
-    size_t class = block->size / STEP;
+    size_t class = class_of(block->size);
     if (b == NULL || class >= BLOCKS_CLASSES || b->bytes + block->size > KEPT) {
         free(block);
         return;

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#define BLOCKS_CLASSES 35       /* by size, in steps of 32 bytes; larger blocks are never kept */
+#define BLOCKS_CLASSES 55 /* by size: steps of 32 bytes, then of KiB; above 20, none is kept */
 #define BLOCKS_KEPT (64 * 1024) /* bytes that are kept, at most */
 
 struct block;
