@@ -234,12 +234,15 @@ void crew_add(struct crew *c, unsigned queue, struct crew_task *task)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* Somebody may be looking at the status meanwhile. */
 static void drop_all(struct crew *c, void (*drop)(struct crew_task *task))
 {
+    pthread_mutex_lock(&c->lock);
     wake_due(c, INT64_MAX);
     for (size_t i = 0; i < c->n_queues; i++)
         while (c->queue[i].filled != 0)
             drop(take_from(&c->queue[i], (unsigned)__builtin_ctzll(c->queue[i].filled)));
+    pthread_mutex_unlock(&c->lock);
 }
 
 bool crew_run(struct crew *c, void (*drop)(struct crew_task *task), const char **why)
@@ -251,9 +254,9 @@ bool crew_run(struct crew *c, void (*drop)(struct crew_task *task), const char *
     while (thread != NULL && started < c->threads &&
            thread_start(&thread[started], &options, work, c) == 0)
         started++;
-    c->failed |= started == 0;
     for (unsigned i = 0; i < started; i++)
         pthread_join(thread[i], NULL);
+    c->failed |= started == 0;
     free(thread);
     drop_all(c, drop);
     *why = c->why;

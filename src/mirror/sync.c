@@ -34,6 +34,26 @@ struct sync {
 
 /* ── Life ── */
 
+static void take_blob(void *owner, uint32_t number);
+
+/* Before others look at what it counts. */
+static void init_walk(struct sync *s)
+{
+    const struct sync_options *o = s->options;
+    s->walk = (struct walk){
+        .registry = o->source,
+        .catalog = s->catalog,
+        .report = &s->report,
+        .crew = s->crew,
+        .queue = QUEUE_WALK,
+        .repositories = o->repositories,
+        .tags = o->tags,
+        .platforms = o->platforms,
+        .blob = take_blob,
+        .owner = s,
+    };
+}
+
 struct sync *sync_new(const struct sync_options *o)
 {
     struct sync *s = calloc(1, sizeof(*s));
@@ -50,8 +70,10 @@ struct sync *sync_new(const struct sync_options *o)
     pthread_mutex_init(&s->lock, NULL);
     s->catalog = catalog_new();
     s->crew = crew_new(o->jobs + WALKERS, queues, QUEUES, o->stop);
-    if (s->catalog != NULL && s->crew != NULL)
+    if (s->catalog != NULL && s->crew != NULL) {
+        init_walk(s);
         return s;
+    }
     sync_free(s);
     return NULL;
 }
@@ -475,18 +497,6 @@ static void add_record(void *owner, const struct digest *manifest)
 static bool begin_walk(struct sync *s)
 {
     const struct sync_options *o = s->options;
-    s->walk = (struct walk){
-        .registry = o->source,
-        .catalog = s->catalog,
-        .report = &s->report,
-        .crew = s->crew,
-        .queue = QUEUE_WALK,
-        .repositories = o->repositories,
-        .tags = o->tags,
-        .platforms = o->platforms,
-        .blob = take_blob,
-        .owner = s,
-    };
     if (o->n_references == 0)
         return walk_all(&s->walk);
     for (size_t i = 0; i < o->n_references; i++)

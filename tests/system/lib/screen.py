@@ -10,6 +10,8 @@ import termios
 import threading
 import time
 
+from .program import SANITIZER
+
 TOKEN = re.compile(rb"\x1b\[([\d;]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)", re.S)
 
 
@@ -123,4 +125,5 @@ class Terminal:
             self.process.wait()
             self.thread.join(10)
             os.close(self.master)
+        assert not SANITIZER.search(self.raw.decode()), self.raw.decode()
         return code
