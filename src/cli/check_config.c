@@ -5,11 +5,16 @@
 #include "cli/confinement.h"
 #include "cli/online.h"
 #include "config/check.h"
+#include "config/schema.h"
 #include "ranges/ranges.h"
 #include "server/listen.h"
 #include "sys/xalloc.h"
+#include <errno.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HINT_MAX 160
@@ -88,6 +93,22 @@ static void check_regions(const struct config *c, struct diag *d)
     diag_clear(&of_ranges);
 }
 
+/* A warning only: the service manager may make it where the server will run. */
+static void check_log(const struct config *c, struct diag *d)
+{
+    struct stat st;
+    if (c->log.access[0] != '/')
+        return;
+    char *copy = xalloc_text(c->log.access);
+    const char *directory = dirname(copy);
+    if (stat(directory, &st) != 0)
+        diag_warning(d, config_at(&c->origins[schema_find("log.access")]),
+                     "log.access: the directory \"%s\" cannot be used here (%s); without it serve "
+                     "does not start",
+                     directory, strerror(errno));
+    free(copy);
+}
+
 /* Certificates and keys: opened as whoever runs this, and if that is root, as whom serve becomes.
  */
 static void check_listeners(const struct config *c, struct diag *d)
@@ -113,6 +134,7 @@ static int check(const char *file, bool online)
         check_advise(c, &d);
         check_regions(c, &d);
         check_listeners(c, &d);
+        check_log(c, &d);
     }
     if (c != NULL && online)
         online_check(c, &d);

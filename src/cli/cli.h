@@ -13,6 +13,9 @@ int cli_main(int argc, char **argv);
 int cli_misuse(const char *command, const char *usage, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* For cli_misuse(), where an argument may be meant to be the configuration. */
+#define CLI_NO_ARGUMENT "unexpected argument \"%s\"; a configuration is named by --config"
+
 struct cli_command {
     const char *name;
     int (*run)(int argc, char **argv); /* as in cli/commands.h */

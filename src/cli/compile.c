@@ -68,7 +68,7 @@ int compile_main(int argc, char **argv)
         }
     }
     if (optind < argc)
-        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
+        return cli_misuse(argv[0], usage, CLI_NO_ARGUMENT, argv[optind]);
     if (output == NULL)
         return cli_misuse(argv[0], usage, "--output is missing");
     return compile(file, output);

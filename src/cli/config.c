@@ -77,7 +77,7 @@ int config_main(int argc, char **argv)
         }
     }
     if (optind < argc)
-        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
+        return cli_misuse(argv[0], usage, CLI_NO_ARGUMENT, argv[optind]);
     if (page != NULL)
         return show_manual(argv[0], page);
     if (sample)

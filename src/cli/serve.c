@@ -203,7 +203,7 @@ int serve_main(int argc, char **argv)
         }
     }
     if (optind < argc)
-        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
+        return cli_misuse(argv[0], usage, CLI_NO_ARGUMENT, argv[optind]);
 
     mallopt(M_ARENA_MAX, 1); /* threads that hardly allocate need no arenas of their own */
     server_block_signals();

@@ -54,6 +54,17 @@ def test_every_error_is_found_with_its_place(file):
     assert 'did you mean "server.listen"?' in lines[0]
 
 
+def test_a_place_for_the_access_log_that_there_is_not_is_warned_of(file, tmp_path):
+    """No more than that: where the server will run, its service manager may make it."""
+    path = file(FINE + f"log: {{access: {tmp_path}/none/access.log}}\n")
+    done = run("check-config", path)
+    assert done.returncode == 0
+    assert re.search(rf':\d+:\d+: warning: log.access: the directory "{tmp_path}/none" cannot be used here '
+                     r"\(No such file or directory\); without it serve does not start", done.stderr)
+    (tmp_path / "none").mkdir()
+    assert "log.access" not in run("check-config", path).stderr
+
+
 def test_a_file_that_is_missing_is_exit_code_1(tmp_path):
     for command in ("check-config", "config"):
         done = run(command, "--config", tmp_path / "none.yaml")
@@ -143,13 +154,14 @@ def test_wrong_usage_is_code_2_and_says_what_is_right():
     for arguments, said in (
             (["confg"], 'did you mean "config"?'),
             (["zzz"], "archeio --help"),
-            (["config", "x"], 'unexpected argument "x"'),
+            (["config", "x"], 'unexpected argument "x"; a configuration is named by --config'),
             (["config", "--what"], "usage: archeio config"),
             (["config", "--man", "x"], 'no manual page "x"'),
             (["check-config", "a", "b"], 'unexpected argument "b"'),
-            (["compile", "--output", "a", "b"], 'unexpected argument "b"'),
+            (["compile", "--output", "a", "b"],
+             'unexpected argument "b"; a configuration is named by --config'),
             (["compile"], "--output is missing"),
-            (["serve", "b"], 'unexpected argument "b"'),
+            (["serve", "b"], 'unexpected argument "b"; a configuration is named by --config'),
             (["ranges"], "a command is missing"),
             (["ranges", "shwo"], 'there is no command "shwo"'),
             (["ranges", "show", "b"], 'unexpected argument "b"'),
