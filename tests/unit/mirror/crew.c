@@ -150,7 +150,7 @@ static void a_complaint_halves_the_bound_once(void **state)
     }
     run_all();
     crew_status(crew, 0, &status);
-    assert_int_equal(status.bound, 4); /* fifty complaints at once are one ... */
+    assert_int_equal(status.bound, 4);      /* fifty complaints at once are one ... */
     assert_int_equal(status.throttled, 50); /* ... and counted all the same */
     for (unsigned i = 100; i < TASKS; i++)
         add(i, 0);

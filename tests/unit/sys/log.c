@@ -155,7 +155,8 @@ static void as_json_a_line_is_one_object_however_odd_or_long(void **state)
     sscanf(line, "{\"time\":\"%4d-%2d-%2dT%*2d:%*2d:%*2d.%*3dZ\",%n", &year, &month, &day, &end);
     assert_in_range(year, 2020, 9999);
     assert_true(end > 0);
-    assert_string_equal(line + end, "\"level\":\"error\",\"message\":\"a\\\"b\\u000ac\\\\\\ufffd\"}\n");
+    assert_string_equal(line + end,
+                        "\"level\":\"error\",\"message\":\"a\\\"b\\u000ac\\\\\\ufffd\"}\n");
     line = written(say_much);
     size_t len = strlen(line);
     assert_in_range(len, 1000, 4096);
