@@ -27,6 +27,14 @@ static size_t sequence(const unsigned char *s, size_t len)
     return n;
 }
 
+/* Whether a sequence is a control (U+0080 to U+009F, which terminals obey) or ends a line for who
+ * goes by Unicode (U+2028, U+2029). */
+static bool is_obeyed(const unsigned char *s)
+{
+    return (s[0] == 0xc2 && s[1] < 0xa0) ||
+           (s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0xa8 || s[2] == 0xa9));
+}
+
 static void escape(struct buf *b, unsigned char c)
 {
     static const char hex[16] = "0123456789abcdef";
@@ -76,11 +84,26 @@ static size_t plain_length(const unsigned char *s, size_t len)
             continue;
         }
         size_t bytes = sequence(s + n, len - n);
-        if (bytes == 0)
+        if (bytes == 0 || is_obeyed(s + n))
             break;
         n += bytes;
     }
     return n;
+}
+
+/* Writes what plain_length() stops at; how many bytes of s that is. */
+static size_t put_escaped(struct buf *b, const unsigned char *s, size_t len)
+{
+    size_t bytes = sequence(s, len);
+    if (bytes == 2)
+        escape(b, s[1]); /* of U+0080 to U+009F it is the number */
+    else if (bytes == 3)
+        buf_text(b, s[2] == 0xa8 ? "\\u2028" : "\\u2029");
+    else if (s[0] < 0x80)
+        escape(b, s[0]);
+    else
+        buf_text(b, "\\ufffd");
+    return bytes > 0 ? bytes : 1;
 }
 
 void buf_json(struct buf *b, struct str s)
@@ -91,11 +114,8 @@ void buf_json(struct buf *b, struct str s)
         buf_put(b, at, plain);
         if (plain == len)
             return;
-        if (at[plain] < 0x80)
-            escape(b, at[plain]);
-        else
-            buf_text(b, "\\ufffd");
-        at += plain + 1;
-        len -= plain + 1;
+        plain += put_escaped(b, at + plain, len - plain);
+        at += plain;
+        len -= plain;
     }
 }

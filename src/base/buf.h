@@ -50,8 +50,8 @@ static inline void buf_text(struct buf *b, const char *z)
 /* Decimal digits. */
 void buf_u64(struct buf *b, uint64_t value);
 
-/* The bytes of s as the inside of a JSON string (RFC 8259 section 7): quote, backslash and controls
- * escaped; bytes that are not UTF-8 become \ufffd. */
+/* The bytes of s as the inside of a JSON string (RFC 8259 section 7): quote, backslash, controls
+ * and what else ends a line escaped; bytes that are not UTF-8 become \ufffd. */
 void buf_json(struct buf *b, struct str s);
 
 #endif
