@@ -61,6 +61,11 @@ bench: ## measure beside other servers; writes docs/performance.md
 	@scripts/build
 	@bench/run --write docs/performance.md
 
+bench-mirror: ## measure geranos beside skopeo, rclone and curl; writes it there, too
+	@scripts/install-packages build test bench mirror
+	@scripts/build
+	@bench/mirror --write docs/performance.md
+
 fuzz: ## run every fuzz target for TIME (60) seconds
 	@scripts/install-packages build fuzz
 	@fuzz/run --time '$(TIME)'
@@ -80,4 +85,4 @@ install: ## install below PREFIX (/usr/local) and DESTDIR
 clean: ## remove everything that was built
 	rm -rf build build-*
 
-.PHONY: all help setup run test conformance faults kills floods soak bench fuzz format lint install clean
+.PHONY: all help setup run test conformance faults kills floods soak bench bench-mirror fuzz format lint install clean

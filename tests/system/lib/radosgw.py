@@ -38,7 +38,7 @@ mon data = {directory}/mon
 
 [osd]
 osd objectstore = memstore
-memstore device bytes = 4294967296
+memstore device bytes = {memory}
 osd data = {directory}/osd
 osd check max object name len on startup = false
 
@@ -57,8 +57,10 @@ class RadosGW:
     USER = ("TESTACCESS", "TESTSECRET")
     STRANGER = ("STRANGER", "STRANGERSECRET")  # without rights to anything of the other
 
-    def __init__(self, directory):
+    def __init__(self, directory, memory=4 << 30):
+        """memory: bytes of all objects, at most."""
         self.directory = Path(directory)
+        self.memory = memory
         for name in ("mon", "osd", "mgr", "rgw"):
             (self.directory / name).mkdir(parents=True)
         self.port = free_port()
@@ -84,7 +86,7 @@ class RadosGW:
         self.fsid, self.mon = str(uuid.uuid4()), (free_port(), free_port())
         (self.directory / "ceph.conf").write_text(CONFIG.format(
             fsid=self.fsid, mon=self.mon[0], mon1=self.mon[1], port=self.port,
-            directory=self.directory))
+            directory=self.directory, memory=self.memory))
 
     def _run(self, name, *arguments):
         done = subprocess.run([find(name), *map(str, arguments)], env=self.env, text=True,

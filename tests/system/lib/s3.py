@@ -29,6 +29,19 @@ class S3:
             key = hmac.new(key, part.encode(), hashlib.sha256).digest()
         return key.hex()
 
+    def presigned(self, method, path):
+        """A URL that whoever has it may use for an hour."""
+        stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
+        query = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Date": stamp,
+                 "X-Amz-Credential": f"{self.access_key}/{scope}", "X-Amz-Expires": "3600",
+                 "X-Amz-SignedHeaders": "host"}
+        line = "&".join(f"{_quote(k)}={_quote(v)}" for k, v in sorted(query.items()))
+        signed = "\n".join([method, _quote(path, "/"), line, f"host:{self.host}", "", "host",
+                            "UNSIGNED-PAYLOAD"])
+        return (f"http://{self.host}{_quote(path, '/')}?{line}"
+                f"&X-Amz-Signature={self._signature(signed, stamp, scope)}")
+
     def request(self, method, path, query=None, body=b""):
         """(status, headers, body)."""
         stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
