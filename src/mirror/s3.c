@@ -90,8 +90,14 @@ static void s3_list(void *store, struct exchange_client *c, const struct store_k
     struct listing l = {s, list};
     struct s3_answer_list *page = xalloc_zero(1, sizeof(*page));
     char *prefix = xalloc_format("%s%.*s", s->prefix, (int)list->prefix.len, list->prefix.data);
-    while (list_page(&l, c, prefix, page, out))
-        ;
+    char token[S3_ANSWER_TOKEN_MAX] = "";
+    while (list_page(&l, c, prefix, page, out)) {
+        if (strcmp(token, page->token) == 0) {
+            not_understood(s, "a list whose pages do not end", out);
+            break;
+        }
+        memcpy(token, page->token, sizeof(token));
+    }
     free(prefix);
     free(page);
 }
@@ -294,8 +300,10 @@ static void s3_tidy(void *store, struct exchange_client *c, struct store_outcome
     struct s3 *s = store;
     struct s3_answer_uploads *page = xalloc_zero(1, sizeof(*page));
     struct tidying t = {s, c, clock_wall() + atomic_load(&s->ahead) - LEFT_S, out};
-    while (tidy_page(&t, page))
-        ;
+    struct s3_answer_uploads before = {.more = false};
+    while (tidy_page(&t, page) && (strcmp(before.key_marker, page->key_marker) != 0 ||
+                                   strcmp(before.id_marker, page->id_marker) != 0))
+        before = *page;
     free(page);
 }
 

@@ -82,6 +82,7 @@ static void tell(void *owner, const struct audit_finding *f)
 static void reply_list(struct httpd_request *r, const char *const *keys, bool more)
 {
     char body[1024] = "<ListBucketResult>";
+    const char *token = *keys;
     for (; *keys != NULL; keys++) {
         size_t n = strlen(body);
         snprintf(body + n, sizeof(body) - n, "<Contents><Key>%s</Key><Size>5</Size></Contents>",
@@ -89,9 +90,9 @@ static void reply_list(struct httpd_request *r, const char *const *keys, bool mo
     }
     size_t n = strlen(body);
     snprintf(body + n, sizeof(body) - n,
-             "<IsTruncated>%s</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+             "<IsTruncated>%s</IsTruncated><NextContinuationToken>%s</NextContinuationToken>"
              "</ListBucketResult>",
-             more ? "true" : "false");
+             more ? "true" : "false", token);
     reply(r, 200, "", body);
 }
 

@@ -383,6 +383,23 @@ static void all_pages_are_listed_without_the_prefix(void **state)
     store_close(s);
 }
 
+static void same_page(struct httpd_request *r, int n)
+{
+    (void)n;
+    two_pages(r, 0);
+}
+
+static void pages_that_do_not_end_are_not_read_for_ever(void **state)
+{
+    char text[256] = "";
+    (void)state;
+    answer = same_page;
+    struct store *s = open_store("bucket/pre", "");
+    check_error(list(s, note, text), STORE_FAILED, "pages do not end");
+    assert_int_equal(n_seen, 2);
+    store_close(s);
+}
+
 static bool enough(void *owner, struct str key, int64_t size)
 {
     note(owner, key, size);
@@ -507,6 +524,7 @@ int main(void)
         TEST(of_two_requests_both_are_tried_again),
         TEST(a_clock_that_is_right_is_not_set_in_circles),
         TEST(all_pages_are_listed_without_the_prefix),
+        TEST(pages_that_do_not_end_are_not_read_for_ever),
         TEST(a_listing_ends_where_it_is_told_to),
         TEST(what_is_no_list_is_refused),
         TEST(a_small_object_is_read_with_its_etag),
