@@ -1,6 +1,7 @@
 """geranos is never wrong: whatever a registry does, what it does wrong is reported in one line that
 names it, is never seen under a final key, and keeps nothing else from being mirrored."""
 
+import base64
 import email.utils
 import json
 import os
@@ -215,7 +216,6 @@ def test_redirects_in_circles_and_to_private_addresses_are_not_followed(registry
 
 
 def login(directory, host, password=SECRET):
-    import base64
     (directory / ".docker").mkdir(exist_ok=True)
     auth = base64.b64encode(f"user:{password}".encode()).decode()
     (directory / ".docker" / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
@@ -388,6 +388,36 @@ def test_indexes_that_are_served_as_signed_manifests_do_not_lead_in_circles(regi
     with_good_one(registry)
     lines = check(sync(), folder, registry, failures=1)
     assert first in lines[0]
+
+
+def sign(payload):
+    """As Docker's schema 1 has it; the signature itself is nobody's."""
+    head, tail = payload[:-2], payload[-2:]
+    protected = {"formatLength": len(head), "formatTail": encode(tail), "time": "2015-01-01T00:00:00Z"}
+    signature = [{"header": {"alg": "ES256"}, "signature": "x",
+                  "protected": encode(json.dumps(protected).encode())}]
+    return head + b',\n   "signatures": ' + json.dumps(signature).encode() + tail
+
+
+def encode(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def test_a_signed_manifest_is_verified_over_what_was_signed(registry, folder, sync):
+    layers = [registry.blob("old", noise(1000, n)) for n in range(2)]
+    payload = json.dumps({"schemaVersion": 1, "fsLayers": [{"blobSum": x["digest"]} for x in layers]},
+                         indent=3).encode()
+    digest = digest_of(payload)
+    for reference in ("v1", digest):
+        registry.content[f"/v2/old/manifests/{reference}"] = (sign(payload), SIGNED)
+    registry.tags["old"] = ["v1"]
+    check(sync(), folder, registry)
+    assert folder.records() == {digest}
+    check(sync("--reference", f"old@{digest}"), folder, registry)
+    forged = sign(payload.replace(b'"fsLayers"', b'"fsLayer5"'))
+    registry.content[f"/v2/old/manifests/{digest}"] = (forged, SIGNED)
+    done = sync("--reference", f"old@{digest}")
+    assert done.returncode == 1 and "not the one of that digest" in done.failures[0]
 
 
 def test_a_large_manifest_and_ten_thousand_layers_are_read(registry, folder, sync):

@@ -1,6 +1,7 @@
 """A registry that does what real ones cannot be made to do: it lies, cuts off, throttles, leads in
 circles. What it is told to serve it serves well, until a fault is put on a path."""
 
+import gzip
 import hashlib
 import http.server
 import json
@@ -95,14 +96,16 @@ def truncated_chunks(x):
 
 
 def truncated_then_gone(x):
-    truncated(x) if x.times == 0 else x.send(404, b"")
+    if x.times == 0:
+        truncated(x)
+    x.send(404, b"")
 
 
 def dies_thrice(x):
     """Comes to its end in four pieces."""
-    if x.times >= 3:
-        return good(x)
-    return truncated(x)
+    if x.times < 3:
+        truncated(x)
+    good(x)
 
 
 def ignores_ranges(x):
@@ -167,14 +170,14 @@ def empty(x):
     x.send(200, b"")
 
 
-def endless(x):
-    x.head(200, "Transfer-Encoding: chunked")
+def endless(x, status=200, *fields):
+    x.head(status, "Transfer-Encoding: chunked", *fields)
     for _ in range(ENDLESS >> 16):
         x.chunk(bytes(1 << 16))
+    x.cut()
 
 
 def compressed(x):
-    import gzip
     x.send(200, gzip.compress(x.body), "Content-Encoding: gzip")
 
 
@@ -213,12 +216,10 @@ def drips(x):
 def redirect(where, endless_text=False):
     """where: a URL, in which {path} is the path."""
     def fault(x):
-        target = where.format(path=x.path)
-        if not endless_text:
-            return x.send(307, b"", f"Location: {target}")
-        x.head(307, f"Location: {target}", "Transfer-Encoding: chunked")
-        for _ in range(ENDLESS >> 16):
-            x.chunk(bytes(1 << 16))
+        location = f"Location: {where.format(path=x.path)}"
+        if endless_text:
+            endless(x, 307, location)
+        x.send(307, b"", location)
     return fault
 
 
@@ -363,8 +364,8 @@ class Faulty:
 class Watcher:
     """Looks at a directory all the time: what is under a final key is right, whenever it is seen."""
 
-    def __init__(self, blobs, wanted=None):
-        self.blobs, self.wanted = blobs, wanted
+    def __init__(self, blobs):
+        self.blobs = blobs
         self.wrong, self.looks, self.known = [], 0, {}
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
