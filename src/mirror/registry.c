@@ -388,6 +388,24 @@ static void verify(const struct registry *r, struct registry_manifest *m, struct
         fail(r, out, REGISTRY_RETRY, "it served a manifest that is not the one of that digest");
 }
 
+static void take_manifest(const struct registry *r, struct exchange *x, struct str reference,
+                          struct registry_manifest *m, struct registry_outcome *out)
+{
+    if (x->body == NULL) {
+        fail(r, out, REGISTRY_RETRY, "it served an empty manifest");
+        return;
+    }
+    m->len = x->len;
+    m->data = malloc(x->len + 1);
+    if (m->data == NULL) {
+        fail(r, out, REGISTRY_RETRY, "out of memory");
+        return;
+    }
+    memcpy(m->data, x->body, x->len + 1);
+    take_type(m, x);
+    verify(r, m, reference, out);
+}
+
 void registry_manifest(struct registry *r, struct exchange_client *c, struct str repository,
                        struct str reference, struct registry_manifest *m,
                        struct registry_outcome *out)
@@ -404,19 +422,8 @@ void registry_manifest(struct registry *r, struct exchange_client *c, struct str
     }
     a->request.max_bytes = MANIFEST_MAX;
     struct exchange *x = ask(r, c, a, MANIFEST_ACCEPT, out);
-    if (x != NULL && out->result == REGISTRY_OK && x->body == NULL)
-        fail(r, out, REGISTRY_RETRY, "it served an empty manifest");
-    if (x != NULL && out->result == REGISTRY_OK) {
-        m->len = x->len;
-        m->data = malloc(x->len + 1);
-        if (m->data != NULL) {
-            memcpy(m->data, x->body, x->len + 1);
-            take_type(m, x);
-            verify(r, m, reference, out);
-        } else {
-            fail(r, out, REGISTRY_RETRY, "out of memory");
-        }
-    }
+    if (x != NULL && out->result == REGISTRY_OK)
+        take_manifest(r, x, reference, m, out);
     if (out->result != REGISTRY_OK)
         registry_manifest_release(m);
     exchange_end(x);

@@ -260,7 +260,7 @@ static bool copy_to_stores(struct blob_task *t, const struct catalog_blob *b, st
 {
     struct sync *s = t->sync;
     char key[KEY_MAX];
-    unsigned store[CATALOG_STORES_MAX];
+    unsigned store[CATALOG_STORES_MAX] = {0};
     uint32_t to = lacking(s, b);
     struct str at = key_of(s->options->blobs, &b->digest, key);
     for (unsigned i = 0; i < s->options->n_stores; i++) {

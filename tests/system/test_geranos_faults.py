@@ -218,7 +218,8 @@ def test_redirects_in_circles_and_to_private_addresses_are_not_followed(registry
 def login(directory, host, password=SECRET):
     (directory / ".docker").mkdir(exist_ok=True)
     auth = base64.b64encode(f"user:{password}".encode()).decode()
-    (directory / ".docker" / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+    config = {"auths": {host: {"auth": auth}}}
+    (directory / ".docker" / "config.json").write_text(json.dumps(config))
     return auth
 
 
@@ -393,7 +394,7 @@ def test_indexes_that_are_served_as_signed_manifests_do_not_lead_in_circles(regi
 def sign(payload):
     """As Docker's schema 1 has it; the signature itself is nobody's."""
     head, tail = payload[:-2], payload[-2:]
-    protected = {"formatLength": len(head), "formatTail": encode(tail), "time": "2015-01-01T00:00:00Z"}
+    protected = {"formatLength": len(head), "formatTail": encode(tail)}
     signature = [{"header": {"alg": "ES256"}, "signature": "x",
                   "protected": encode(json.dumps(protected).encode())}]
     return head + b',\n   "signatures": ' + json.dumps(signature).encode() + tail
@@ -405,8 +406,8 @@ def encode(data):
 
 def test_a_signed_manifest_is_verified_over_what_was_signed(registry, folder, sync):
     layers = [registry.blob("old", noise(1000, n)) for n in range(2)]
-    payload = json.dumps({"schemaVersion": 1, "fsLayers": [{"blobSum": x["digest"]} for x in layers]},
-                         indent=3).encode()
+    document = {"schemaVersion": 1, "fsLayers": [{"blobSum": x["digest"]} for x in layers]}
+    payload = json.dumps(document, indent=3).encode()
     digest = digest_of(payload)
     for reference in ("v1", digest):
         registry.content[f"/v2/old/manifests/{reference}"] = (sign(payload), SIGNED)

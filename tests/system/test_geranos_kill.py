@@ -1,6 +1,6 @@
-"""geranos killed at any instant: at none was there a wrong byte under a final key, and after the next
-run the store equals the source. So many times: GERANOS_KILLS (50), and a tenth of that for a bucket.
-"""
+"""geranos killed at any instant: at none was there a wrong byte under a final key, and after the
+next run the store equals the source. So many times: GERANOS_KILLS (50), and a tenth of that for a
+bucket."""
 
 import hashlib
 import os

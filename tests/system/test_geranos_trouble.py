@@ -19,7 +19,8 @@ from lib.target import BLOBS, Folder
 
 EVERY = int(os.environ.get("GERANOS_FAULTS_EVERY", "97"))
 # What libraries lose that run out of memory as they begin.
-SUPPRESSIONS = "leak:libcrypto.so\nleak:libcurl.so\nleak:libgnutls\nleak:libp11-kit\nleak:ld-linux\n"
+SUPPRESSIONS = "".join(f"leak:{library}\n" for library in (
+    "libcrypto.so", "libcurl.so", "libgnutls", "libp11-kit", "ld-linux"))
 GIVEN_UP = "cannot allocate memory for thread-local data: ABORT"
 ROOT = os.geteuid() == 0
 
@@ -148,7 +149,8 @@ def test_what_a_bucket_refuses_is_said_in_one_line_with_what_to_do(tmp_path, reg
                                                                    advice):
     bucket = Faulty()
     try:
-        bucket.answer = lambda handler: s3_error(status, code)(faulty.Exchange(handler, bucket, b""))
+        fault = s3_error(status, code)
+        bucket.answer = lambda handler: fault(faulty.Exchange(handler, bucket, b""))
         done = geranos.run(tmp_path, "sync", "--from", registry.url, "--to",
                            f"s3://bucket?endpoint={bucket.url}", keys=RadosGW.USER)
         assert done.returncode == 1

@@ -362,7 +362,7 @@ class Faulty:
 
 
 class Watcher:
-    """Looks at a directory all the time: what is under a final key is right, whenever it is seen."""
+    """Looks at a directory all the time: what is under a final key is right whenever it is seen."""
 
     def __init__(self, blobs):
         self.blobs = blobs
