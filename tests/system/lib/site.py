@@ -179,9 +179,13 @@ class Site:
         return Trace(pulled.digest, pulled.seconds, blobs, manifests, answers)
 
     def locate(self, who, digest, **options):
-        """archeio's answer for one blob, through the front."""
-        return http.request(self.front.port[who], f"/v2/{Upstream.REPOSITORY}/blobs/{digest}",
-                       **options)
+        """archeio's answer for one blob, through the front, once that is in its log: a pull's marks
+        come behind it."""
+        before = len(self.answers())
+        answer = http.request(self.front.port[who], f"/v2/{Upstream.REPOSITORY}/blobs/{digest}",
+                              **options)
+        wait_until(lambda: len(self.answers()) > before, what="the answer in the front's log")
+        return answer
 
     def stop(self):
         problems = []
