@@ -284,8 +284,8 @@ void manual_settings(FILE *to)
           "stores, unless it asks for the preset.\n"
           ".Pp\n"
           "Unknown settings, anchors, aliases, tags and a second document are refused.\n"
-          "A file name that does not begin with a slash counts from the directory that archeio\n"
-          "was started in.\n",
+          "A file name that does not begin with a slash counts from the directory that\n"
+          "archeio was started in.\n",
           to);
     bool open = false;
     for (size_t i = 0; i < schema_count; i++) {
