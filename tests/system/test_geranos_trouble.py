@@ -21,7 +21,8 @@ EVERY = int(os.environ.get("GERANOS_FAULTS_EVERY", "97"))
 # What libraries lose that run out of memory as they begin.
 SUPPRESSIONS = "".join(f"leak:{library}\n" for library in (
     "libcrypto.so", "libcurl.so", "libgnutls", "libp11-kit", "ld-linux"))
-GIVEN_UP = "cannot allocate memory for thread-local data: ABORT"
+# Libraries that give up without memory; what counts lines in a coverage build does not check.
+GIVEN_UP = ("cannot allocate memory for thread-local data: ABORT", "in gcov_do_dump")
 ROOT = os.geteuid() == 0
 
 
@@ -63,7 +64,7 @@ def test_whatever_allocation_fails_nothing_wrong_is_published_and_the_next_run_m
                               timeout=100, check=False)
         name = injector.disarm()
         where = f"call {at}: {name}: {done.returncode}: {done.stderr[-3000:]}"
-        if GIVEN_UP in done.stderr:
+        if any(words in done.stderr for words in GIVEN_UP):
             continue
         assert not SANITIZER.search(done.stderr), where
         assert done.returncode in (0, 1), where
