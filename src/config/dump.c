@@ -17,7 +17,7 @@ static bool is_plain(const char *text)
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                "/._-%+~:";
     size_t len = strlen(text);
-    if (len == 0 || strspn(text, safe) != len || text[len - 1] == ':' || strcmp(text, "null") == 0)
+    if (len == 0 || strspn(text, safe) != len || text[len - 1] == ':')
         return false;
     return strchr("-.:%~+", text[0]) == NULL && strcasecmp(text, "null") != 0;
 }
@@ -52,12 +52,9 @@ static size_t put_text(const char *text, FILE *to)
 
 static size_t put_place(const struct config_place *p, FILE *to)
 {
-    if (p->cloud[0] == '\0')
-        return (size_t)fprintf(to, "default");
-    size_t columns = put_text(p->cloud, to);
-    if (p->region[0] != '\0')
-        columns += (size_t)fprintf(to, "/%s", p->region);
-    return columns;
+    if (p->region[0] != '\0') /* names begin with letters or digits: together they need no quotes */
+        return (size_t)fprintf(to, "%s/%s", p->cloud, p->region);
+    return put_text(p->cloud[0] == '\0' ? "default" : p->cloud, to);
 }
 
 static size_t put_places(const struct config_place *places, size_t n, FILE *to)

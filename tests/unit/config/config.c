@@ -409,7 +409,7 @@ static void what_is_printed_reads_back_to_itself(void **state)
         "ranges: {directory: '...'}\nlog: {access: '---'}\n",
         "stores:\n- {name: 'null', url: 'https://a/%20~x', serves: [default, aws, gcp/x]}\n"
         "- {name: 'true', url: 'https://[::1]:1', serves: [aws], index: true}\n"
-        "- {name: '1.5', url: 'https://a', serves: ['null', 'no', '1/2']}\n",
+        "- {name: '1.5', url: 'https://a', serves: ['null', 'null/x', 'no', '1/2']}\n",
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         configs_assert_again(rows[i]);
