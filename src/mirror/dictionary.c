@@ -47,13 +47,13 @@ void **dictionary_at(struct dictionary *d, struct str name)
     struct dictionary_entry *e = &d->entry[place(d, name)];
     if (e->name != NULL)
         return &e->value;
-    char *copy = malloc(name.len + 1);
-    if (copy == NULL)
+    e->name = malloc(name.len + 1);
+    if (e->name == NULL)
         return NULL;
     if (name.len > 0)
-        memcpy(copy, name.data, name.len);
-    copy[name.len] = '\0';
-    *e = (struct dictionary_entry){copy, name.len, NULL};
+        memcpy(e->name, name.data, name.len);
+    e->name[name.len] = '\0';
+    e->len = name.len;
     d->n++;
     return &e->value;
 }

@@ -37,7 +37,9 @@ static bool grow_slots(struct digests *d)
     for (uint64_t i = 0; i < d->n; i++)
         bigger.slot[find_slot(&bigger, &digests_at(d, i)->digest)] = (uint32_t)(i + 1);
     free(d->slot);
-    *d = bigger;
+    d->slot = bigger.slot;
+    d->n_slots = bigger.n_slots;
+    d->seed = bigger.seed;
     return true;
 }
 

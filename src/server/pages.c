@@ -252,20 +252,19 @@ struct pages *pages_open(struct loop *loop, const char *address, const struct pa
     return NULL;
 }
 
-const char *pages_address(const struct pages *a)
+const char *pages_address(const struct pages *p)
 {
-    return a->address;
+    return p->address;
 }
 
-void pages_close(struct pages *a)
+void pages_close(struct pages *p)
 {
-    if (a == NULL)
+    if (p == NULL)
         return;
-    listener_close(&a->listener);
-    for (struct pages_conn *c = a->conn; c != NULL; c = c->next)
+    listener_close(&p->listener);
+    for (struct pages_conn *c = p->conn; c != NULL; c = c->next)
         close_conn(&c->stream);
-    if (a->conn != NULL)
-        loop_run_deferred(
-            a->loop); /* releases them: until then the loop's list leads through them */
-    free(a);
+    if (p->conn != NULL) /* releases them: until then the loop's list leads through them */
+        loop_run_deferred(p->loop);
+    free(p);
 }
