@@ -46,8 +46,10 @@ def argv(registry, folder):
 
 
 def blocks(terminal):
-    """What the progress lines looked like, one by one."""
-    return [text for _, text in terminal.seen if "MiB" in text and "copied" not in text]
+    """What the progress lines looked like, one by one; the summary, which may be as wide, begins
+    with the registry's name."""
+    return [text for _, text in terminal.seen
+            if "MiB" in text and re.match(r"(images|blobs) \d", text)]
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
