@@ -1,5 +1,6 @@
 #include "mirror/directory.h"
 
+#include "mirror/directory_walk.h"
 #include "sys/clock.h"
 #include "sys/xalloc.h"
 
@@ -14,7 +15,6 @@
 
 #define WORK ".geranos" /* in the root: what is being written; never listed */
 #define PIECE 262144
-#define DEPTH_MAX 32
 
 struct directory {
     int root;
@@ -106,82 +106,15 @@ static struct path path_of(struct str key)
 
 /* ── Listing ── */
 
-struct walk {
-    const struct store_kind_list *list;
-    struct path key; /* of the directory that is being read, with its slash */
-    size_t len;
-    int error;
-    bool ended; /* by each */
-};
-
-static void visit(struct walk *w, int at, unsigned depth);
-
-static void visit_entry(struct walk *w, int at, const char *name, unsigned depth)
-{
-    struct stat st;
-    size_t before = w->len, n = strlen(name);
-    struct str prefix = w->list->prefix;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-        (before == 0 && strcmp(name, WORK) == 0) || before + n + 1 > STORE_KIND_KEY_MAX)
-        return;
-    memcpy(w->key.text + before, name, n + 1);
-    w->len += n;
-    struct str key = str_make(w->key.text, w->len);
-    bool leads = str_starts(prefix, key); /* the directory may hold what has the prefix */
-    if ((str_starts(key, prefix) || leads) && fstatat(at, name, &st, 0) == 0) {
-        if (S_ISREG(st.st_mode) && str_starts(key, prefix)) {
-            w->ended = !w->list->each(w->list->owner, key, (int64_t)st.st_size);
-        } else if (S_ISDIR(st.st_mode)) {
-            w->key.text[w->len++] = '/';
-            visit(w, openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), depth + 1);
-        }
-    }
-    w->len = before;
-}
-
-static void visit(struct walk *w, int at, unsigned depth)
-{
-    DIR *dir = NULL;
-    if (at < 0) /* what has gone meanwhile is not there */
-        w->error = errno == ENOENT && depth > 0 ? 0 : errno;
-    else if (depth > DEPTH_MAX)
-        w->error = ELOOP;
-    else if ((dir = fdopendir(at)) == NULL)
-        w->error = errno;
-    if (dir == NULL) {
-        if (at >= 0)
-            close(at);
-        return;
-    }
-    while (w->error == 0 && !w->ended) {
-        errno = 0;
-        const struct dirent *entry = readdir(dir);
-        if (entry == NULL) {
-            w->error = errno;
-            break;
-        }
-        visit_entry(w, dirfd(dir), entry->d_name, depth);
-    }
-    closedir(dir);
-}
-
-/* From the directory that the prefix names: what lies beside it need not be read. */
 static void directory_list(void *store, struct exchange_client *c,
                            const struct store_kind_list *list, struct store_outcome *out)
 {
     struct directory *d = store;
-    struct walk w = {.list = list};
-    size_t slash = str_find_last(list->prefix, '/');
     (void)c;
-    w.len = slash < list->prefix.len ? slash + 1 : 0;
-    w.key = path_of(str_make(list->prefix.data, w.len));
-    int at = openat(d->root, w.len > 0 ? w.key.text : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = directory_walk(d->root, WORK, list);
     store_kind_end(out, STORE_OK);
-    if (at < 0 && errno == ENOENT)
-        return;
-    visit(&w, at, 0);
-    if (w.error != 0)
-        fail(d, out, list->prefix, w.error == ENOENT ? ESTALE : w.error);
+    if (error != 0)
+        fail(d, out, list->prefix, error == ENOENT ? ESTALE : error);
 }
 
 /* ── Reading ── */
@@ -523,6 +456,48 @@ static void directory_set(void *store, struct exchange_client *c, const struct s
     directory_put_end(p);
 }
 
+static void directory_remove(void *store, struct exchange_client *c, struct str key,
+                             struct store_outcome *out)
+{
+    struct directory *d = store;
+    struct path path = path_of(key);
+    (void)c;
+    store_kind_end(out, STORE_OK);
+    if (unlinkat(d->root, path.text, 0) != 0)
+        fail(d, out, key, errno);
+}
+
+static bool is_same(const struct directory *d, const struct store_swap *swap)
+{
+    struct stat st;
+    char etag[128] = "";
+    int fd = open_object(d, swap->key, &st);
+    if (fd >= 0) {
+        put_etag(etag, &st);
+        close(fd);
+    }
+    return strcmp(etag, swap->etag) == 0;
+}
+
+/* One at a time, on all machines that share the directory; where there are no locks, what is there
+ * is looked at no less. */
+static void directory_swap(void *store, struct exchange_client *c, const struct store_swap *swap,
+                           struct store_outcome *out)
+{
+    struct directory *d = store;
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    mkdirat(d->root, WORK, 0777);
+    int held = openat(d->root, WORK "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (held >= 0)
+        fcntl(held, F_OFD_SETLKW, &whole);
+    if (is_same(d, swap))
+        directory_set(d, c, &(struct store_kind_set){swap->key, swap->content, true}, out);
+    else
+        store_kind_end(out, STORE_THERE);
+    if (held >= 0)
+        close(held);
+}
+
 /* ── What earlier runs left ── */
 
 #define LEFT_S (24 * 3600)
@@ -571,6 +546,8 @@ const struct store_kind directory_kind = {
     .get = directory_get,
     .read = directory_read,
     .set = directory_set,
+    .swap = directory_swap,
+    .remove = directory_remove,
     .tidy = directory_tidy,
     .put_begin = directory_put_begin,
     .put_turn = directory_put_turn,

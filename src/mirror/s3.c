@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SWAPPED_MAX 65536 /* of what is there before */
+
 static void s3_close(void *store)
 {
     struct s3 *s = store;
@@ -228,6 +230,88 @@ static void s3_set(void *store, struct exchange_client *c, const struct store_ki
         try_set(store, c, set, out);
 }
 
+static void s3_remove(void *store, struct exchange_client *c, struct str key,
+                      struct store_outcome *out)
+{
+    struct s3_call call;
+    if (!s3_call_run(&call, store, c, &(struct s3_call_want){.method = "DELETE", .key = key}, out))
+        return;
+    s3_call_outcome(&call, out);
+    s3_call_end(&call);
+}
+
+/* ── Swapping ── */
+
+/* Is what is there what is to be replaced? *out says how that ended, if not. */
+static bool is_same(struct s3 *s, struct exchange_client *c, const struct store_swap *swap,
+                    struct store_outcome *out)
+{
+    struct store_content content = {.data = NULL};
+    s3_get(s, c, &(struct store_kind_get){swap->key, NULL, SWAPPED_MAX}, &content, out);
+    bool same = out->result == STORE_OK        ? strcmp(content.etag, swap->etag) == 0
+                : out->result == STORE_MISSING ? swap->etag[0] == '\0'
+                                               : false;
+    if (!same && (out->result == STORE_OK || out->result == STORE_MISSING))
+        store_kind_end(out, STORE_THERE);
+    free(content.data);
+    return same;
+}
+
+/* How the condition is said: as everybody has it; as old radosgws do, which compare with the ETag
+ * without its quotes; not at all. */
+enum form { QUOTED, BARE, NONE };
+
+static struct sigv4_pair condition(const struct store_swap *swap, enum form form)
+{
+    struct str etag = str_from(swap->etag);
+    if (etag.len == 0)
+        return (struct sigv4_pair){STR("if-none-match"), STR("*")};
+    if (form == BARE && etag.len > 2 && etag.data[0] == '"')
+        etag = str_make(etag.data + 1, etag.len - 2);
+    return (struct sigv4_pair){STR("if-match"), etag};
+}
+
+/* True: the server does not know the condition. */
+static bool try_swap(struct s3 *s, struct exchange_client *c, const struct store_swap *swap,
+                     enum form form, struct store_outcome *out)
+{
+    struct s3_call call;
+    char age[32];
+    bool conditional = form != NONE && !atomic_load(&s->unconditional);
+    snprintf(age, sizeof(age), "max-age=%u", swap->max_age);
+    const struct sigv4_pair headers[] = {{STR("cache-control"), str_from(age)},
+                                         condition(swap, form)};
+    const struct s3_call_want want = {.method = "PUT",
+                                      .key = swap->key,
+                                      .headers = headers,
+                                      .n_headers = conditional ? 2 : 1,
+                                      .body = swap->content};
+    if (!s3_call_run(&call, s, c, &want, out))
+        return false;
+    s3_call_outcome(&call, out);
+    bool unknown = conditional && call.x->status == 501;
+    if (unknown)
+        atomic_store(&s->unconditional, true);
+    /* With If-Match, what has gone meanwhile is 404. */
+    if (out->result == STORE_MISSING)
+        store_kind_end(out, STORE_THERE);
+    s3_call_end(&call);
+    return unknown;
+}
+
+/* Who says that something else is there, when it is the same, has not understood. */
+static void s3_swap(void *store, struct exchange_client *c, const struct store_swap *swap,
+                    struct store_outcome *out)
+{
+    struct s3 *s = store;
+    for (int form = atomic_load(&s->unconditional) ? NONE : QUOTED; form <= NONE; form++) {
+        if (form != QUOTED && !is_same(s, c, swap, out))
+            return;
+        if (!try_swap(s, c, swap, (enum form)form, out) && out->result != STORE_THERE)
+            return;
+    }
+}
+
 /* ── What earlier runs left ── */
 
 #define LEFT_S (24 * 3600)
@@ -317,6 +401,8 @@ const struct store_kind s3_kind = {
     .get = s3_get,
     .read = s3_read,
     .set = s3_set,
+    .swap = s3_swap,
+    .remove = s3_remove,
     .tidy = s3_tidy,
     .put_begin = s3_put_begin,
     .put_turn = s3_put_turn,

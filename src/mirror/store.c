@@ -153,6 +153,20 @@ void store_set(struct store *s, struct exchange_client *c, struct str key, struc
         s->kind->set(s->self, c, &(struct store_kind_set){key, content, replace}, out);
 }
 
+void store_swap(struct store *s, struct exchange_client *c, const struct store_swap *swap,
+                struct store_outcome *out)
+{
+    if (check_key(s, swap->key, out))
+        s->kind->swap(s->self, c, swap, out);
+}
+
+void store_remove(struct store *s, struct exchange_client *c, struct str key,
+                  struct store_outcome *out)
+{
+    if (check_key(s, key, out))
+        s->kind->remove(s->self, c, key, out);
+}
+
 struct store_put *store_put_begin(struct store *s, struct exchange_client *c,
                                   const struct store_object *object,
                                   enum exchange_flow (*read)(void *owner, char *data, size_t *len),

@@ -77,10 +77,27 @@ void store_read(struct store *s, struct exchange_client *c, struct str key,
 
 /* ── Writing ── */
 
-/* A small object. replace: what is there may be replaced (the index's pointer); else it is
+/* A small object. replace: what is there may be replaced (a marker of ours); else it is
  * STORE_THERE. Blocks. */
 void store_set(struct store *s, struct exchange_client *c, struct str key, struct str content,
                bool replace, struct store_outcome *out);
+
+/* A small object that may be replaced only as it was read: STORE_THERE if something else is there
+ * by now. A store without such a condition is looked at right before it is written to, and somebody
+ * who writes at that very moment is not noticed: read it again afterwards. Blocks. */
+struct store_swap {
+    struct str key;
+    struct str content;
+    const char *etag; /* of what is to be replaced, as store_get() had it; "": nothing is there */
+    unsigned max_age; /* seconds that caches may keep it */
+};
+
+void store_swap(struct store *s, struct exchange_client *c, const struct store_swap *swap,
+                struct store_outcome *out);
+
+/* Removes an object; what is not there is STORE_MISSING or STORE_OK. Blocks. */
+void store_remove(struct store *s, struct exchange_client *c, struct str key,
+                  struct store_outcome *out);
 
 /* A blob that is being written while it is read from elsewhere. */
 struct store_put;

@@ -67,6 +67,10 @@ struct store_kind {
                  struct store_outcome *out);
     void (*set)(void *store, struct exchange_client *c, const struct store_kind_set *set,
                 struct store_outcome *out);
+    void (*swap)(void *store, struct exchange_client *c, const struct store_swap *swap,
+                 struct store_outcome *out);
+    void (*remove)(void *store, struct exchange_client *c, struct str key,
+                   struct store_outcome *out);
     void (*tidy)(void *store, struct exchange_client *c, struct store_outcome *out);
 
     void *(*put_begin)(void *store, struct exchange_client *c, const struct store_kind_put *put);

@@ -417,6 +417,69 @@ static void urls_that_name_no_directory_are_refused(void **state)
     }
 }
 
+/* ── Swapping and removing ── */
+
+static enum store_result swap(const char *etag, const char *text)
+{
+    struct store_outcome out;
+    const struct store_swap what = {
+        .key = STR("a/current"), .content = str_from(text), .etag = etag};
+    store_swap(store, NULL, &what, &out);
+    return out.result;
+}
+
+static void what_is_swapped_is_what_was_read(void **state)
+{
+    struct store_content content;
+    struct store_outcome out;
+    (void)state;
+    assert_int_equal(swap("1-2-3", "none"), STORE_THERE);
+    assert_int_equal(swap("", "one"), STORE_OK);
+    assert_int_equal(swap("", "two"), STORE_THERE);
+    check_content("a/current", "one", 3);
+    store_get(store, NULL, STR("a/current"), NULL, 100, &content, &out);
+    assert_int_equal(swap(content.etag, "three"), STORE_OK);
+    assert_int_equal(swap(content.etag, "four"), STORE_THERE);
+    check_content("a/current", "three", 5);
+    free(content.data);
+}
+
+/* Each adds to what it has read: nothing is lost. */
+static void of_many_who_swap_none_undoes_another(void **state)
+{
+    struct store_outcome out;
+    struct store_content content;
+    int status;
+    (void)state;
+    for (int child = 0; child < 4; child++)
+        if (fork() == 0) {
+            for (int i = 0; i < 25;) {
+                char text[16];
+                store_get(store, NULL, STR("a/current"), NULL, 100, &content, &out);
+                snprintf(text, sizeof(text), "%d",
+                         (content.data != NULL ? atoi(content.data) : 0) + 1);
+                i += swap(content.etag, text) == STORE_OK;
+                free(content.data);
+            }
+            _exit(0);
+        }
+    while (wait(&status) > 0)
+        assert_int_equal(status, 0);
+    check_content("a/current", "100", 3);
+}
+
+static void what_is_removed_is_gone(void **state)
+{
+    struct store_outcome out;
+    (void)state;
+    store_set(store, NULL, STR("a/x"), STR("one"), false, &out);
+    store_remove(store, NULL, STR("a/x"), &out);
+    assert_int_equal(out.result, STORE_OK);
+    assert_int_not_equal(access(path("a/x"), F_OK), 0);
+    store_remove(store, NULL, STR("a/x"), &out);
+    assert_int_equal(out.result, STORE_MISSING);
+}
+
 /* ── What was left ── */
 
 static void what_a_killed_run_left_is_removed_and_nothing_else(void **state)
@@ -471,6 +534,9 @@ int main(void)
         TEST(a_file_in_the_way_is_said),
         TEST(a_full_disk_is_said_and_leaves_nothing),
         TEST(urls_that_name_no_directory_are_refused),
+        TEST(what_is_swapped_is_what_was_read),
+        TEST(of_many_who_swap_none_undoes_another),
+        TEST(what_is_removed_is_gone),
         TEST(what_a_killed_run_left_is_removed_and_nothing_else),
         TEST(an_untouched_directory_is_tidy),
     };
