@@ -87,7 +87,9 @@ static bool take(void *owner, struct str key, int64_t size)
     struct listing *l = owner;
     struct digest d;
     if (key.len > l->before && digest_parse(str_skip(key, l->before), &d) == DIGEST_OK) {
-        if (l->records)
+        if (l->inventory->catalog == NULL)
+            l->inventory->listed(l->inventory->owner, &d);
+        else if (l->records)
             catalog_recorded(l->inventory->catalog, &d, l->store);
         else
             catalog_listed(l->inventory->catalog, &d, l->store, size);

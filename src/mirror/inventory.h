@@ -13,9 +13,11 @@
 struct inventory {
     struct store *const *store;
     size_t n_stores;
-    const char *blobs;   /* where the blobs lie: + digest */
-    const char *records; /* where the records do: + digest; "": they are not listed */
-    struct catalog *catalog;
+    const char *blobs;       /* where the blobs lie: + digest */
+    const char *records;     /* where the records do: + digest; "": they are not listed */
+    struct catalog *catalog; /* that is told of them; NULL: this is */
+    void (*listed)(void *owner, const struct digest *d); /* any thread */
+    void *owner;
     struct report *report;
     struct crew *crew;
     unsigned queue;          /* of the crew */
