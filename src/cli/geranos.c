@@ -47,6 +47,16 @@ const struct geranos_command geranos_commands[] = {
       "(\"repaired\"); what is foreign is never touched.\n"
       "The sample moves on from day to day: with 1%, a hundred days in a row read everything once.",
       GERANOS_OPTIONS_AUDIT}},
+    {"index",
+     geranos_index_main,
+     "publish what a store holds, so that archeio need not ask",
+     {"geranos index", "--to STORE [--to STORE]...",
+      "Lists each store, and publishes the set of the digests that it holds as geranos/index/, "
+      "which archeio believes where stores[].index is true. A set that is the same as before is "
+      "not uploaded again, but said to be of now. Sets that are no longer named are removed after "
+      "an hour. Any number of machines may do this at the same time: an older listing never takes "
+      "the place of a newer one.",
+      GERANOS_OPTIONS_INDEX}},
     {.name = NULL},
 };
 

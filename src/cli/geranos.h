@@ -25,5 +25,6 @@ int geranos_sync_main(const struct geranos_options *o);
 int geranos_sync_plan_main(const struct geranos_options *o);
 int geranos_verify_main(const struct geranos_options *o);
 int geranos_audit_main(const struct geranos_options *o);
+int geranos_index_main(const struct geranos_options *o);
 
 #endif

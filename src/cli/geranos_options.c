@@ -36,7 +36,8 @@ enum kind {
 #define COPYING (GERANOS_OPTIONS_SYNC | GERANOS_OPTIONS_PLAN)
 #define WALKING (COPYING | GERANOS_OPTIONS_VERIFY)
 #define AUDIT GERANOS_OPTIONS_AUDIT
-#define EVERY (WALKING | AUDIT)
+#define READING (WALKING | AUDIT)
+#define EVERY (READING | GERANOS_OPTIONS_INDEX)
 
 /* The order is that of --help. */
 static const struct row {
@@ -51,7 +52,7 @@ static const struct row {
 #define AT(member) offsetof(struct geranos_options, member)
     {"config", 'c', TEXT, EVERY, AT(config), "FILE",
      "a YAML file with these settings; what the command line says comes before it"},
-    {"from", 'f', TEXT, EVERY, AT(from), "REGISTRY",
+    {"from", 'f', TEXT, READING, AT(from), "REGISTRY",
      "HOST[:PORT][/PREFIX], with http:// or https:// before it or not: everything below the "
      "prefix"},
     {"to", 't', TEXTS, EVERY, AT(to), "STORE",
@@ -70,10 +71,10 @@ static const struct row {
      "only this image, REPOSITORY:TAG or REPOSITORY@DIGEST; may be given several times"},
     {"references", '\0', TEXT, WALKING, AT(references), "FILE",
      "only the images that this file names, one a line; - is standard input"},
-    {"jobs", 'j', COUNT, EVERY, AT(jobs), "N", "blobs at once, at most (16)"},
-    {"max-requests", '\0', RATE, EVERY, AT(requests), "RATE",
+    {"jobs", 'j', COUNT, EVERY, AT(jobs), "N", "blobs, or listings, at once, at most (16)"},
+    {"max-requests", '\0', RATE, READING, AT(requests), "RATE",
      "ask the source no more often, such as 50/s"},
-    {"max-bandwidth", '\0', SIZE, EVERY, AT(bandwidth), "SIZE",
+    {"max-bandwidth", '\0', SIZE, READING, AT(bandwidth), "SIZE",
      "read no more from the source in a second, such as 64MiB"},
     {"shard", '\0', SHARD, COPYING, AT(shard), "I/N",
      "only the I-th of N parts of all blobs, from 0; auto/N takes I from JOB_COMPLETION_INDEX"},
@@ -82,6 +83,9 @@ static const struct row {
     {"records", '\0', PREFIX, COPYING, AT(records), "PREFIX",
      "the same for the record of an image, written once a store has all of its blobs "
      "(geranos/uploaded-images/); \"\": none are written"},
+    {"index", '\0', FLAG, GERANOS_OPTIONS_SYNC, AT(index), NULL,
+     "at the end of a run publish what each store holds, as `geranos index` does; whoever deletes "
+     "blobs from such a store must drop them from its index first"},
     {"sample", '\0', PERCENT, AUDIT, AT(sample), "PERCENT",
      "read so much of what is there (1%); at most four digits after the point, such as 0.05%"},
     {"all", '\0', FLAG, AUDIT, AT(all), NULL, "read everything"},
@@ -377,7 +381,7 @@ int geranos_options_read(struct geranos_options *o, const struct geranos_options
         return code;
     if (o->config != NULL && !read_file(o, given))
         return 1;
-    if (o->from == NULL && u->bit != GERANOS_OPTIONS_AUDIT)
+    if (o->from == NULL && (u->bit & WALKING))
         return misuse(u, "--from is missing: name the registry", "", "");
     if (o->from == NULL && o->repair)
         return misuse(u, "--repair needs --from: name the registry", "", "");

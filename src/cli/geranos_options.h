@@ -41,6 +41,7 @@ struct geranos_options {
     enum log_level log_level;
     bool all;
     bool repair;
+    bool index;
 
     struct document_node *document; /* private */
 };
@@ -51,6 +52,7 @@ enum geranos_options_command {
     GERANOS_OPTIONS_PLAN = 2,
     GERANOS_OPTIONS_VERIFY = 4,
     GERANOS_OPTIONS_AUDIT = 8,
+    GERANOS_OPTIONS_INDEX = 16,
 };
 
 struct geranos_options_usage {

@@ -77,6 +77,10 @@ static void put_examples(FILE *to)
           ".Dl printf \\(aqapp:v1\\enother:v2\\en\\(aq | geranos sync \\-\\-from "
           "http://127.0.0.1:5000 \\-\\-references \\- \\-\\-to file:///srv/blobs\n"
           ".Pp\n"
+          "Publish what a bucket holds, so that archeio need not ask:\n"
+          ".Pp\n"
+          ".Dl geranos index \\-\\-to \\(aqs3://bucket?region=eu\\-west\\-3\\(aq\n"
+          ".Pp\n"
           "Take the settings from a file:\n"
           ".Pp\n"
           ".Dl geranos sync \\-\\-config geranos.yaml\n",

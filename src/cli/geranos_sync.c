@@ -1,5 +1,6 @@
 #include "cli/geranos.h"
 
+#include "cli/geranos_index.h"
 #include "cli/geranos_metrics.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -39,18 +40,31 @@ static bool is_complete(struct sync *s, const struct sync_options *o,
     return missing == 0;
 }
 
+/* After a run, whatever it could not copy: an index is of what is there. */
+static bool finish(struct geranos_job *j, const struct sync_options *o, struct catalog_sums *sums)
+{
+    struct geranos_index index;
+    bool indexes = j->options->index && !o->plan && !atomic_load(o->stop);
+    if (indexes)
+        geranos_index_publish(j, sync_report(j->sync), &index);
+    catalog_sum(sync_catalog(j->sync), (unsigned)o->n_stores, sums);
+    bool fine = is_complete(j->sync, o, sums);
+    json_t *more = geranos_job_sums(j, sums);
+    if (indexes)
+        json_object_set_new(more, "indexes", geranos_index_sums(j, &index));
+    geranos_job_finish(j, fine, more);
+    summarise(j->sync, o, sums);
+    if (indexes)
+        geranos_index_summarise(j, &index);
+    fflush(stdout);
+    return geranos_job_failures(j, sync_report(j->sync)) && fine;
+}
+
 static bool run(struct geranos_job *j, const char *command, const struct sync_options *o)
 {
     struct catalog_sums sums;
-    bool ran = geranos_job_run(j, command, o), fine = ran;
-    if (ran) {
-        catalog_sum(sync_catalog(j->sync), (unsigned)o->n_stores, &sums);
-        fine = is_complete(j->sync, o, &sums);
-        geranos_job_finish(j, fine, geranos_job_sums(j, &sums));
-        summarise(j->sync, o, &sums);
-        fflush(stdout);
-        fine = geranos_job_failures(j, sync_report(j->sync)) && fine;
-    }
+    bool ran = geranos_job_run(j, command, o);
+    bool fine = ran && finish(j, o, &sums);
     geranos_metrics_end(j->metrics, fine, ran ? &sums : NULL);
     geranos_job_end(j);
     return fine;

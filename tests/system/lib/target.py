@@ -7,7 +7,7 @@ RECORDS = "geranos/uploaded-images/"
 
 
 class Target:
-    """url, and everything(): {key: bytes}."""
+    """url, get() and everything(): {key: bytes}."""
 
     def blobs(self):
         """{digest: bytes}."""
@@ -31,6 +31,10 @@ class Bucket(Target):
     def everything(self):
         return {key: self.s3.get(self.name, key) for key in self.s3.keys(self.name)}
 
+    def get(self, key):
+        """None if there is none."""
+        return self.s3.get(self.name, key)
+
     def put(self, key, data):
         status, _, text = self.s3.request("PUT", f"/{self.name}/{key}", body=data)
         assert status == 200, text
@@ -51,6 +55,11 @@ class Folder(Target):
     def everything(self):
         return {str(f.relative_to(self.root)): f.read_bytes()
                 for f in self.root.rglob("*") if f.is_file()}
+
+    def get(self, key):
+        """None if there is none."""
+        file = self.root / key
+        return file.read_bytes() if file.exists() else None
 
     def put(self, key, data):
         (self.root / key).parent.mkdir(parents=True, exist_ok=True)
