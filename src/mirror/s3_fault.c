@@ -141,6 +141,7 @@ static const struct {
     {"NoSuchBucket", no_bucket},
     {"InvalidBucketName", no_bucket},
     {"InvalidAccessKeyId", unknown_key},
+    {"XAdminUserNotFound", unknown_key}, /* versitygw's, with 404 */
     {"SignatureDoesNotMatch", wrong_secret},
     {"ExpiredToken", expired},
     {"ExpiredTokenException", expired},

@@ -223,6 +223,7 @@ static void what_will_not_pass_says_what_to_do(void **state)
         {404, "NoSuchBucket", STORE_FAILED, "there is no such bucket: create it"},
         {404, "", STORE_FAILED, "HTTP 404 to a PUT: correct bucket and endpoint"},
         {403, "InvalidAccessKeyId", STORE_FAILED, "does not know the access key"},
+        {404, "XAdminUserNotFound", STORE_FAILED, "does not know the access key"},
         {403, "SignatureDoesNotMatch", STORE_FAILED, "does not belong to its access key"},
         {400, "ExpiredToken", STORE_FAILED, "have expired: renew them"},
         {400, "XAmzContentSHA256Mismatch", STORE_REFUSED, "not what its digest says"},
