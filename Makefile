@@ -24,7 +24,7 @@ test: ## install what tests need, build with sanitizers, run every test
 	@scripts/install-packages build test
 	@scripts/test
 
-conformance: ## judge archeio by h2spec, the OCI suite, sslscan, testssl and crane
+conformance: ## judge archeio by h2spec, the OCI suite, sslscan, testssl and crane, geranos by versitygw
 	@scripts/install-packages build conformance
 	@scripts/conformance
 

@@ -93,4 +93,5 @@ class S3:
         """The keys of uploads in parts that are not complete."""
         status, _, text = self.request("GET", f"/{bucket}", {"uploads": ""})
         assert status == 200, text
-        return re.findall(r"<Upload><Key>(.*?)</Key>", text.decode())
+        return [re.search(r"<Key>(.*?)</Key>", part)[1]
+                for part in re.findall(r"<Upload>(.*?)</Upload>", text.decode(), re.S)]

@@ -1,0 +1,3 @@
+"""What publishing an index is tested with, on versitygw: see conftest.py."""
+
+from test_geranos_index import *  # noqa: F403
