@@ -120,6 +120,13 @@ static enum s3_put_next first(struct s3_put *p)
     return asks && !p->what.object->replace ? look(p) : store_or_part(p);
 }
 
+/* Some servers keep what came of a PUT that broke off, unless its hash was signed (versitygw 1.8);
+ * parts are nothing until they are completed. */
+static bool goes_in_parts(const struct s3 *s, const struct store_object *o)
+{
+    return o->size > s->parts_above || (o->digest.algorithm != DIGEST_SHA256 && o->size > 0);
+}
+
 void *s3_put_begin(void *store, struct exchange_client *c, const struct store_kind_put *put)
 {
     struct s3_put *p = calloc(1, sizeof(*p));
@@ -129,7 +136,7 @@ void *s3_put_begin(void *store, struct exchange_client *c, const struct store_ki
     p->client = c;
     p->what = *put;
     p->step = first;
-    if (put->object->size <= p->s3->parts_above)
+    if (!goes_in_parts(p->s3, put->object))
         return p;
     p->parts = s3_parts_new(p->s3, put->object->size);
     if (p->parts != NULL)

@@ -1,6 +1,7 @@
 """Stores hold what they were given, whole, or nothing: a directory, and a real S3 server. What a
 real server cannot be made to do is in tests/unit/mirror/s3.c."""
 
+import hashlib
 import random
 import uuid
 
@@ -88,10 +89,12 @@ def test_what_is_there_is_not_replaced(store):
     assert store.content(key) == b"first"
 
 
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 @pytest.mark.parametrize("size", [10, 3 * MIB])
-def test_a_put_that_breaks_leaves_nothing(store, size):
+def test_a_put_that_breaks_leaves_nothing(store, size, algorithm):
     data = noise(size)
-    done = store.break_off(IMAGES + digest_of(data), data, size // 2)
+    digest = f"{algorithm}:" + hashlib.new(algorithm, data).hexdigest()
+    done = store.run("break", IMAGES + digest, store._file(data), digest, size // 2)
     assert done.result == "retry" and "broken off" in done.error
     assert store.everything() == {}
     assert store.list() == {}

@@ -131,6 +131,22 @@ static int times(const char *start, int *last)
     return n;
 }
 
+static void what_the_server_cannot_check_is_nothing_until_it_is_completed(void **state)
+{
+    int last;
+    struct store_object object = {
+        .key = STR(KEY), .size = 5, .digest = {.algorithm = DIGEST_SHA512, .size = 64}};
+    struct putting source = {.data = "hello", .len = 5};
+    (void)state;
+    start_parts();
+    answer = in_parts;
+    assert_int_equal(putting_run(store, client, &object, &source).result, STORE_OK);
+    assert_int_equal(times("PUT ", &last), 1);
+    assert_non_null(strstr(seen[last].line, "partNumber=1"));
+    assert_true(said(last, "x-amz-content-sha256: UNSIGNED-PAYLOAD\r\n"));
+    assert_int_equal(times("POST ", &last), 2);
+}
+
 static void what_is_large_goes_up_in_parts(void **state)
 {
     int last;
@@ -268,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_large_goes_up_in_parts),
+        TEST(what_the_server_cannot_check_is_nothing_until_it_is_completed),
         TEST(what_may_be_replaced_is_completed_without_a_condition),
         TEST(a_later_run_goes_on_from_the_parts_that_are_there),
         TEST(a_part_with_other_content_ends_the_upload),
