@@ -11,7 +11,7 @@
 #define PIECE 65536
 
 static const size_t width[BLOB_INDEX_KINDS] = {32, 64};
-static const size_t memory[BLOB_INDEX_KINDS] = {16 << 20, 4 << 20};
+static const size_t memory[BLOB_INDEX_KINDS] = {8 << 20, 2 << 20};
 
 struct blob_set {
     pthread_mutex_t lock;
