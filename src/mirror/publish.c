@@ -24,7 +24,7 @@ struct publish {
     struct blob_index_pointer before; /* what was replaced; time of -1: nothing that can be read */
     struct blob_index_pointer now;    /* what stands there, the same */
     char etag[128];                   /* of that; "": nothing stands there */
-    unsigned attempts;                /* in a row that came to STORE_RETRY */
+    unsigned swaps;                   /* that came to STORE_RETRY */
 };
 
 static void fail(struct publish *p, const char *why)
@@ -33,16 +33,14 @@ static void fail(struct publish *p, const char *why)
         report_failure(p->o->report, store_name(p->o->store), why);
 }
 
-/* After a call. True: once more, and it has been waited for. */
-static bool again(struct publish *p, const struct store_outcome *out)
+/* After a call, *attempts of which have come to STORE_RETRY. True: once more, and it has been
+ * waited for. */
+static bool again(struct publish *p, unsigned *attempts, const struct store_outcome *out)
 {
-    if (out->result != STORE_RETRY || ++p->attempts >= RETRY_ATTEMPTS || atomic_load(p->o->stop)) {
-        p->attempts = 0;
+    if (out->result != STORE_RETRY || ++*attempts >= RETRY_ATTEMPTS || atomic_load(p->o->stop))
         return false;
-    }
     report_retry(p->o->report);
-    exchange_sleep(p->client,
-                   retry_delay(p->attempts, out->after, (uint64_t)clock_now()) * CLOCK_MS);
+    exchange_sleep(p->client, retry_delay(*attempts, out->after, (uint64_t)clock_now()) * CLOCK_MS);
     return true;
 }
 
@@ -58,8 +56,9 @@ static void drop(struct crew_task *task)
     inventory_drop(task);
 }
 
-static bool list_blobs(struct publish *p, const char **why)
+static bool list_blobs(struct publish *p)
 {
+    const char *why = "out of memory";
     const struct crew_queue_options queue = {.at_once = p->o->jobs};
     struct inventory v = {.store = &p->o->store,
                           .n_stores = 1,
@@ -68,21 +67,19 @@ static bool list_blobs(struct publish *p, const char **why)
                           .listed = listed,
                           .owner = p->set,
                           .report = p->o->report};
-    *why = "out of memory";
     v.crew = crew_new(p->o->jobs, &queue, 1, p->o->stop);
-    bool ran = v.crew != NULL && inventory_begin(&v) && crew_run(v.crew, drop, why);
+    bool ran = v.crew != NULL && inventory_begin(&v) && crew_run(v.crew, drop, &why);
     crew_free(v.crew);
     if (!ran)
-        fail(p, *why);
+        fail(p, why);
     return ran && atomic_load(&v.failed) == 0 && !atomic_load(p->o->stop);
 }
 
 static bool make_set(struct publish *p)
 {
     char text[256];
-    const char *why;
     p->ours.time = clock_wall();
-    if (!list_blobs(p, &why))
+    if (!list_blobs(p))
         return false;
     int error = blob_set_close(p->set, p->ours.count, &p->ours.object);
     if (error == 0)
@@ -127,10 +124,11 @@ static bool found(void *owner, struct str key, int64_t size)
 static bool look_for_set(struct publish *p, struct search *s)
 {
     struct store_outcome out;
+    unsigned attempts = 0;
     do {
         s->size = -1;
         store_list(p->o->store, p->client, s->key, found, s, &out);
-    } while (again(p, &out));
+    } while (again(p, &attempts, &out));
     if (out.result == STORE_OK || out.result == STORE_MISSING)
         return true;
     fail(p, out.error);
@@ -142,6 +140,7 @@ static bool look_for_set(struct publish *p, struct search *s)
 static bool store_set_once(struct publish *p, bool *was_there)
 {
     struct store_outcome out;
+    unsigned attempts = 0;
     char key[RETIRED_KEY_MAX];
     struct search s = {.key = retired_object_key(&p->ours.object, key)};
     int64_t size = (int64_t)blob_index_size(p->ours.count);
@@ -154,7 +153,7 @@ static bool store_set_once(struct publish *p, bool *was_there)
         .key = s.key, .digest = p->ours.object, .size = size, .replace = s.size >= 0};
     do {
         put_set(p, &object, &out);
-    } while (again(p, &out));
+    } while (again(p, &attempts, &out));
     if (out.result == STORE_OK || out.result == STORE_THERE)
         return true;
     fail(p, out.error);
@@ -185,10 +184,11 @@ static bool look(struct publish *p)
 {
     struct store_outcome out;
     struct store_content content;
+    unsigned attempts = 0;
     do {
         store_get(p->o->store, p->client, STR(BLOB_INDEX_CURRENT), NULL, POINTER_MOST, &content,
                   &out);
-    } while (again(p, &out));
+    } while (again(p, &attempts, &out));
     if (out.result != STORE_OK && out.result != STORE_MISSING) {
         fail(p, out.error);
         return false;
@@ -215,7 +215,7 @@ static bool swap(struct publish *p)
     p->before = p->now;
     store_swap(p->o->store, p->client, &what, &out);
     /* What came of it is seen when the pointer is looked at again. */
-    if (out.result == STORE_OK || out.result == STORE_THERE || again(p, &out))
+    if (out.result == STORE_OK || out.result == STORE_THERE || again(p, &p->swaps, &out))
         return true;
     fail(p, out.error);
     return false;
