@@ -237,7 +237,7 @@ def test_one_read_of_the_source_repairs_several_stores(run, registry, source, tm
         store.put(BLOBS + digest, b"damaged")
 
     def reads():
-        return [a for a in registry.accesses() if a.method == "GET" and a.path.endswith(digest)]
+        return [a for a in registry.settled() if a.method == "GET" and a.path.endswith(digest)]
 
     before = len(reads())
     done = run("audit", *stores, options=["--all", "--repair"])

@@ -81,7 +81,9 @@ def test_what_is_new_is_copied_by_a_later_run(source, folder, serve):
     assert runs >= 1
     wait_until(lambda: service.metrics()['geranos_runs_total{result="complete"}'] > runs)
     assert service.program.stop(signal.SIGTERM) == 0
-    assert {e["result"] for e in service.events("summary")} == {"complete"}
+    results = [e["result"] for e in service.events("summary")]
+    assert results.count("complete") > runs
+    assert set(results[:-1]) == {"complete"}  # the last may have been interrupted
 
 
 def test_a_run_that_fails_does_not_end_it(source, registry, folder, serve):

@@ -146,7 +146,7 @@ def test_presigned_redirects_are_followed_without_the_registrys_login(tmp_path, 
                        keys=RadosGW.USER, **login(tmp_path, one.host, *Tokens.USER))
     assert done.returncode == 0, done.stderr
     assert folder.blobs() == target.blobs() == source.blobs
-    redirected = [a for a in one.accesses() if a.method == "GET" and "/blobs/sha256" in a.path
+    redirected = [a for a in one.settled() if a.method == "GET" and "/blobs/sha256" in a.path
                   and a.status == 307]
     assert len(redirected) >= len(source.blobs)
 
@@ -158,13 +158,13 @@ def test_a_registry_is_asked_no_more_often_than_said(tmp_path, registry, folder)
     one = registry()
     source = Source(one.host)
     push_some(source, 8)
-    asked = len(one.accesses())
+    asked = len(one.settled())
     begun = time.monotonic()
     done = geranos.run(tmp_path, "sync", "--from", one.host, "--to", folder.url,
                        "--max-requests", "10/s")
     seconds = time.monotonic() - begun
     assert done.returncode == 0, done.stderr
-    requests = len(one.accesses()) - asked
+    requests = len(one.settled()) - asked
     assert requests >= 33  # a catalog; a list, a manifest and two blobs of each
     assert seconds >= (requests - 1) / 10
     assert folder.blobs() == source.blobs

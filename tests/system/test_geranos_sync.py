@@ -48,7 +48,7 @@ def sync(tmp_path, registry):
 
 def blob_reads(registry):
     """The digests of blobs that were asked for, in order."""
-    return [a.path.rpartition("/")[2] for a in registry.accesses()
+    return [a.path.rpartition("/")[2] for a in registry.settled()
             if a.method == "GET" and "/blobs/sha256:" in a.path]
 
 

@@ -293,10 +293,10 @@ def test_an_older_index_does_not_take_the_place_of_a_newer(bucket, serve):
 
 
 def test_an_index_gets_too_old_while_it_is_in_use(bucket, serve):
-    index.publish(bucket.root, digests(1), time.time() - 5)
-    server = serve(index_max_age="8s", absent_ttl="10ms")
+    server = serve(index_max_age="10s", absent_ttl="10ms")
+    index.publish(bucket.root, digests(1), time.time() - 5)  # now: starting may take a while
     server.wait_used(1)
-    wait_until(lambda: server.metric("used") == 0, 10, "too old")
+    wait_until(lambda: server.metric("used") == 0, 20, "too old")
     assert server.where(digest_of(1)) == "upstream"
     server.wait_failure("stale")
 

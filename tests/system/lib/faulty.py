@@ -366,7 +366,7 @@ class Watcher:
 
     def __init__(self, blobs):
         self.blobs = blobs
-        self.wrong, self.looks, self.known = [], 0, {}
+        self.wrong, self.known = [], {}
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
@@ -381,15 +381,14 @@ class Watcher:
             if hashlib.new(algorithm, file.read_bytes()).hexdigest() != value:
                 self.wrong.append(file.name)
             self.known[file.name] = stamp
-        self.looks += 1
 
     def _watch(self):
         while not self.ended.wait(0.005):
             self._look()
 
     def stop(self):
+        assert self.thread.is_alive(), "it has not looked to the end"
         self.ended.set()
         self.thread.join()
         self._look()
-        assert self.looks > 0
         assert not self.wrong, f"seen with wrong bytes: {self.wrong}"

@@ -3,6 +3,7 @@
 import random
 import socket
 import time
+from pathlib import Path
 
 # Below the range from which the kernel takes the ports of outgoing connections: a port found free
 # here stays free until its program listens, whatever connects in the meantime.
@@ -33,6 +34,14 @@ def listens(port, host="127.0.0.1"):
             return True
     except OSError:
         return False
+
+
+def connections(port):
+    """How many connections a server on this port has not closed yet. (In the table of the kernel's
+    sockets 0A is one that listens, 06 one that both sides have closed.)"""
+    rows = [line.split() for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/self/net/{table}").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] not in ("0A", "06") for row in rows)
 
 
 def wait_until(condition, timeout=10.0, what="the condition", interval=0.02):

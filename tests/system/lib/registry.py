@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .ports import free_port
+from .ports import connections, free_port, wait_until
 from .program import Program, find
 
 CONFIG = """\
@@ -74,8 +74,14 @@ class Registry:
             found[f"{data.parent.parent.parent.name}:{data.parent.name}"] = data
         return found
 
+    def settled(self):
+        """accesses(), once nobody is connected any more: an answer is logged after it was sent, and
+        before its connection is closed."""
+        wait_until(lambda: connections(self.port) == 0, 30, "the end of the registry's connections")
+        return self.accesses()
+
     def accesses(self):
-        """What it was asked so far, in order."""
+        """What it has logged, in order."""
         return [Access(m, p, int(s), int(n))
                 for m, p, s, n in ACCESS.findall(self.program.output())]
 

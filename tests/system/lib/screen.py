@@ -13,6 +13,7 @@ import time
 from .program import SANITIZER
 
 TOKEN = re.compile(rb"\x1b\[([\d;]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)", re.S)
+CUT = re.compile(rb"\x1b(\[[\d;]*)?$")  # the beginning of an escape sequence
 
 
 class Screen:
@@ -24,8 +25,13 @@ class Screen:
         self.row = self.column = 0
         self.wrapped = 0  # how often a line was longer than the terminal is wide
         self.coloured = False
+        self.pending = b""
 
     def feed(self, data):
+        data = self.pending + data
+        cut = CUT.search(data)
+        self.pending = data[cut.start():] if cut else b""
+        data = data[:len(data) - len(self.pending)]
         at = 0
         while at < len(data):
             token = TOKEN.match(data, at)
