@@ -112,6 +112,17 @@ static bool open_stores(struct geranos_job *j)
     return true;
 }
 
+/* Whether what fails can be written is found out before anything is copied. */
+static bool try_failures(const char *path)
+{
+    FILE *f = path != NULL ? fopen(path, "ae") : NULL;
+    if (path != NULL && f == NULL)
+        log_error("--failures: %s cannot be written: %s", path, strerror(errno));
+    if (f != NULL)
+        fclose(f);
+    return path == NULL || f != NULL;
+}
+
 bool geranos_job_open(struct geranos_job *j, const struct geranos_options *o)
 {
     *j = (struct geranos_job){.options = o};
@@ -120,7 +131,7 @@ bool geranos_job_open(struct geranos_job *j, const struct geranos_options *o)
         log_set_json();
     signal(SIGINT, interrupted);
     signal(SIGTERM, interrupted);
-    return open_source(j) && open_stores(j);
+    return try_failures(o->failures) && open_source(j) && open_stores(j);
 }
 
 void geranos_job_close(struct geranos_job *j)

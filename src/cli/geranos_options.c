@@ -119,6 +119,7 @@ static const char *read_count(const char *text, uint64_t *out)
 
 static const char *read_shard(const char *text, struct geranos_options *o)
 {
+    const char *expected = "I/N, I from 0 to N - 1";
     struct str s = str_from(text);
     size_t slash = str_find(s, '/');
     struct str part = str_make(text, slash);
@@ -126,12 +127,13 @@ static const char *read_shard(const char *text, struct geranos_options *o)
     if (str_eq(part, STR("auto"))) {
         const char *index = getenv("JOB_COMPLETION_INDEX");
         if (index == NULL)
-            return "I/N: JOB_COMPLETION_INDEX is not set";
+            return "I/N, as JOB_COMPLETION_INDEX is not set";
         part = str_from(index);
+        expected = "N above JOB_COMPLETION_INDEX, which counts from 0";
     }
     if (slash == s.len || !num_parse(part, UINT32_MAX, &i) ||
         !num_parse(str_skip(s, slash + 1), UINT32_MAX, &n) || i >= n)
-        return "I/N, I from 0 to N - 1";
+        return expected;
     o->shard = (uint32_t)i;
     o->shards = (uint32_t)n;
     return NULL;
@@ -161,6 +163,12 @@ static const char *read_sample(const char *text, uint32_t *out)
         return expected;
     *out = (uint32_t)n;
     return NULL;
+}
+
+static const char *read_duration(const char *text, int64_t *out)
+{
+    const char *expected = value_duration(str_from(text), out);
+    return expected == NULL && *out == 0 ? "more than 0, such as 10m" : expected;
 }
 
 static const char *read_level(const char *text, enum log_level *out)
@@ -213,7 +221,7 @@ static const char *take(struct geranos_options *o, const struct row *row, const 
     case LEVEL:
         return read_level(text, at);
     case DURATION:
-        return value_duration(str_from(text), at);
+        return read_duration(text, at);
     case ADDRESS:
         *(const char **)at = text;
         return value_listen(str_from(text));
@@ -308,14 +316,20 @@ static int misuse(const struct geranos_options_usage *u, const char *what, const
 
 struct getopt {
     struct option longs[ROWS + 2];
-    char shorts[2 * ROWS + 2];
+    char shorts[2 * ROWS + 3];
 };
+
+static bool is_of(const struct row *row, const struct geranos_options_usage *u)
+{
+    return (row->commands & (unsigned)u->bit) != 0;
+}
 
 static void describe(const struct geranos_options_usage *u, struct getopt *g)
 {
     size_t n = 0, s = 0;
+    g->shorts[s++] = ':'; /* what is missing is told apart from what is unknown */
     for (size_t i = 0; i < ROWS; i++) {
-        if (!(rows[i].commands & (unsigned)u->bit))
+        if (!is_of(&rows[i], u))
             continue;
         int argument = rows[i].kind == FLAG ? no_argument : required_argument;
         g->longs[n++] = (struct option){rows[i].name, argument, NULL, LONG_ONLY + (int)i};
@@ -340,6 +354,39 @@ static size_t row_of(int option)
     return i;
 }
 
+static int unknown_option(const struct geranos_options_usage *u, const char *text)
+{
+    char shown[64];
+    const char *names[ROWS + 1] = {"help"};
+    size_t n = 1;
+    snprintf(shown, sizeof(shown), "%.*s", (int)strcspn(text, "="), text);
+    const struct row *row = find(shown);
+    if (row != NULL && !is_of(row, u))
+        return misuse(u, "--", shown, " is an option of another subcommand");
+    for (size_t i = 0; i < ROWS; i++)
+        if (is_of(&rows[i], u))
+            names[n++] = rows[i].name;
+    const char *nearest = diag_nearest(shown, names, n);
+    if (nearest == NULL)
+        return misuse(u, "there is no option --", shown, "");
+    fprintf(stderr, "%s: there is no option --%s; did you mean --%s?\n", u->command, shown,
+            nearest);
+    return 2;
+}
+
+/* What getopt_long() has refused. */
+static int refused(const struct geranos_options_usage *u, int option, char **argv)
+{
+    const char letter[] = {(char)optopt, '\0'};
+    if (optopt == 0)
+        return unknown_option(u, argv[optind - 1] + 2);
+    if (option == '?' && optopt < LONG_ONLY)
+        return misuse(u, "there is no option -", letter, "");
+    const struct row *row = &rows[row_of(optopt)];
+    return option == ':' ? misuse(u, "--", row->name, " needs a value")
+                         : misuse(u, "--", row->name, " takes no value");
+}
+
 static int read_line(struct geranos_options *o, const struct geranos_options_usage *u, int argc,
                      char **argv, bool *given)
 {
@@ -347,9 +394,10 @@ static int read_line(struct geranos_options *o, const struct geranos_options_usa
     int option;
     describe(u, &g);
     optind = 0;
+    opterr = 0;
     while ((option = getopt_long(argc, argv, g.shorts, g.longs, NULL)) != -1) {
-        if (option == '?')
-            return misuse(u, "wrong usage", "", "");
+        if (option == '?' || option == ':')
+            return refused(u, option, argv);
         if (option == 'h') {
             geranos_options_help(u, stdout);
             return 0;
@@ -432,7 +480,7 @@ void geranos_options_help(const struct geranos_options_usage *u, FILE *to)
     fputc('\n', to);
     for (size_t i = 0; i < ROWS; i++) {
         char left[64];
-        if (!(rows[i].commands & (unsigned)u->bit))
+        if (!is_of(&rows[i], u))
             continue;
         snprintf(left, sizeof(left), "  %c%c%s--%s %s", rows[i].letter != '\0' ? '-' : ' ',
                  rows[i].letter != '\0' ? rows[i].letter : ' ',

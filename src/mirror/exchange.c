@@ -253,6 +253,16 @@ struct exchange *exchange_begin(struct exchange_client *c, const struct exchange
     return NULL;
 }
 
+/* What the words of libcurl and OpenSSL do not say. */
+static const char *advice(const char *what)
+{
+    if (strstr(what, "wrong version number") != NULL)
+        return ": no TLS is spoken there; correct the port, or say http://";
+    if (strstr(what, "local issuer") != NULL || strstr(what, "self-signed") != NULL)
+        return ": install the certificate of its authority, or name it in SSL_CERT_FILE";
+    return "";
+}
+
 /* With the host that failed, which may not be the one that was asked for, and no more of its URL:
  * the rest may hold a signature. */
 static void fail(struct running *x, const char *what)
@@ -262,8 +272,8 @@ static void fail(struct running *x, const char *what)
     if (at < origin.len)
         origin = str_skip(origin, at + 1);
     x->seen.done = true;
-    snprintf(x->seen.error, sizeof(x->seen.error), "%.*s: %s",
-             (int)(origin.len < 100 ? origin.len : 100), origin.data, what);
+    snprintf(x->seen.error, sizeof(x->seen.error), "%.*s: %.100s%s",
+             (int)(origin.len < 70 ? origin.len : 70), origin.data, what, advice(what));
 }
 
 static const char *what_failed(const struct running *x, CURLcode code)

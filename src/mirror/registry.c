@@ -44,6 +44,28 @@ static bool is_this_machine(struct str host)
            (addr_parse(name, &a) && guard_classify(&a) == GUARD_LOOPBACK);
 }
 
+/* A password among them must not be shown. */
+static void say_no_registry(const char *from, char error[256])
+{
+    const char *after = strstr(from, "://");
+    const char *host = after != NULL ? after + 3 : from;
+    size_t slash = strcspn(host, "/");
+    if (memchr(host, '@', slash) != NULL)
+        snprintf(error, 256,
+                 "a registry's name holds no user and password: expected HOST[:PORT][/PREFIX]; "
+                 "`docker login` and `skopeo login` keep them");
+    else if (strpbrk(host + slash, ":@") != NULL)
+        snprintf(error, 256,
+                 "\"%.100s\" names an image: expected HOST[:PORT][/PREFIX], and the image by "
+                 "--reference",
+                 from);
+    else
+        snprintf(error, 256,
+                 "\"%.100s\" names no registry: expected HOST[:PORT][/PREFIX], with http:// or "
+                 "https:// before it or not",
+                 from);
+}
+
 /* "[scheme://]host[:port][/prefix]" */
 static bool read_from(struct registry *r, const char *from, char error[256])
 {
@@ -63,10 +85,7 @@ static bool read_from(struct registry *r, const char *from, char error[256])
     bool known = str_eq(scheme, STR("https")) || str_eq(scheme, STR("http"));
     if (!known || !names_host_valid(host) || host.len > 255 ||
         (prefix.len > 0 && !names_repository_valid(prefix))) {
-        snprintf(error, 256,
-                 "\"%.100s\" names no registry: expected HOST[:PORT][/PREFIX], with http:// or "
-                 "https:// before it or not",
-                 from);
+        say_no_registry(from, error);
         return false;
     }
     if (str_eq(host, STR("docker.io")))
@@ -177,7 +196,7 @@ static void judge(const struct registry *r, struct exchange *x, struct registry_
     snprintf(text, sizeof(text), "it answered %ld%s", x->status,
              x->status == 401 || x->status == 403 ? ": log in, or ask for the right to pull" : "");
     if (x->status == 404) {
-        fail(r, out, REGISTRY_MISSING, "not found");
+        fail(r, out, REGISTRY_MISSING, "not found: correct the name, or push it again");
     } else if (retry_status(x->status)) {
         fail(r, out, REGISTRY_RETRY, text);
         out->after = retry_after(exchange_header(x, "Retry-After", 0), clock_wall());

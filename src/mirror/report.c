@@ -52,6 +52,9 @@ void report_watch(struct report *r, void (*failed)(void *owner, const char *what
 
 void report_failure(struct report *r, const char *what, const char *why)
 {
+    size_t n = strlen(what);
+    if (strncmp(why, what, n) == 0 && strncmp(why + n, ": ", 2) == 0)
+        why += n + 2; /* a store's errors begin with its name */
     struct report_entry one = {strdup(what), strdup(why)};
     make_printable(one.what);
     make_printable(one.why);

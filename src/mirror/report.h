@@ -32,7 +32,8 @@ void report_close(struct report *r);
 void report_watch(struct report *r, void (*failed)(void *owner, const char *what, const char *why),
                   void *owner);
 
-/* what: an image or a blob, as people name it. What is not printable ASCII is written as '?'. */
+/* what: an image, a blob or a store, as people name it; where why begins with it, too, it is said
+ * once. What is not printable ASCII is written as '?'. */
 void report_failure(struct report *r, const char *what, const char *why);
 void report_retry(struct report *r);
 

@@ -25,7 +25,7 @@ struct sync {
     struct crew *crew;
     struct inventory inventory;
     struct walk walk;
-    _Atomic uint64_t blobs, blobs_copied, blobs_failed, bytes, bytes_copied;
+    _Atomic uint64_t blobs, blobs_copied, blobs_failed, bytes, bytes_copied, bytes_stored;
     unsigned recording; /* the store whose records are being written */
     pthread_mutex_t lock;
     struct blob_task *flying; /* with the lock */
@@ -124,6 +124,7 @@ void sync_status(struct sync *s, struct sync_status *out)
         .blobs_failed = atomic_load(&s->blobs_failed),
         .bytes = atomic_load(&s->bytes),
         .bytes_copied = atomic_load(&s->bytes_copied),
+        .bytes_stored = atomic_load(&s->bytes_stored),
         .retries = report_retries(&s->report),
         .throttled = throttled,
         .running = crew.running,
@@ -345,6 +346,7 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
     bool copied = copy_to_stores(t, &b, &c, client);
     land(t);
     if (copied) {
+        atomic_fetch_add(&s->bytes_stored, atomic_load(&c.got));
         blob_copied(s, &b);
     } else if (!atomic_load(s->options->stop)) {
         struct store_outcome out = outcome_of(&c);
@@ -572,8 +574,10 @@ bool sync_run(struct sync *s, const char **why)
         o->listed(o->owner);
     if (!begin_walk(s) || !crew_run(s->crew, drop, why) || !look_elsewhere(s, why))
         return false;
-    if (!atomic_load(o->stop))
+    if (!atomic_load(o->stop)) {
+        walk_end(&s->walk);
         report_sizes(s);
+    }
     /* What other shards copied meanwhile counts, too: whoever ends last writes the records. */
     if (o->shards > 1 && !atomic_load(o->stop) && !list_stores(s, why))
         return false;

@@ -44,8 +44,9 @@ struct sync_status { /* as it goes on, for people; numbers only grow */
     uint64_t blobs;           /* to be copied, as far as is known */
     uint64_t blobs_copied;
     uint64_t blobs_failed;
-    uint64_t bytes; /* of those to be copied */
-    uint64_t bytes_copied;
+    uint64_t bytes;        /* of those to be copied */
+    uint64_t bytes_copied; /* those of blobs that are not whole yet, or failed, included */
+    uint64_t bytes_stored; /* of the blobs that were copied */
     uint64_t retries;
     uint64_t throttled; /* how often a registry or a store wanted less */
     unsigned running;

@@ -66,6 +66,30 @@ bool walk_reference(struct walk *w, struct str reference)
            add(w, MANIFEST, catalog_repository(w->catalog, name), str_skip(reference, at + 1));
 }
 
+static bool admit(const struct pattern_lists *patterns, struct walk_sieve *sieve, struct str name)
+{
+    bool admitted = pattern_admits(patterns, name);
+    atomic_fetch_add(&sieve->seen, 1);
+    atomic_fetch_add(&sieve->admitted, admitted);
+    return admitted;
+}
+
+static bool is_empty(struct walk_sieve *sieve)
+{
+    return atomic_load(&sieve->seen) > 0 && atomic_load(&sieve->admitted) == 0;
+}
+
+void walk_end(struct walk *w)
+{
+    if (is_empty(&w->seen_tags))
+        report_failure(w->report, registry_name(w->registry),
+                       "none of its tags fits --tag and --exclude-tag");
+    if (is_empty(&w->seen_platforms))
+        report_failure(w->report, registry_name(w->registry),
+                       "none of its platforms fits --platform: expected OS/ARCHITECTURE or "
+                       "OS/ARCHITECTURE/VARIANT, such as linux/arm64*");
+}
+
 bool walk_drop(struct crew_task *task)
 {
     if (task->run != run)
@@ -173,7 +197,8 @@ struct listed {
 static bool list_tag(void *owner, struct str tag)
 {
     struct listed *l = owner;
-    if (!pattern_admits(&l->step->walk->tags, tag))
+    struct walk *w = l->step->walk;
+    if (!admit(&w->tags, &w->seen_tags, tag))
         return true;
     char **grown = realloc(l->tag, (l->n_tags + 1) * sizeof(*grown));
     if (grown != NULL)
@@ -272,7 +297,8 @@ static bool take_children(struct step *s, const struct manifest *m, struct diges
     *n = 0;
     for (size_t i = 0; i < m->n_children; i++) {
         const struct manifest_child *c = &m->child[i];
-        if (c->platform[0] != '\0' && !pattern_admits(&s->walk->platforms, str_from(c->platform)))
+        if (c->platform[0] != '\0' &&
+            !admit(&s->walk->platforms, &s->walk->seen_platforms, str_from(c->platform)))
             continue;
         if (!add(s->walk, MANIFEST, s->repository, str_make(text, digest_format(&c->digest, text))))
             return false;

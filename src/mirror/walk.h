@@ -28,6 +28,11 @@ struct walk {
     /* Counted for people. */
     _Atomic uint64_t manifests;
     _Atomic uint64_t foreign; /* blobs that lie elsewhere, and are not copied */
+
+    /* Private: what patterns were asked about, and what they let through. */
+    struct walk_sieve {
+        _Atomic uint64_t seen, admitted;
+    } seen_tags, seen_platforms;
 };
 
 /* Hands in the first task: everything below the registry's prefix. False: no memory, here as below.
@@ -37,6 +42,9 @@ bool walk_all(struct walk *w);
 /* Hands in one reference: "repository:tag" or "repository@digest", relative to the prefix. False,
  * too, if it is none. */
 bool walk_reference(struct walk *w, struct str reference);
+
+/* After its last task: reports patterns that let nothing through; they are hardly meant so. */
+void walk_end(struct walk *w);
 
 /* For crew_run(): a task of this walk that will not run. */
 bool walk_drop(struct crew_task *task);

@@ -17,11 +17,12 @@ from lib.target import Bucket, Folder
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A registry with two images."""
+    """A registry with two images, one of them in an index, too."""
     registry = Registry(tmp_path_factory.mktemp("input") / "registry")
     one = Source(registry.host)
     one.image("team/app", "v1", [noise(1000)], b'{"n":1}')
-    one.image("other", "v1", [noise(2000)], b'{"n":2}')
+    other = one.image("other", "v1", [noise(2000)], b'{"n":2}')
+    one.index("other", "all", [other | {"platform": {"os": "linux", "architecture": "amd64"}}])
     yield one
     registry.stop()
 
@@ -46,6 +47,12 @@ def lines(done):
     (["sync", "--jobs", "0"], '--jobs: expected an integer from 1 to 256, got "0"'),
     (["sync", "--shard", "3/3"], '--shard: expected I/N, I from 0 to N - 1, got "3/3"'),
     (["sync", "--shard", "auto/3"], "JOB_COMPLETION_INDEX is not set"),
+    (["sync", "--frm", "r.example"], "there is no option --frm; did you mean --from?"),
+    (["sync", "-z"], "there is no option -z"),
+    (["sync", "--from"], "--from needs a value"),
+    (["audit", "--all=some"], "--all takes no value"),
+    (["plan", "--every=5m"], "--every is an option of another subcommand"),
+    (["sync", "--every", "0s"], '--every: expected more than 0, such as 10m, got "0s"'),
     (["sync", "--max-requests", "5"], "--max-requests: expected an integer and a unit"),
     (["sync", "--blobs", "/x"], "expected a prefix that ends with a slash"),
 ])
@@ -87,6 +94,7 @@ def test_a_store_that_is_none_is_named(tmp_path, source, to, complaint):
     ("/none", "there is no such repository, and none below it: correct the name"),
     ("/team%2fapp", "names no registry: expected HOST[:PORT][/PREFIX]"),
     ("/../x", "names no registry: expected HOST[:PORT][/PREFIX]"),
+    ("/team/app:v1", "names an image: expected HOST[:PORT][/PREFIX], and the image by --reference"),
 ])
 def test_a_name_that_is_no_repository_is_said(tmp_path, source, folder, below, complaint):
     done = geranos.run(tmp_path, "sync", "--from", source.host + below, "--to", folder.url)
@@ -94,11 +102,38 @@ def test_a_name_that_is_no_repository_is_said(tmp_path, source, folder, below, c
     assert complaint in lines(done)[0] and len(lines(done)) == 1
 
 
-def test_patterns_that_fit_nothing_are_said(tmp_path, source, folder):
-    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", folder.url,
-                       "--include", "tema/*")
+def test_a_password_before_a_registry_is_not_shown(tmp_path, folder):
+    done = geranos.run(tmp_path, "sync", "--from", "https://user:hunter2@r.example", "--to",
+                       folder.url)
     assert done.returncode == 1
-    assert "none of its repositories fits --include and --exclude" in lines(done)[0]
+    assert "`docker login` and `skopeo login` keep them" in lines(done)[0]
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("option, pattern, complaint", [
+    ("--include", "tema/*", "none of its repositories fits --include and --exclude"),
+    ("--tag", "V*", "none of its tags fits --tag and --exclude-tag"),
+    ("--platform", "amd64", "none of its platforms fits --platform"),
+])
+def test_patterns_that_fit_nothing_are_said(tmp_path, source, folder, option, pattern, complaint):
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", folder.url, option, pattern)
+    assert done.returncode == 1
+    assert complaint in lines(done)[0] and len(lines(done)) == 1
+
+
+def test_a_registry_in_clear_is_told_from_one_that_is_down(tmp_path, source, folder):
+    done = geranos.run(tmp_path, "sync", "--from", f"https://{source.host}", "--to", folder.url)
+    assert done.returncode == 1
+    assert "no TLS is spoken there; correct the port, or say http://" in lines(done)[0]
+
+
+def test_failures_that_cannot_be_written_are_said_before_anything_is_copied(tmp_path, source,
+                                                                           folder):
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", folder.url,
+                       "--failures", "/none/such")
+    assert done.returncode == 1
+    assert "--failures: /none/such cannot be written: No such file" in lines(done)[0]
+    assert folder.everything() == {}
 
 
 def test_a_missing_bucket_and_a_missing_permission_are_said_once(tmp_path, source, radosgw):
@@ -107,7 +142,9 @@ def test_a_missing_bucket_and_a_missing_permission_are_said_once(tmp_path, sourc
                        keys=RadosGW.USER)
     assert done.returncode == 1
     assert len(lines(done)) == 1
-    assert "there is no such bucket: create it, or correct the bucket" in lines(done)[0]
+    assert lines(done)[0].startswith("s3://no-such-bucket\tthere is no such bucket: create it, or")
+    assert "s3://no-such-bucket: could not be listed" in done.stdout
+    assert "lacks" not in done.stdout
     done = geranos.run(tmp_path, *arguments, Bucket(radosgw).url, keys=RadosGW.STRANGER)
     assert done.returncode == 1
     assert len(lines(done)) == 1

@@ -300,13 +300,33 @@ static void a_token_is_fetched_and_renewed_once(void **state)
 
 static void what_names_no_registry_is_refused(void **state)
 {
-    static const char *const bad[] = {"",           "ftp://a/b",      "https://",
-                                      "a/../b",     "user:pw@host/a", "https://a/b?c",
-                                      "http://a b", "https://a//b"};
+    static const char *const bad[] = {
+        "", "ftp://a/b", "https://", "a/../b", "https://a/b?c", "http://a b", "https://a//b"};
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_null(registry_open(bad[i], error));
         assert_non_null(strstr(error, "names no registry"));
+    }
+}
+
+static void a_password_is_refused_and_not_shown(void **state)
+{
+    static const char *const bad[] = {"user:secret@host/a", "https://user:secret@host"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_null(registry_open(bad[i], error));
+        assert_non_null(strstr(error, "no user and password"));
+        assert_null(strstr(error, "secret"));
+    }
+}
+
+static void an_image_is_no_registry(void **state)
+{
+    static const char *const bad[] = {"host/a:v1", "https://host/a/b@sha256:00"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_null(registry_open(bad[i], error));
+        assert_non_null(strstr(error, "names an image"));
     }
 }
 
@@ -326,6 +346,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_blob_is_resumed_where_it_broke_off, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_is_fetched_and_renewed_once, setup, teardown),
         cmocka_unit_test(what_names_no_registry_is_refused),
+        cmocka_unit_test(a_password_is_refused_and_not_shown),
+        cmocka_unit_test(an_image_is_no_registry),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
