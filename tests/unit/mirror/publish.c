@@ -168,7 +168,9 @@ static void what_is_there_is_published_and_nothing_else(void **state)
     check_published(500);
     assert_in_range(pointer().time, before, clock_wall());
     struct blob_index_pointer p = pointer();
-    assert_memory_equal(&p, &out.pointer, sizeof(p));
+    /* Behind its members it is padded. */
+    assert_memory_equal(&p, &out.pointer,
+                        offsetof(struct blob_index_pointer, object) + sizeof(p.object));
 }
 
 static void an_empty_store_has_an_empty_index(void **state)
