@@ -43,8 +43,8 @@ json_t *geranos_job_sums(const struct geranos_job *j, const struct catalog_sums 
 /* True from the first SIGINT or SIGTERM on; a second one ends the process. */
 extern const atomic_bool *const geranos_job_stop;
 
-/* The exit code: 0, or 1, or 128 and the number of the signal that stopped it. Says how to go on.
- */
+/* The exit code: 0, 1, or 128 and the number of the signal that stopped it: then it says how to go
+ * on. */
 int geranos_job_code(bool fine);
 
 /* What failed, to the file of --failures or, the first of it, to a terminal (a log has it already).

@@ -381,9 +381,7 @@ static bool is_whole(const struct catalog *c, const struct image *image, unsigne
     return !image->partial;
 }
 
-#define NESTED_MAX                                                                                 \
-    32 /* indexes within each other: where there are more, the outer get no record                 \
-        */
+#define NESTED_MAX 32 /* indexes within each other: of more, the outer get no record */
 
 /* Indexes mostly come before what they name, so that from the end one pass will do. */
 static void find_whole(const struct catalog *c, unsigned store, bool *whole)

@@ -14,9 +14,8 @@ struct catalog;
 struct catalog *catalog_new(void); /* NULL: no memory */
 void catalog_free(struct catalog *c);
 
-/* The number of a repository's name, and back (valid as long as the catalog). UINT32_MAX: no
- * memory.
- */
+/* The number of a repository's name (UINT32_MAX: no memory), and back (valid as long as the
+ * catalog). */
 uint32_t catalog_repository(struct catalog *c, struct str name);
 struct str catalog_repository_name(struct catalog *c, uint32_t number);
 
@@ -88,8 +87,7 @@ struct catalog_sums {
     uint64_t bytes;                       /* of blobs whose size is known */
     uint64_t missing[CATALOG_STORES_MAX]; /* blobs that a store lacks ... */
     uint64_t missing_bytes[CATALOG_STORES_MAX];
-    uint64_t
-        wrong_size[CATALOG_STORES_MAX]; /* ... or holds with another size than the manifest's */
+    uint64_t wrong_size[CATALOG_STORES_MAX]; /* of those: it holds them with another size */
 };
 
 void catalog_sum(struct catalog *c, unsigned stores, struct catalog_sums *out);

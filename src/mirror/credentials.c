@@ -213,8 +213,7 @@ static void renew(struct credentials *c, int64_t now)
     struct credentials_keys keys;
     if (now < c->next_try)
         return;
-    /* Also after success: who hands out keys that are nearly over is not asked for every request.
-     */
+    /* After a success, too: who gives keys that are nearly over is not asked for every request. */
     c->next_try = now + AGAIN_S;
     if (ask_giver(c, &keys)) {
         c->keys = keys;

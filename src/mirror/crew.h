@@ -51,8 +51,7 @@ struct crew *crew_new(unsigned threads, const struct crew_queue_options *queues,
 void crew_add(struct crew *c, unsigned queue, struct crew_task *task);
 
 /* Runs until nothing is left to be done, or stop. False: no thread or no libcurl was to be had;
- * *why (static). What is left then, or after stop, is handed to drop, which
- * hands nothing in. */
+ * *why (static). What is left then, or after stop, is handed to drop, which hands nothing in. */
 bool crew_run(struct crew *c, void (*drop)(struct crew_task *task), const char **why);
 
 struct crew_status {

@@ -1,7 +1,6 @@
 /*
- * Which names are meant: patterns with '*' (anything but '/'), '**' (anything) and '?' (one byte
- * but
- * '/').
+ * Which names are meant: patterns with '*' (any bytes but '/'), '**' (any bytes) and '?' (one byte
+ * other than '/').
  */
 #ifndef MIRROR_PATTERN_H
 #define MIRROR_PATTERN_H

@@ -8,9 +8,7 @@
 #include <stdint.h>
 
 #define RETRY_ATTEMPTS 6
-#define RETRY_AFTER_MAX                                                                            \
-    (600 * 1000) /* milliseconds: who asks for more is not waited for longer                       \
-                  */
+#define RETRY_AFTER_MAX (600 * 1000) /* milliseconds: nobody is waited for longer */
 
 /* Statuses that may be others the next time: 408, 429, 499 (a proxy's client went away), 500, 502
  * to 504. */

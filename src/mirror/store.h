@@ -39,8 +39,7 @@ struct store_outcome {
     enum store_result result;
     int64_t after; /* STORE_RETRY: milliseconds to wait at least, as the server asked; 0: nothing */
     bool throttled;  /* STORE_RETRY: it was asked for too much (429, 503 SlowDown) */
-    char error[256]; /* unless OK, MISSING or THERE: what went wrong and what to do, with the store
-                      */
+    char error[256]; /* unless OK, MISSING or THERE: the store, what went wrong and what to do */
 };
 
 /* Nothing is tried again in here, but what STORE_RETRY says has been seen to (a clock set by the
@@ -127,8 +126,7 @@ void store_put_resume(struct store_put *p);
  * goes on from. NULL is ignored. */
 void store_put_end(struct store_put *p);
 
-/* Removes what earlier runs left unfinished and nobody can go on from (older than a day). Blocks.
- */
+/* Removes what earlier runs left unfinished, once nobody can go on from it (a day). Blocks. */
 void store_tidy(struct store *s, struct exchange_client *c, struct store_outcome *out);
 
 #endif

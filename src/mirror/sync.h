@@ -64,8 +64,7 @@ struct sync;
 struct sync *sync_new(const struct sync_options *options);
 void sync_free(struct sync *s);
 
-/* Does all of it. False: it could not even be tried; *why (static). What failed is in the report.
- */
+/* Does all of it; what failed is in the report. False: it could not be tried; *why (static). */
 bool sync_run(struct sync *s, const char **why);
 
 /* Any thread, while it runs or afterwards. */

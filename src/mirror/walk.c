@@ -183,8 +183,7 @@ static void everything(struct step *s, struct exchange_client *client, struct cr
     free(s);
 }
 
-/* What a listing has brought. A complete one names manifests by digest; then tags only repeat them.
- */
+/* What a listing has brought. A complete one names manifests by digest: tags only repeat them. */
 struct listed {
     struct step *step;
     struct str name;

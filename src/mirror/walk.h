@@ -35,8 +35,8 @@ struct walk {
     } seen_tags, seen_platforms;
 };
 
-/* Hands in the first task: everything below the registry's prefix. False: no memory, here as below.
- */
+/* Hands in the first task: all that lies below the registry's prefix. False: no memory, here as
+ * below. */
 bool walk_all(struct walk *w);
 
 /* Hands in one reference: "repository:tag" or "repository@digest", relative to the prefix. False,

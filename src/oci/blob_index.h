@@ -11,9 +11,10 @@
  *    0   8  "geranos\n"
  *    8   4  1, the version
  *   12   4  0
- *   16  16  section: algorithm (enum digest_algorithm: 1), bytes of a digest (32), how many (8
- * bytes) 32  16  section: the same of SHA-512 (2, 64) 48  16  0 64      the digests of the first
- * section, raw, strictly ascending by memcmp(); then the second's
+ *   16  16  section of SHA-256: 1 (4 bytes), 32 (4), how many digests (8)
+ *   32  16  section of SHA-512: 2 (4 bytes), 64 (4), how many digests (8)
+ *   48  16  0
+ *   64      the digests of SHA-256, raw, strictly ascending by memcmp(); then those of SHA-512
  *
  * Nothing follows. So there is one way to write a set, and its name is the same whoever writes it.
  *
