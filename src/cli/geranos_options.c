@@ -173,11 +173,10 @@ static const char *read_duration(const char *text, int64_t *out)
 
 static const char *read_level(const char *text, enum log_level *out)
 {
-    static const char *const name[] = {"error", "warning", "info", "debug"};
-    for (int i = 0; i <= LOG_LEVEL_DEBUG; i++) {
-        if (strcmp(text, name[i]) != 0)
+    for (enum log_level level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
+        if (strcmp(text, log_level_name(level)) != 0)
             continue;
-        *out = (enum log_level)i;
+        *out = level;
         return NULL;
     }
     return "error, warning, info or debug";

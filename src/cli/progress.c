@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define REDRAW (200 * CLOCK_MS)
@@ -110,10 +109,10 @@ static json_t *text_of(const char *text)
 static void write_event(struct progress *p, enum log_level level, const char *event,
                         json_t *members)
 {
-    static const char *const word[] = {"error", "warning", "info", "debug"};
     char when[LOG_TIME_MAX];
     log_time(when);
-    json_t *all = json_pack("{s:s,s:s,s:s}", "time", when, "level", word[level], "event", event);
+    json_t *all =
+        json_pack("{s:s,s:s,s:s}", "time", when, "level", log_level_name(level), "event", event);
     json_object_update(all, members);
     char *line =
         level <= p->options.level ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
@@ -158,14 +157,9 @@ static void measure(struct progress *p)
 
 static void wait_for_more(struct progress *p, int64_t ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ns / CLOCK_S;
-    until.tv_nsec += ns % CLOCK_S;
-    until.tv_sec += until.tv_nsec / CLOCK_S;
-    until.tv_nsec %= CLOCK_S;
-    while (!p->ending && pthread_cond_timedwait(&p->changed, &p->lock, &until) == 0)
-        ;
+    int64_t until = clock_now() + ns;
+    while (!p->ending && clock_now() < until)
+        thread_wait(&p->changed, &p->lock, until);
 }
 
 static void *run(void *argument)
@@ -192,7 +186,6 @@ struct progress *progress_begin(const struct progress_options *o)
 {
     const struct thread_options options = {.name = "progress", .cpu = -1};
     struct progress *p = calloc(1, sizeof(*p));
-    pthread_condattr_t attr;
     if (p == NULL)
         return NULL;
     const char *no_color = getenv("NO_COLOR");
@@ -202,10 +195,7 @@ struct progress *progress_begin(const struct progress_options *o)
     p->colour = no_color == NULL || no_color[0] == '\0';
     p->began = p->measured = clock_now();
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_condition(&p->changed);
     progress_event(p, LOG_LEVEL_INFO, "started");
     if (thread_start(&p->thread, &options, run, p) == 0)
         return p;

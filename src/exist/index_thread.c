@@ -7,11 +7,9 @@
 #include "sys/log.h"
 #include "sys/thread.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
 #define COLLECT_EVERY (20 * CLOCK_MS) /* while a set waits to be freed */
 #define AHEAD_MAX 300                 /* seconds that another machine's clock may be ahead */
@@ -281,17 +279,6 @@ static int64_t poll_due(struct index_thread *t)
     return index_collect(&t->exist->indexes) ? clock_now() + COLLECT_EVERY : next;
 }
 
-/* Locked. Until then, or until there is something new. */
-static void wait_until(struct index_thread *t, int64_t due)
-{
-    if (due == INT64_MAX) {
-        pthread_cond_wait(&t->wake, &t->lock);
-        return;
-    }
-    struct timespec until = {.tv_sec = due / CLOCK_S, .tv_nsec = due % CLOCK_S};
-    pthread_cond_timedwait(&t->wake, &t->lock, &until);
-}
-
 static void *work(void *argument)
 {
     struct index_thread *t = argument;
@@ -303,7 +290,7 @@ static void *work(void *argument)
         int64_t due = poll_due(t);
         pthread_mutex_lock(&t->lock);
         if (t->wanted == NULL && !atomic_load(&t->stop))
-            wait_until(t, due);
+            thread_wait(&t->wake, &t->lock, due);
     }
     pthread_mutex_unlock(&t->lock);
     return NULL;
@@ -314,15 +301,11 @@ static void *work(void *argument)
 struct index_thread *index_thread_new(struct exist *e)
 {
     struct index_thread *t = calloc(1, sizeof(*t));
-    pthread_condattr_t monotonic;
     if (t == NULL)
         return NULL;
     t->exist = e;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_condition(&t->wake);
     return t;
 }
 

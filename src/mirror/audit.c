@@ -6,11 +6,11 @@
 #include "mirror/retry.h"
 #include "mirror/walk.h"
 #include "sys/clock.h"
+#include "sys/thread.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { QUEUE_LIST, QUEUE_WALK, QUEUE_OBJECTS, QUEUES };
 
@@ -47,16 +47,6 @@ bool audit_is_due(const struct digest *d, uint32_t sample, int64_t day)
 
 /* ── Life ── */
 
-static void init_lock(struct audit *a)
-{
-    pthread_condattr_t attr;
-    pthread_mutex_init(&a->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&a->fewer, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 struct audit *audit_new(const struct audit_options *o)
 {
     struct audit *a = calloc(1, sizeof(*a));
@@ -69,7 +59,8 @@ struct audit *audit_new(const struct audit_options *o)
     };
     a->options = o;
     report_open(&a->report);
-    init_lock(a);
+    pthread_mutex_init(&a->lock, NULL);
+    thread_condition(&a->fewer);
     a->catalog = catalog_new();
     /* Who lists may wait for who reads, so there is a thread for each. */
     a->crew = crew_new(o->jobs + (unsigned)o->n_stores, queues, QUEUES, o->stop);
@@ -268,14 +259,8 @@ struct listing {
 static bool enter(struct audit *a)
 {
     pthread_mutex_lock(&a->lock);
-    while (a->ahead >= AHEAD && !stopped(a)) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += (long)PATIENCE;
-        until.tv_sec += until.tv_nsec / CLOCK_S;
-        until.tv_nsec %= CLOCK_S;
-        pthread_cond_timedwait(&a->fewer, &a->lock, &until);
-    }
+    while (a->ahead >= AHEAD && !stopped(a))
+        thread_wait(&a->fewer, &a->lock, clock_now() + PATIENCE);
     a->ahead += !stopped(a);
     pthread_mutex_unlock(&a->lock);
     return !stopped(a);

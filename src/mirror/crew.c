@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define BUCKETS 64
 #define PATIENCE (200 * CLOCK_MS) /* how late a stop is noticed */
@@ -139,15 +138,10 @@ static void adapt(struct queue *q, bool throttled, int64_t now)
 
 static void wait_a_little(struct crew *c)
 {
-    struct timespec until;
-    int64_t now = clock_now(), most = PATIENCE;
-    if (c->later != NULL && c->later->due - now < most)
-        most = c->later->due > now ? c->later->due - now : 0;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)most;
-    until.tv_sec += until.tv_nsec / CLOCK_S;
-    until.tv_nsec %= CLOCK_S;
-    pthread_cond_timedwait(&c->changed, &c->lock, &until);
+    int64_t until = clock_now() + PATIENCE;
+    if (c->later != NULL && c->later->due < until)
+        until = c->later->due;
+    thread_wait(&c->changed, &c->lock, until);
 }
 
 static void run_one(struct crew *c, struct crew_task *t, struct exchange_client *client)
@@ -201,7 +195,6 @@ static void *work(void *argument)
 struct crew *crew_new(unsigned threads, const struct crew_queue_options *queues, size_t n_queues,
                       const atomic_bool *stop)
 {
-    pthread_condattr_t attr;
     struct crew *c = calloc(1, sizeof(*c));
     assert(n_queues <= CREW_QUEUES_MAX);
     if (c == NULL)
@@ -217,10 +210,7 @@ struct crew *crew_new(unsigned threads, const struct crew_queue_options *queues,
             q->end[b] = &q->first[b];
     }
     pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_condition(&c->changed);
     return c;
 }
 

@@ -239,12 +239,7 @@ static void wait_due(struct updater *u)
     for (size_t i = 0; i < SOURCE_COUNT; i++)
         if (u->task[i].due < due)
             due = u->task[i].due;
-    if (due == NEVER) {
-        pthread_cond_wait(&u->wake, &u->lock);
-        return;
-    }
-    struct timespec until = {.tv_sec = due / CLOCK_S, .tv_nsec = due % CLOCK_S};
-    pthread_cond_timedwait(&u->wake, &u->lock, &until);
+    thread_wait(&u->wake, &u->lock, due);
 }
 
 static void *run(void *argument)
@@ -279,12 +274,8 @@ static void release(struct updater *u)
 struct updater *updater_new(const struct updater_options *options, const char **why)
 {
     struct updater *u = xalloc_zero(1, sizeof(*u));
-    pthread_condattr_t monotonic;
     pthread_mutex_init(&u->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&u->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_condition(&u->wake);
     u->options = *options;
     u->options.directory = xalloc_text(options->directory);
     u->directory = xalloc_text(options->directory);

@@ -35,6 +35,12 @@ void log_set_json(void)
     atomic_store(&json, true);
 }
 
+const char *log_level_name(enum log_level level)
+{
+    static const char *const name[] = {"error", "warning", "info", "debug"};
+    return name[level];
+}
+
 void log_time(char out[LOG_TIME_MAX])
 {
     struct tm tm;
@@ -48,7 +54,6 @@ void log_time(char out[LOG_TIME_MAX])
 /* A message that is too long is cut before, lest the line be no JSON. */
 static size_t put_json(char line[LINE_MAX_BYTES], enum log_level level, const char *message)
 {
-    static const char *const word[] = {"error", "warning", "info", "debug"};
     char when[LOG_TIME_MAX];
     struct buf b = buf_make(line, LINE_MAX_BYTES - 1);
     struct str text = str_from(message);
@@ -57,7 +62,7 @@ static size_t put_json(char line[LINE_MAX_BYTES], enum log_level level, const ch
     buf_text(&b, "{\"time\":\"");
     buf_text(&b, when);
     buf_text(&b, "\",\"level\":\"");
-    buf_text(&b, word[level]);
+    buf_text(&b, log_level_name(level));
     buf_text(&b, "\",\"message\":\"");
     buf_json(&b, str_make(text.data, text.len < most ? text.len : most));
     buf_text(&b, "\"}");

@@ -7,6 +7,9 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
+/* "error", "warning", "info", "debug". */
+const char *log_level_name(enum log_level level);
+
 /* Once, at start: the program's name (static) and the least urgent level that is shown. */
 void log_init(const char *program, enum log_level level);
 void log_set_level(enum log_level level);

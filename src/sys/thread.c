@@ -1,10 +1,13 @@
 #include "sys/thread.h"
 
+#include "sys/clock.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct start {
     void *(*run)(void *);
@@ -70,4 +73,24 @@ int thread_start(pthread_t *out, const struct thread_options *options, void *(*r
     if (error != 0)
         free(start);
     return error;
+}
+
+/* By the clock of clock_now(), which nobody sets. */
+void thread_condition(pthread_cond_t *out)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(out, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+void thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until)
+{
+    if (until == INT64_MAX) {
+        pthread_cond_wait(condition, lock);
+        return;
+    }
+    const struct timespec at = {.tv_sec = until / CLOCK_S, .tv_nsec = until % CLOCK_S};
+    pthread_cond_timedwait(condition, lock, &at);
 }

@@ -1,10 +1,11 @@
 /*
- * Threads that take no signals: those are the first thread's.
+ * Threads that take no signals (those are the first thread's), and how they wait.
  */
 #ifndef SYS_THREAD_H
 #define SYS_THREAD_H
 
 #include <pthread.h>
+#include <stdint.h>
 
 #define THREAD_NAME_MAX 16 /* with its terminator: what the kernel shows */
 
@@ -17,5 +18,12 @@ struct thread_options {
 /* Starts run(argument); join *out. Returns 0 or an errno, and then *out is undefined. */
 int thread_start(pthread_t *out, const struct thread_options *options, void *(*run)(void *),
                  void *argument);
+
+/* A condition for thread_wait(); pthread_cond_destroy() it. */
+void thread_condition(pthread_cond_t *out);
+
+/* Waits for it, with the lock held, until that time of clock_now() at most; INT64_MAX: as long as
+ * it takes. It may return without either having come. */
+void thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until);
 
 #endif
