@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define RING (256 * 1024) /* a power of two */
-#define RESUMPTIONS 5     /* of a source that breaks off */
+#define RING_MAX (256 * 1024) /* a power of two */
+#define RESUMPTIONS 5         /* of a source that breaks off */
 #define TURN_MS 500
 
 struct feed {
@@ -35,7 +35,8 @@ struct copying {
     const char *wrong; /* what is wrong with the source for good */
     unsigned resumptions;
     struct feed feed[COPY_TARGETS_MAX];
-    char ring[RING];
+    char *ring; /* once the size is known; NULL: of an empty blob, too */
+    size_t room;
 };
 
 /* ── The ring ── */
@@ -49,10 +50,20 @@ static int64_t slowest(const struct copying *c)
     return least;
 }
 
+/* No more than the blob needs. False: no memory. */
+static bool make_ring(struct copying *c)
+{
+    c->room = 1;
+    while (c->room < RING_MAX && (int64_t)c->room < c->size)
+        c->room *= 2;
+    c->ring = malloc(c->room);
+    return c->ring != NULL;
+}
+
 static void put_in(struct copying *c, const char *data, size_t len)
 {
-    size_t at = (size_t)c->got & (RING - 1);
-    size_t first = len < RING - at ? len : RING - at;
+    size_t at = (size_t)c->got & (c->room - 1);
+    size_t first = len < c->room - at ? len : c->room - at;
     memcpy(c->ring + at, data, first);
     memcpy(c->ring, data + first, len - first);
     c->got += (int64_t)len;
@@ -60,8 +71,8 @@ static void put_in(struct copying *c, const char *data, size_t len)
 
 static void take_out(const struct copying *c, int64_t from, char *data, size_t len)
 {
-    size_t at = (size_t)from & (RING - 1);
-    size_t first = len < RING - at ? len : RING - at;
+    size_t at = (size_t)from & (c->room - 1);
+    size_t first = len < c->room - at ? len : c->room - at;
     memcpy(data, c->ring + at, first);
     memcpy(data + first, c->ring, len - first);
 }
@@ -169,9 +180,13 @@ static enum exchange_flow take_some(void *owner, const char *data, size_t len)
         c->wrong = "the blob is longer than it should be";
         return EXCHANGE_STOP;
     }
+    if (!c->opened && !make_ring(c)) {
+        c->wrong = "out of memory";
+        return EXCHANGE_STOP;
+    }
     if (!c->opened) /* never for an empty one, which a store would have whole at once */
         open_stores(c);
-    if (len > RING - (size_t)(c->got - slowest(c))) {
+    if (len > c->room - (size_t)(c->got - slowest(c))) {
         c->full = true;
         return EXCHANGE_LATER;
     }
@@ -270,7 +285,7 @@ static bool source_ended(struct copying *c)
 
 static void wake(struct copying *c)
 {
-    if (c->full && RING - (c->got - slowest(c)) >= RING / 2) {
+    if (c->full && (size_t)(c->got - slowest(c)) <= c->room / 2) {
         c->full = false;
         registry_read_resume(c->read);
     }
@@ -320,6 +335,7 @@ bool copy_run(struct copy *copy, struct exchange_client *client)
     }
     registry_read_end(c->read);
     EVP_MD_CTX_free(c->hash);
+    free(c->ring);
     free(c);
     return ran && all;
 }

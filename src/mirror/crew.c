@@ -70,9 +70,14 @@ static struct crew_task *take_from(struct queue *q, unsigned b)
     return t;
 }
 
+static bool has_next(const struct queue *q)
+{
+    return q->filled != 0 && q->running < (unsigned)q->bound;
+}
+
 static struct crew_task *take_next(struct queue *q)
 {
-    if (q->filled == 0 || q->running >= (unsigned)q->bound)
+    if (!has_next(q))
         return NULL;
     bool light = q->running_light < q->options.light;
     unsigned lowest = (unsigned)__builtin_ctzll(q->filled);
@@ -110,6 +115,16 @@ static struct crew_task *take(struct crew *c)
             return t;
     }
     return NULL;
+}
+
+/* Waking a thread that finds nothing costs as much as a small task. */
+static void wake_for_next(struct crew *c)
+{
+    for (size_t i = 0; i < c->n_queues; i++)
+        if (has_next(&c->queue[i])) {
+            pthread_cond_signal(&c->changed);
+            return;
+        }
 }
 
 static bool is_finished(const struct crew *c)
@@ -161,9 +176,8 @@ static void run_one(struct crew *c, struct crew_task *t, struct exchange_client 
     if (result.verdict == CREW_AGAIN) {
         t->due = now + result.after * CLOCK_MS;
         put_later(c, t);
+        pthread_cond_signal(&c->changed); /* somebody has to wait for it */
     }
-    /* This thread takes the next; another may be needed where the bound has grown. */
-    pthread_cond_signal(&c->changed);
 }
 
 static void *work(void *argument)
@@ -179,10 +193,12 @@ static void *work(void *argument)
     while (!c->failed && !atomic_load(c->stop) && !is_finished(c)) {
         wake_due(c, clock_now());
         struct crew_task *t = take(c);
-        if (t != NULL)
+        if (t != NULL) {
+            wake_for_next(c); /* who does the same: as many wake up as there is work for */
             run_one(c, t, client);
-        else
+        } else {
             wait_a_little(c);
+        }
     }
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
@@ -220,7 +236,7 @@ void crew_add(struct crew *c, unsigned queue, struct crew_task *task)
     task->queue = queue;
     pthread_mutex_lock(&c->lock);
     put(&c->queue[queue], task);
-    pthread_cond_signal(&c->changed);
+    wake_for_next(c);
     pthread_mutex_unlock(&c->lock);
 }
 

@@ -15,6 +15,7 @@
 
 #define WORK ".geranos" /* in the root: what is being written; never listed */
 #define PIECE 262144
+#define AHEAD (8 << 20) /* bytes that are written before the disk is told to begin with them */
 
 struct directory {
     int root;
@@ -233,6 +234,7 @@ struct put {
     int fd; /* -1: none yet */
     char temporary[64];
     int64_t written;
+    int64_t begun; /* of them, that the disk is at */
     char *piece;
 };
 
@@ -274,6 +276,15 @@ static int write_all(int fd, const char *data, size_t len)
         }
     }
     return 0;
+}
+
+/* What the disk has done while the rest came need not be waited for at the end. */
+static void write_back(struct put *p)
+{
+    if (p->written - p->begun < AHEAD)
+        return;
+    sync_file_range(p->fd, p->begun, p->written - p->begun, SYNC_FILE_RANGE_WRITE);
+    p->begun = p->written;
 }
 
 /* A new directory must outlast a power failure, too, or what lies in it would not. */
@@ -409,6 +420,7 @@ static bool directory_put_turn(void *put, struct store_outcome *out)
         }
         error = write_all(p->fd, p->piece, n);
         p->written += (int64_t)n;
+        write_back(p);
     }
     return ended(p, error != 0 ? error : publish(p), out);
 }

@@ -12,8 +12,9 @@
 #define CONNECT_MS 10000L
 #define STALLED_S 60L /* without a byte in either direction, and the exchange has failed */
 #define BUFFER 65536L
-#define ERROR_BODY 65536 /* of a response that says why it is none */
-#define STOP_MS 500      /* how often it is looked whether to stop */
+#define ASK_FIRST (1 << 20) /* bytes of a body for which it is worth a round trip to ask */
+#define ERROR_BODY 65536    /* of a response that says why it is none */
+#define STOP_MS 500         /* how often it is looked whether to stop */
 
 struct exchange_client {
     const struct libcurl *curl;
@@ -161,6 +162,14 @@ static void drop_fields(struct running *x)
     x->fields = NULL;
 }
 
+static bool add_line(struct running *x, const char *line)
+{
+    struct curl_slist *grown = x->client->curl->slist_append(x->fields, line);
+    if (grown != NULL)
+        x->fields = grown;
+    return grown != NULL;
+}
+
 static bool add_field(struct running *x, const struct exchange_field *f)
 {
     size_t len = strlen(f->name) + strlen(f->value) + 3;
@@ -169,12 +178,10 @@ static bool add_field(struct running *x, const struct exchange_field *f)
         return false;
     /* "Name:" alone would tell libcurl to leave the field out. */
     snprintf(line, len, f->value[0] != '\0' ? "%s: %s" : "%s;", f->name, f->value);
-    struct curl_slist *grown = x->client->curl->slist_append(x->fields, line);
+    bool added = add_line(x, line);
     OPENSSL_cleanse(line, len);
     free(line);
-    if (grown != NULL)
-        x->fields = grown;
-    return grown != NULL;
+    return added;
 }
 
 static bool set_fields(struct running *x, const char *url)
@@ -185,6 +192,9 @@ static bool set_fields(struct running *x, const char *url)
     for (size_t i = 0; i < r->n_fields; i++)
         if ((known || !r->fields[i].secret) && !add_field(x, &r->fields[i]))
             return false;
+    /* libcurl would ask whether a body is welcome, however small, and wait for the answer. */
+    if (r->read != NULL && r->size < ASK_FIRST && !add_line(x, "Expect:"))
+        return false;
     x->client->curl->easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->fields);
     return true;
 }

@@ -206,6 +206,39 @@ static void a_callback_can_break_it_off(void **state)
     exchange_end(x);
 }
 
+static enum exchange_flow give_zeros(void *owner, char *data, size_t *len)
+{
+    int64_t *left = owner;
+    if ((int64_t)*len > *left)
+        *len = (size_t)*left;
+    memset(data, 0, *len);
+    *left -= (int64_t)*len;
+    return EXCHANGE_GO;
+}
+
+static void send_body(int64_t size)
+{
+    char url[128];
+    struct exchange_request r = request("/body", url);
+    r.method = "PUT";
+    r.read = give_zeros;
+    r.size = size;
+    r.owner = &size;
+    struct exchange *x = exchange_run(client, &r);
+    assert_true(x->whole);
+    assert_int_equal(x->status, 200);
+    exchange_end(x);
+}
+
+static void only_for_a_large_body_it_is_asked_whether_it_is_welcome(void **state)
+{
+    (void)state;
+    send_body(60000);
+    assert_null(strstr(heads[0], "Expect"));
+    send_body(1 << 20);
+    assert_non_null(strstr(heads[0], "Expect: 100-continue\r\n"));
+}
+
 static void *stop_soon(void *argument)
 {
     (void)argument;
@@ -239,6 +272,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_comes_can_be_taken_piece_by_piece, setup, teardown),
         cmocka_unit_test_setup_teardown(a_callback_can_break_it_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_for_a_large_body_it_is_asked_whether_it_is_welcome,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_hangs_does_not_outlast_the_stop, setup,
                                         teardown),
     };
