@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 enum { QUEUE_LIST, QUEUE_WALK, QUEUE_OBJECTS, QUEUES };
+enum { SOURCE, STORES }; /* servers: a number for each store from STORES on */
 
 #define WALKERS 16
 #define KEY_MAX 512
@@ -47,23 +48,40 @@ bool audit_is_due(const struct digest *d, uint32_t sample, int64_t day)
 
 /* ── Life ── */
 
-struct audit *audit_new(const struct audit_options *o)
+static struct crew *make_crew(const struct audit_options *o)
 {
-    struct audit *a = calloc(1, sizeof(*a));
-    if (a == NULL)
-        return NULL;
+    unsigned places[CREW_SERVERS_MAX];
     const struct crew_queue_options queues[QUEUES] = {
         [QUEUE_LIST] = {.at_once = (unsigned)o->n_stores},
         [QUEUE_WALK] = {.at_once = WALKERS},
         [QUEUE_OBJECTS] = {.at_once = o->jobs},
     };
+    /* Who lists may wait for who reads, so there is a thread for each. */
+    const struct crew_options options = {
+        .threads = o->jobs + (unsigned)o->n_stores,
+        .queues = queues,
+        .n_queues = QUEUES,
+        .places = places,
+        .n_servers = STORES + o->n_stores,
+        .stop = o->stop,
+    };
+    places[SOURCE] = o->jobs + WALKERS;
+    for (size_t i = 0; i < o->n_stores; i++)
+        places[STORES + i] = o->jobs;
+    return crew_new(&options);
+}
+
+struct audit *audit_new(const struct audit_options *o)
+{
+    struct audit *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        return NULL;
     a->options = o;
     report_open(&a->report);
     pthread_mutex_init(&a->lock, NULL);
     thread_condition(&a->fewer);
     a->catalog = catalog_new();
-    /* Who lists may wait for who reads, so there is a thread for each. */
-    a->crew = crew_new(o->jobs + (unsigned)o->n_stores, queues, QUEUES, o->stop);
+    a->crew = make_crew(o);
     if (a->catalog != NULL && a->crew != NULL)
         return a;
     audit_free(a);
@@ -124,7 +142,6 @@ static bool stopped(const struct audit *a)
 static bool again(struct audit *a, unsigned *attempts, const struct store_outcome *out,
                   const char *what, struct crew_result *result)
 {
-    result->throttled = out->throttled;
     if (out->result != STORE_RETRY || ++*attempts >= RETRY_ATTEMPTS) {
         report_failure(&a->report, what, out->error);
         return false;
@@ -232,6 +249,8 @@ static void run_object(struct crew_task *task, struct exchange_client *client,
     char key[KEY_MAX], what[KEY_MAX];
     read_object(o, client, &h, &out);
     EVP_MD_CTX_free(h.hash);
+    if (out.result == STORE_OK || out.result == STORE_MISSING || out.throttled)
+        crew_answer(result, STORES + o->store, out.throttled, out.delay);
     /* What is gone since it was listed is not there to be wrong. */
     if (out.result != STORE_OK && out.result != STORE_MISSING && !stopped(a)) {
         name_key(a->options->store[o->store], key_of(a, &o->digest, key), what);
@@ -278,7 +297,9 @@ static bool add_object(struct listing *l, const struct digest *d)
         return false;
     }
     atomic_fetch_add(&a->due, 1);
-    *o = (struct object){.task = {.run = run_object}, .audit = a, .store = l->store, .digest = *d};
+    *o = (struct object){.audit = a, .store = l->store, .digest = *d};
+    o->task.run = run_object;
+    o->task.servers = UINT32_C(1) << (STORES + l->store);
     crew_add(a->crew, QUEUE_OBJECTS, &o->task);
     return true;
 }
@@ -353,7 +374,7 @@ static bool add_listing(struct audit *a, unsigned store)
     struct listing *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return false;
-    l->task.run = run_listing;
+    l->task.run = run_listing; /* takes no place: those who read, for whom it waits, need them */
     l->audit = a;
     l->store = store;
     crew_add(a->crew, QUEUE_LIST, &l->task);
@@ -411,14 +432,13 @@ static struct store_outcome outcome_of(const struct copy *c)
     if (c->outcome.result == REGISTRY_RETRY)
         out.result = STORE_RETRY;
     out.after = c->outcome.after;
-    out.throttled = c->outcome.throttled;
     memcpy(out.error, c->outcome.error, sizeof(out.error));
     return out;
 }
 
 /* Copies a blob to every store where it is damaged. */
 static bool copy_again(struct audit *a, const struct catalog_blob *b, struct copy *c,
-                       struct exchange_client *client)
+                       struct exchange_client *client, struct crew_result *result)
 {
     char key[KEY_MAX];
     unsigned store[AUDIT_STORES_MAX];
@@ -428,9 +448,10 @@ static bool copy_again(struct audit *a, const struct catalog_blob *b, struct cop
         if (damaged >> i & 1) {
             store[c->n_targets] = i;
             c->target[c->n_targets++] =
-                (struct copy_target){.store = a->options->store[i], .key = at};
+                (struct copy_target){a->options->store[i], .server = STORES + i, .key = at};
         }
     bool copied = copy_run(c, client);
+    copy_answers(c, result);
     for (size_t i = 0; i < c->n_targets; i++) {
         const struct audit_finding finding = {AUDIT_REPAIRED, c->target[i].store, at, b->size,
                                               NULL};
@@ -449,10 +470,11 @@ static void run_repair(struct crew_task *task, struct exchange_client *client,
     char key[KEY_MAX], what[KEY_MAX + 16];
     catalog_read_blob(a->catalog, r->number, &b);
     struct copy c = {.source = a->options->source,
+                     .server = SOURCE,
                      .blob = {catalog_repository_name(a->catalog, b.repository), b.digest, b.size},
                      .replace = true,
                      .stop = a->options->stop};
-    if (!copy_again(a, &b, &c, client) && !stopped(a)) {
+    if (!copy_again(a, &b, &c, client, result) && !stopped(a)) {
         struct store_outcome out = outcome_of(&c);
         key_of(a, &b.digest, key);
         snprintf(what, sizeof(what), "repair of %s", key);
@@ -469,12 +491,14 @@ static void take_blob(void *owner, uint32_t number)
     struct audit *a = owner;
     struct catalog_blob b;
     catalog_read_blob(a->catalog, number, &b);
-    if (damaged_stores(a, &b.digest) == 0)
+    uint32_t damaged = damaged_stores(a, &b.digest);
+    if (damaged == 0)
         return;
     struct repair *r = calloc(1, sizeof(*r));
     if (r == NULL)
         return; /* what stays damaged is reported at the end */
     *r = (struct repair){.task = {.run = run_repair}, .audit = a, .number = number};
+    r->task.servers = UINT32_C(1) << SOURCE | damaged << STORES;
     crew_add(a->crew, QUEUE_OBJECTS, &r->task);
 }
 

@@ -339,3 +339,15 @@ bool copy_run(struct copy *copy, struct exchange_client *client)
     free(c);
     return ran && all;
 }
+
+void copy_answers(const struct copy *c, struct crew_result *result)
+{
+    const struct registry_outcome *source = &c->outcome;
+    if (source->throttled || source->result == REGISTRY_OK || source->result == REGISTRY_MISSING)
+        crew_answer(result, c->server, source->throttled, source->delay);
+    for (size_t i = 0; i < c->n_targets; i++) {
+        const struct copy_target *t = &c->target[i];
+        if (t->done || t->outcome.throttled)
+            crew_answer(result, t->server, t->outcome.throttled, t->outcome.delay);
+    }
+}

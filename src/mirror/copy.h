@@ -9,6 +9,7 @@
 #ifndef MIRROR_COPY_H
 #define MIRROR_COPY_H
 
+#include "mirror/crew.h"
 #include "mirror/registry.h"
 #include "mirror/store.h"
 
@@ -16,6 +17,7 @@
 
 struct copy_target {
     struct store *store;
+    unsigned server; /* its number in the crew */
     struct str key;
     struct store_outcome outcome; /* how it ended */
     bool done;                    /* the blob is there, whoever put it there */
@@ -23,6 +25,7 @@ struct copy_target {
 
 struct copy {
     struct registry *source;
+    unsigned server; /* its number in the crew */
     struct registry_blob blob;
     struct copy_target target[COPY_TARGETS_MAX];
     size_t n_targets;
@@ -38,5 +41,8 @@ struct copy {
 /* True: every target has it. False: outcome, or a target's, says why not; what may work later is
  * RETRY. Blocks. */
 bool copy_run(struct copy *c, struct exchange_client *client);
+
+/* Afterwards: what it has shown of how much its servers can do. */
+void copy_answers(const struct copy *c, struct crew_result *result);
 
 #endif

@@ -1,5 +1,6 @@
 #include "mirror/crew.h"
 
+#include "mirror/bound.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
@@ -9,10 +10,11 @@
 
 #define BUCKETS 64
 #define PATIENCE (200 * CLOCK_MS) /* how late a stop is noticed */
-#define FIRST_BOUND 8
-#define CALM (1 * CLOCK_S) /* a bound is not halved twice for one complaint */
+#define FIRST_PLACES 8
+#define LOOK 32 /* tasks of a bucket that are looked at for one whose servers have places */
 
-/* Tasks by weight, to a power of two: exact order is not worth a heap. */
+/* Tasks by weight, to a power of two: exact order is not worth a heap. Without weights by their
+ * first server, so that one server's do not stand before another's. */
 struct queue {
     struct crew_queue_options options;
     struct crew_task *first[BUCKETS];
@@ -21,8 +23,12 @@ struct queue {
     uint64_t waiting;
     unsigned running;
     unsigned running_light;
-    double bound;
-    int64_t halved;
+    unsigned last; /* bucket that was taken from, without weights */
+};
+
+struct server {
+    struct bound bound;
+    unsigned running;
     uint64_t throttled;
 };
 
@@ -32,6 +38,8 @@ struct crew {
     const atomic_bool *stop;
     struct queue queue[CREW_QUEUES_MAX];
     size_t n_queues;
+    struct server server[CREW_SERVERS_MAX];
+    size_t n_servers;
     struct crew_task *later; /* that come back, by when */
     unsigned running;
     unsigned threads;
@@ -43,9 +51,9 @@ struct crew {
 
 static unsigned bucket_of(const struct queue *q, const struct crew_task *t)
 {
-    if (!q->options.by_weight || t->weight <= 0)
-        return 0;
-    return 63U - (unsigned)__builtin_clzll((unsigned long long)t->weight);
+    if (!q->options.by_weight)
+        return t->servers != 0 ? (unsigned)__builtin_ctz(t->servers) : 0;
+    return t->weight > 0 ? 63U - (unsigned)__builtin_clzll((unsigned long long)t->weight) : 0;
 }
 
 static void put(struct queue *q, struct crew_task *t)
@@ -58,31 +66,55 @@ static void put(struct queue *q, struct crew_task *t)
     q->waiting++;
 }
 
-static struct crew_task *take_from(struct queue *q, unsigned b)
+static void unlink_task(struct queue *q, unsigned b, struct crew_task **link)
 {
-    struct crew_task *t = q->first[b];
-    q->first[b] = t->next;
-    if (q->first[b] == NULL) {
-        q->end[b] = &q->first[b];
+    struct crew_task *t = *link;
+    *link = t->next;
+    if (t->next == NULL)
+        q->end[b] = link;
+    if (q->first[b] == NULL)
         q->filled &= ~(UINT64_C(1) << b);
-    }
     q->waiting--;
-    return t;
 }
 
-static bool has_next(const struct queue *q)
+/* NULL: none of those that are looked at is without a server that is full. */
+static struct crew_task *take_from(struct queue *q, unsigned b, uint32_t full)
 {
-    return q->filled != 0 && q->running < (unsigned)q->bound;
+    struct crew_task **link = &q->first[b];
+    for (unsigned i = 0; *link != NULL && i < LOOK; i++, link = &(*link)->next) {
+        struct crew_task *t = *link;
+        if ((t->servers & full) != 0)
+            continue;
+        unlink_task(q, b, link);
+        return t;
+    }
+    return NULL;
 }
 
-static struct crew_task *take_next(struct queue *q)
+/* By weight the least or the greatest, else the one behind the last that was taken from. */
+static unsigned choose(const struct queue *q, uint64_t buckets, bool light)
 {
-    if (!has_next(q))
+    if (!q->options.by_weight) {
+        uint64_t behind = buckets & ~((UINT64_C(2) << q->last) - 1);
+        return (unsigned)__builtin_ctzll(behind != 0 ? behind : buckets);
+    }
+    return light ? (unsigned)__builtin_ctzll(buckets) : 63U - (unsigned)__builtin_clzll(buckets);
+}
+
+static struct crew_task *take_next(struct queue *q, uint32_t full)
+{
+    if (q->running >= q->options.at_once)
         return NULL;
-    bool light = q->running_light < q->options.light;
-    unsigned lowest = (unsigned)__builtin_ctzll(q->filled);
-    unsigned highest = 63U - (unsigned)__builtin_clzll(q->filled);
-    struct crew_task *t = take_from(q, light ? lowest : highest);
+    bool light = q->running_light < q->options.light && 2 * q->running_light <= q->running;
+    struct crew_task *t = NULL;
+    for (uint64_t left = q->filled; left != 0 && t == NULL;) {
+        unsigned b = choose(q, left, light);
+        left &= ~(UINT64_C(1) << b);
+        t = take_from(q, b, full);
+        q->last = b;
+    }
+    if (t == NULL)
+        return NULL;
     t->light = light;
     q->running++;
     q->running_light += light;
@@ -107,21 +139,43 @@ static void wake_due(struct crew *c, int64_t now)
     }
 }
 
+static uint32_t full_servers(const struct crew *c)
+{
+    uint32_t full = 0;
+    for (size_t i = 0; i < c->n_servers; i++)
+        if (c->server[i].running >= bound_places(&c->server[i].bound))
+            full |= UINT32_C(1) << i;
+    return full;
+}
+
 static struct crew_task *take(struct crew *c)
 {
+    uint32_t full = full_servers(c);
     for (size_t i = 0; i < c->n_queues; i++) {
-        struct crew_task *t = take_next(&c->queue[i]);
+        struct crew_task *t = take_next(&c->queue[i], full);
         if (t != NULL)
             return t;
     }
     return NULL;
 }
 
+/* Of the first of its tasks of each kind: there is no need to know for sure. */
+static bool has_next(const struct queue *q, uint32_t full)
+{
+    if (q->running >= q->options.at_once)
+        return false;
+    for (uint64_t left = q->filled; left != 0; left &= left - 1)
+        if ((q->first[__builtin_ctzll(left)]->servers & full) == 0)
+            return true;
+    return false;
+}
+
 /* Waking a thread that finds nothing costs as much as a small task. */
 static void wake_for_next(struct crew *c)
 {
+    uint32_t full = full_servers(c);
     for (size_t i = 0; i < c->n_queues; i++)
-        if (has_next(&c->queue[i])) {
+        if (has_next(&c->queue[i], full)) {
             pthread_cond_signal(&c->changed);
             return;
         }
@@ -135,17 +189,26 @@ static bool is_finished(const struct crew *c)
     return !waiting;
 }
 
-/* One more at once after each round of successes, half as many after a complaint. */
-static void adapt(struct queue *q, bool throttled, int64_t now)
+static void enter(struct crew *c, uint32_t servers)
 {
-    q->throttled += throttled;
-    if (!throttled) {
-        q->bound += 1 / q->bound;
-        if (q->bound > q->options.at_once)
-            q->bound = q->options.at_once;
-    } else if (now - q->halved > CALM) {
-        q->bound = q->bound > 2 ? q->bound / 2 : 1;
-        q->halved = now;
+    c->running++;
+    for (size_t i = 0; i < c->n_servers; i++)
+        c->server[i].running += servers >> i & 1;
+}
+
+static void leave(struct crew *c, uint32_t servers, const struct crew_result *r, int64_t begun)
+{
+    int64_t now = clock_now();
+    c->running--;
+    for (size_t i = 0; i < c->n_servers; i++) {
+        struct server *s = &c->server[i];
+        if (r->throttled >> i & 1) {
+            s->throttled++;
+            bound_complaint(&s->bound, begun, now);
+        } else if (r->answered >> i & 1) {
+            bound_answer(&s->bound, s->running, r->delay[i], now);
+        }
+        s->running -= servers >> i & 1;
     }
 }
 
@@ -164,17 +227,17 @@ static void run_one(struct crew *c, struct crew_task *t, struct exchange_client 
     struct queue *q = &c->queue[t->queue];
     struct crew_result result = {.verdict = CREW_DONE};
     bool light = t->light;
-    c->running++;
+    uint32_t servers = t->servers;
+    int64_t begun = clock_now();
+    enter(c, servers);
     pthread_mutex_unlock(&c->lock);
     t->run(t, client, &result);
     pthread_mutex_lock(&c->lock);
-    int64_t now = clock_now();
-    c->running--;
+    leave(c, servers, &result, begun);
     q->running--;
     q->running_light -= light;
-    adapt(q, result.throttled, now);
     if (result.verdict == CREW_AGAIN) {
-        t->due = now + result.after * CLOCK_MS;
+        t->due = clock_now() + result.after * CLOCK_MS;
         put_later(c, t);
         pthread_cond_signal(&c->changed); /* somebody has to wait for it */
     }
@@ -208,23 +271,36 @@ static void *work(void *argument)
 
 /* ── For the owner ── */
 
-struct crew *crew_new(unsigned threads, const struct crew_queue_options *queues, size_t n_queues,
-                      const atomic_bool *stop)
+void crew_answer(struct crew_result *result, unsigned server, bool throttled, int64_t delay)
+{
+    assert(server < CREW_SERVERS_MAX);
+    result->answered |= UINT32_C(1) << server;
+    result->throttled |= (uint32_t)throttled << server;
+    result->delay[server] = delay;
+}
+
+static void init_queues(struct crew *c, const struct crew_options *o)
+{
+    assert(o->n_queues <= CREW_QUEUES_MAX && o->n_servers <= CREW_SERVERS_MAX);
+    c->n_queues = o->n_queues;
+    for (size_t i = 0; i < o->n_queues; i++) {
+        c->queue[i].options = o->queues[i];
+        for (unsigned b = 0; b < BUCKETS; b++)
+            c->queue[i].end[b] = &c->queue[i].first[b];
+    }
+    c->n_servers = o->n_servers;
+    for (size_t i = 0; i < o->n_servers; i++)
+        bound_begin(&c->server[i].bound, FIRST_PLACES, o->places[i]);
+}
+
+struct crew *crew_new(const struct crew_options *options)
 {
     struct crew *c = calloc(1, sizeof(*c));
-    assert(n_queues <= CREW_QUEUES_MAX);
     if (c == NULL)
         return NULL;
-    c->stop = stop;
-    c->threads = threads;
-    c->n_queues = n_queues;
-    for (size_t i = 0; i < n_queues; i++) {
-        struct queue *q = &c->queue[i];
-        q->options = queues[i];
-        q->bound = queues[i].at_once < FIRST_BOUND ? queues[i].at_once : FIRST_BOUND;
-        for (unsigned b = 0; b < BUCKETS; b++)
-            q->end[b] = &q->first[b];
-    }
+    c->stop = options->stop;
+    c->threads = options->threads;
+    init_queues(c, options);
     pthread_mutex_init(&c->lock, NULL);
     thread_condition(&c->changed);
     return c;
@@ -247,7 +323,7 @@ static void drop_all(struct crew *c, void (*drop)(struct crew_task *task))
     wake_due(c, INT64_MAX);
     for (size_t i = 0; i < c->n_queues; i++)
         while (c->queue[i].filled != 0)
-            drop(take_from(&c->queue[i], (unsigned)__builtin_ctzll(c->queue[i].filled)));
+            drop(take_from(&c->queue[i], (unsigned)__builtin_ctzll(c->queue[i].filled), 0));
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -273,9 +349,18 @@ void crew_status(struct crew *c, unsigned queue, struct crew_status *out)
 {
     const struct queue *q = &c->queue[queue];
     pthread_mutex_lock(&c->lock);
-    *out = (struct crew_status){q->waiting, q->running, (unsigned)q->bound, q->throttled};
+    *out = (struct crew_status){q->waiting, q->running};
     for (const struct crew_task *t = c->later; t != NULL; t = t->next)
         out->waiting += t->queue == queue;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void crew_server(struct crew *c, unsigned server, struct crew_server *out)
+{
+    const struct server *s = &c->server[server];
+    assert(server < c->n_servers);
+    pthread_mutex_lock(&c->lock);
+    *out = (struct crew_server){s->running, bound_places(&s->bound), s->throttled};
     pthread_mutex_unlock(&c->lock);
 }
 

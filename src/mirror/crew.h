@@ -1,6 +1,7 @@
 /*
- * Threads that work off what is to be done: tasks in several queues, one after the other, each
- * queue with a bound on how many run at once that follows what the other side says.
+ * Threads that work off what is to be done: tasks in several queues, one after the other. A task
+ * names the servers that it asks, and runs once each of them has a place for it: how many places a
+ * server has follows what it says and how fast it answers ("mirror/bound.h"), whatever others do.
  *
  * A task that fails for now comes back after a while, to its queue's end.
  */
@@ -17,17 +18,26 @@ enum crew_verdict {
     CREW_AGAIN, /* after `after` milliseconds */
 };
 
+#define CREW_SERVERS_MAX 17
+
 struct crew_result {
     enum crew_verdict verdict;
     int64_t after;
-    bool throttled; /* the other side wants less: the queue's bound is halved */
+    uint32_t answered; /* a bit for each server of which something was learned; crew_answer() */
+    uint32_t throttled;
+    int64_t delay[CREW_SERVERS_MAX];
 };
+
+/* Of a task's server: it did what it was asked for (delay: as bound_answer() has it), or wants
+ * less. What says nothing of how much it can do is not told. */
+void crew_answer(struct crew_result *result, unsigned server, bool throttled, int64_t delay);
 
 /* A task, embedded in whatever it is about; its owner's until it is handed in, and again from its
  * last run on (run may release it then). */
 struct crew_task {
     void (*run)(struct crew_task *task, struct exchange_client *client, struct crew_result *result);
     int64_t weight;         /* of queues by weight: the largest first */
+    uint32_t servers;       /* a bit for each that it asks */
     struct crew_task *next; /* private, as what follows */
     int64_t due;
     unsigned queue;
@@ -43,9 +53,18 @@ struct crew_queue_options {
 
 #define CREW_QUEUES_MAX 8
 
-/* Starts no thread yet. A queue's tasks are taken before those of the next. NULL: no memory. */
-struct crew *crew_new(unsigned threads, const struct crew_queue_options *queues, size_t n_queues,
-                      const atomic_bool *stop);
+struct crew_options {
+    unsigned threads;
+    const struct crew_queue_options *queues;
+    size_t n_queues;        /* at most CREW_QUEUES_MAX */
+    const unsigned *places; /* of each server, at most */
+    size_t n_servers;       /* at most CREW_SERVERS_MAX */
+    const atomic_bool *stop;
+};
+
+/* Starts no thread yet. A queue's tasks are taken before those of the next, where servers have
+ * places for both. NULL: no memory. */
+struct crew *crew_new(const struct crew_options *options);
 
 /* Hands a task in, from any thread, a task's own included. */
 void crew_add(struct crew *c, unsigned queue, struct crew_task *task);
@@ -57,11 +76,17 @@ bool crew_run(struct crew *c, void (*drop)(struct crew_task *task), const char *
 struct crew_status {
     uint64_t waiting; /* tasks, those that come back included */
     unsigned running;
-    unsigned bound;     /* tasks at once, as things stand */
-    uint64_t throttled; /* how often the other side wanted less */
 };
 
 void crew_status(struct crew *c, unsigned queue, struct crew_status *out);
+
+struct crew_server {
+    unsigned running;   /* tasks that ask it */
+    unsigned places;    /* as things stand */
+    uint64_t throttled; /* how often it wanted less */
+};
+
+void crew_server(struct crew *c, unsigned server, struct crew_server *out);
 
 void crew_free(struct crew *c);
 

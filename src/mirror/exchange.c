@@ -30,6 +30,8 @@ struct running {
     struct hop hop;
     struct curl_slist *fields;
     size_t capacity;
+    int64_t sent; /* bytes of the body */
+    int64_t sent_at;
     bool too_long;
     bool no_memory;
     bool stopped; /* by a callback, or by everybody's stop */
@@ -135,6 +137,8 @@ static size_t wanted(char *data, size_t size, size_t n, void *context)
     size_t len = size * n;
     switch (x->request->read(x->request->owner, data, &len)) {
     case EXCHANGE_GO:
+        x->sent += (int64_t)len;
+        x->sent_at = clock_now();
         return len;
     case EXCHANGE_LATER:
         return CURL_READFUNC_PAUSE;
@@ -297,6 +301,17 @@ static const char *what_failed(const struct running *x, CURLcode code)
     return hop_problem(&x->hop, code, x->text);
 }
 
+/* libcurl's times are of the last hop. */
+static int64_t measure_delay(const struct running *x)
+{
+    curl_off_t asked = 0, answered = 0;
+    if (x->request->read != NULL)
+        return x->sent == x->request->size && x->sent > 0 ? clock_now() - x->sent_at : 0;
+    x->client->curl->easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &asked);
+    x->client->curl->easy_getinfo(x->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered);
+    return answered > asked ? (answered - asked) * (CLOCK_MS / 1000) : 0;
+}
+
 static void finish(struct running *x, CURLcode code)
 {
     const struct libcurl *curl = x->client->curl;
@@ -321,6 +336,7 @@ static void finish(struct running *x, CURLcode code)
     curl->easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &x->seen.status);
     x->seen.done = true;
     x->seen.whole = next == HOP_DONE;
+    x->seen.delay = measure_delay(x);
     if (!x->seen.whole)
         fail(x, why);
 }

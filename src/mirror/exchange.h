@@ -62,9 +62,11 @@ struct exchange_request {
 
 struct exchange { /* read-only for its owner */
     bool done;
-    bool whole;  /* a response came, all of it, whatever its status */
-    long status; /* 0: none */
-    char *body;  /* what was collected, terminated; NULL: nothing */
+    bool whole;    /* a response came, all of it, whatever its status */
+    long status;   /* 0: none */
+    int64_t delay; /* nanoseconds from the request's last byte to the (last) response's first, and
+                      of one with a body to its end; 0: not known */
+    char *body;    /* what was collected, terminated; NULL: nothing */
     size_t len;
     char error[256]; /* unless whole: what went wrong, with the host */
 };

@@ -40,6 +40,7 @@ static bool add(const struct listing *like, const char *more, unsigned digits)
     size_t n = strlen(l->prefix);
     snprintf(l->prefix + n, sizeof(l->prefix) - n, "%s", more);
     l->task = (struct crew_task){.run = run};
+    l->task.servers = UINT32_C(1) << (l->inventory->server + l->store);
     l->digits = digits;
     l->seen = 0;
     l->reach = 0;
@@ -110,7 +111,6 @@ static void give_up(struct listing *l, const char *why)
 
 static bool again(struct listing *l, const struct store_outcome *out, struct crew_result *result)
 {
-    result->throttled = out->throttled;
     if (out->result != STORE_RETRY || ++l->attempts >= RETRY_ATTEMPTS) {
         give_up(l, out->error);
         return false;
@@ -130,7 +130,10 @@ static void run(struct crew_task *task, struct exchange_client *client, struct c
     bool known = !(atomic_load(&v->failed) >> l->store & 1);
     if (known)
         store_list(v->store[l->store], client, str_from(l->prefix), take, l, &out);
-    if (out.result != STORE_OK && out.result != STORE_MISSING) {
+    bool fine = out.result == STORE_OK || out.result == STORE_MISSING;
+    if (known && (fine || out.throttled))
+        crew_answer(result, v->server + l->store, out.throttled, 0);
+    if (!fine) {
         if (again(l, &out, result))
             return;
     } else if (known && l->parted && l->digits < DIGITS_MAX && l->seen >= PAGE && !part(l)) {

@@ -21,6 +21,7 @@ struct inventory {
     struct report *report;
     struct crew *crew;
     unsigned queue;          /* of the crew */
+    unsigned server;         /* the first store's number in the crew; the others' follow */
     _Atomic uint32_t failed; /* a bit for each store that could not be listed: it has been reported,
                                 once, and what it holds is not known */
 };

@@ -67,7 +67,12 @@ static bool list_blobs(struct publish *p)
                           .listed = listed,
                           .owner = p->set,
                           .report = p->o->report};
-    v.crew = crew_new(p->o->jobs, &queue, 1, p->o->stop);
+    v.crew = crew_new(&(struct crew_options){.threads = p->o->jobs,
+                                             .queues = &queue,
+                                             .n_queues = 1,
+                                             .places = &p->o->jobs,
+                                             .n_servers = 1,
+                                             .stop = p->o->stop});
     bool ran = v.crew != NULL && inventory_begin(&v) && crew_run(v.crew, drop, &why);
     crew_free(v.crew);
     if (!ran)

@@ -191,6 +191,7 @@ static void judge(const struct registry *r, struct exchange *x, struct registry_
         return;
     }
     out->status = x->status;
+    out->delay = x->delay;
     if (x->status / 100 == 2)
         return;
     snprintf(text, sizeof(text), "it answered %ld%s", x->status,
@@ -200,7 +201,7 @@ static void judge(const struct registry *r, struct exchange *x, struct registry_
     } else if (retry_status(x->status)) {
         fail(r, out, REGISTRY_RETRY, text);
         out->after = retry_after(exchange_header(x, "Retry-After", 0), clock_wall());
-        out->throttled = x->status == 429;
+        out->throttled = x->status == 429 || x->status == 503;
     } else {
         fail(r, out, REGISTRY_FAILED, text);
     }
@@ -266,6 +267,7 @@ static void each_page(struct registry *r, struct exchange_client *c, struct aski
         json_decref(root);
         exchange_end(x);
     }
+    out->delay = 0;
     pages_release(&pages);
 }
 

@@ -32,7 +32,8 @@ enum registry_result {
 struct registry_outcome {
     enum registry_result result;
     int64_t after;  /* REGISTRY_RETRY: milliseconds to wait at least; 0: nothing was said */
-    bool throttled; /* 429 */
+    bool throttled; /* 429 or 503 */
+    int64_t delay;  /* as exchange has it; of listings 0: they take longer than other answers */
     long status;    /* 0: no response */
     char error[256];
 };

@@ -175,6 +175,7 @@ static void s3_read(void *store, struct exchange_client *c, const struct store_k
     if (!s3_call_run(&call, store, c, &want, out))
         return;
     s3_call_outcome(&call, out);
+    out->delay = s3_call_delay(&call);
     s3_call_end(&call);
 }
 
@@ -216,6 +217,7 @@ static bool try_set(struct s3 *s, struct exchange_client *c, const struct store_
     if (!s3_call_run(&call, s, c, &want, out))
         return false;
     s3_call_outcome(&call, out);
+    out->delay = s3_call_delay(&call);
     bool again = conditional && call.x->status == 501;
     if (again)
         atomic_store(&s->unconditional, true);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SMALL (1 << 20) /* bytes */
+
 /* ── Asking ── */
 
 static enum exchange_flow send_body(void *owner, char *data, size_t *len)
@@ -210,6 +212,11 @@ static void judge(struct s3_call *call, long status, struct store_outcome *out)
     snprintf(f.date, sizeof(f.date), "%.63s", value != NULL ? value : "");
     f.after = retry_after(exchange_header(call->x, "Retry-After", 0), clock_wall());
     s3_fault_judge(&f, out);
+}
+
+int64_t s3_call_delay(const struct s3_call *call)
+{
+    return call->request.size <= SMALL ? call->x->delay : 0;
 }
 
 void s3_call_outcome(struct s3_call *call, struct store_outcome *out)

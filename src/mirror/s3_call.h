@@ -50,6 +50,10 @@ bool s3_call_run(struct s3_call *call, struct s3 *s, struct exchange_client *c,
 /* Wipes and releases; one that is not done is broken off. */
 void s3_call_end(struct s3_call *call);
 
+/* The delay of a request that is like others: no listing, and with no large body, which takes its
+ * time to be stored. 0: it is another. */
+int64_t s3_call_delay(const struct s3_call *call);
+
 /* What the answer comes to: 2xx is OK, 404 MISSING, 304 and 412 THERE. */
 void s3_call_outcome(struct s3_call *call, struct store_outcome *out);
 

@@ -102,6 +102,7 @@ static enum s3_put_next stored(struct s3_put *p)
     if (unheard && p->taken == 0)
         return look(p);
     s3_call_outcome(&p->call, &p->outcome);
+    p->outcome.delay = s3_call_delay(&p->call);
     if (unheard)
         store_kind_say(&p->outcome, STORE_RETRY, p->s3->name,
                        "it does not know If-None-Match: going on without");

@@ -39,6 +39,7 @@ struct store_outcome {
     enum store_result result;
     int64_t after; /* STORE_RETRY: milliseconds to wait at least, as the server asked; 0: nothing */
     bool throttled;  /* STORE_RETRY: it was asked for too much (429, 503 SlowDown) */
+    int64_t delay;   /* as exchange has it, of what was small; 0: not measured */
     char error[256]; /* unless OK, MISSING or THERE: the store, what went wrong and what to do */
 };
 

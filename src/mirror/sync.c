@@ -3,6 +3,7 @@
 #include "mirror/copy.h"
 #include "mirror/crew.h"
 #include "mirror/inventory.h"
+#include "mirror/records.h"
 #include "mirror/retry.h"
 #include "mirror/walk.h"
 #include "sys/clock.h"
@@ -11,12 +12,12 @@
 #include <stdlib.h>
 
 enum { QUEUE_LIST, QUEUE_WALK, QUEUE_BLOBS, QUEUE_RECORDS, QUEUES };
+enum { SOURCE, STORES }; /* servers: a number for each store from STORES on */
 
 #define WALKERS 16 /* requests to the registry for manifests at once */
 #define LISTERS 16
 #define RECORDERS 16
 #define KEY_MAX 512
-#define RECORD "{}\n"
 
 struct sync {
     const struct sync_options *options;
@@ -26,7 +27,6 @@ struct sync {
     struct inventory inventory;
     struct walk walk;
     _Atomic uint64_t blobs, blobs_copied, blobs_failed, bytes, bytes_copied, bytes_stored;
-    unsigned recording; /* the store whose records are being written */
     pthread_mutex_t lock;
     struct blob_task *flying; /* with the lock */
     bool elsewhere;           /* something is tried once more */
@@ -46,6 +46,7 @@ static void init_walk(struct sync *s)
         .report = &s->report,
         .crew = s->crew,
         .queue = QUEUE_WALK,
+        .server = SOURCE,
         .repositories = o->repositories,
         .tags = o->tags,
         .platforms = o->platforms,
@@ -54,22 +55,39 @@ static void init_walk(struct sync *s)
     };
 }
 
-struct sync *sync_new(const struct sync_options *o)
+static struct crew *make_crew(const struct sync_options *o)
 {
-    struct sync *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return NULL;
+    unsigned places[CREW_SERVERS_MAX];
     const struct crew_queue_options queues[QUEUES] = {
         [QUEUE_LIST] = {.at_once = LISTERS},
         [QUEUE_WALK] = {.at_once = WALKERS},
         [QUEUE_BLOBS] = {.at_once = o->jobs, .by_weight = true, .light = (o->jobs + 1) / 2},
         [QUEUE_RECORDS] = {.at_once = RECORDERS},
     };
+    const struct crew_options options = {
+        .threads = o->jobs + WALKERS,
+        .queues = queues,
+        .n_queues = QUEUES,
+        .places = places,
+        .n_servers = STORES + o->n_stores,
+        .stop = o->stop,
+    };
+    places[SOURCE] = o->jobs + WALKERS;
+    for (size_t i = 0; i < o->n_stores; i++)
+        places[STORES + i] = o->jobs > LISTERS ? o->jobs : LISTERS;
+    return crew_new(&options);
+}
+
+struct sync *sync_new(const struct sync_options *o)
+{
+    struct sync *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return NULL;
     s->options = o;
     report_open(&s->report);
     pthread_mutex_init(&s->lock, NULL);
     s->catalog = catalog_new();
-    s->crew = crew_new(o->jobs + WALKERS, queues, QUEUES, o->stop);
+    s->crew = make_crew(o);
     if (s->catalog != NULL && s->crew != NULL) {
         init_walk(s);
         return s;
@@ -111,10 +129,10 @@ void sync_status(struct sync *s, struct sync_status *out)
     crew_status(s->crew, QUEUE_WALK, &walk);
     uint64_t manifests = atomic_load(&s->walk.manifests);
     uint64_t throttled = 0;
-    for (unsigned i = 0; i < QUEUES; i++) {
-        struct crew_status queue;
-        crew_status(s->crew, i, &queue);
-        throttled += queue.throttled;
+    for (unsigned i = 0; i < STORES + s->options->n_stores; i++) {
+        struct crew_server server;
+        crew_server(s->crew, i, &server);
+        throttled += server.throttled;
     }
     *out = (struct sync_status){
         .manifests = manifests,
@@ -135,7 +153,6 @@ void sync_status(struct sync *s, struct sync_status *out)
 static bool again(struct sync *s, unsigned *attempts, const struct store_outcome *out,
                   const char *what, struct crew_result *result)
 {
-    result->throttled = out->throttled;
     if (out->result != STORE_RETRY || ++*attempts >= RETRY_ATTEMPTS) {
         report_failure(&s->report, what, out->error);
         return false;
@@ -194,7 +211,6 @@ static struct store_outcome outcome_of(const struct copy *c)
     if (c->outcome.result != REGISTRY_OK) {
         out.result = c->outcome.result == REGISTRY_RETRY ? STORE_RETRY : STORE_FAILED;
         out.after = c->outcome.after;
-        out.throttled = c->outcome.throttled;
         memcpy(out.error, c->outcome.error, sizeof(out.error));
         return out;
     }
@@ -257,7 +273,7 @@ static void check_there(struct copy_target *t, int64_t size, struct exchange_cli
 
 /* True: every store that lacked it has it now. */
 static bool copy_to_stores(struct blob_task *t, const struct catalog_blob *b, struct copy *c,
-                           struct exchange_client *client)
+                           struct exchange_client *client, struct crew_result *result)
 {
     struct sync *s = t->sync;
     char key[KEY_MAX];
@@ -268,11 +284,13 @@ static bool copy_to_stores(struct blob_task *t, const struct catalog_blob *b, st
         if (!(to >> i & 1))
             continue;
         store[c->n_targets] = i;
-        c->target[c->n_targets++] = (struct copy_target){.store = s->options->store[i], .key = at};
+        c->target[c->n_targets++] =
+            (struct copy_target){.store = s->options->store[i], .server = STORES + i, .key = at};
     }
     if (c->n_targets == 0)
         return true;
     bool copied = copy_run(c, client);
+    copy_answers(c, result);
     for (size_t i = 0; i < c->n_targets; i++) {
         check_there(&c->target[i], b->size, client);
         if (c->target[i].done)
@@ -328,6 +346,11 @@ static void blob_copied(struct sync *s, const struct catalog_blob *b)
     s->options->copied(s->options->owner, what, b->size);
 }
 
+static uint32_t servers_of(uint32_t stores)
+{
+    return UINT32_C(1) << SOURCE | stores << STORES;
+}
+
 static void run_blob(struct crew_task *task, struct exchange_client *client,
                      struct crew_result *result)
 {
@@ -338,12 +361,13 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
     catalog_read_blob(s->catalog, t->number, &b);
     struct copy c = {
         .source = s->options->source,
+        .server = SOURCE,
         .blob = {catalog_repository_name(s->catalog, b.repository), b.digest, b.size},
         .bytes = &s->bytes_copied,
         .stop = s->options->stop,
     };
     take_off(t, &c);
-    bool copied = copy_to_stores(t, &b, &c, client);
+    bool copied = copy_to_stores(t, &b, &c, client, result);
     land(t);
     if (copied) {
         atomic_fetch_add(&s->bytes_stored, atomic_load(&c.got));
@@ -351,6 +375,8 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
     } else if (!atomic_load(s->options->stop)) {
         struct store_outcome out = outcome_of(&c);
         name_blob(s, &b, what);
+        catalog_read_blob(s->catalog, t->number, &b); /* some stores may have it now */
+        t->task.servers = servers_of(lacking(s, &b));
         if (again(s, &t->attempts, &out, what, result))
             return;
         atomic_fetch_add(&s->blobs_failed, 1);
@@ -398,7 +424,9 @@ static void queue_blob(struct sync *s, uint32_t number)
         return;
     }
     *t = (struct blob_task){
-        .task = {.run = run_blob, .weight = b.size}, .sync = s, .number = number};
+        .task = {run_blob, .weight = b.size, .servers = servers_of(lacking(s, &b))},
+        .sync = s,
+        .number = number};
     crew_add(s->crew, QUEUE_BLOBS, &t->task);
 }
 
@@ -457,43 +485,6 @@ static bool look_elsewhere(struct sync *s, const char **why)
     return true;
 }
 
-/* ── Records ── */
-
-struct record_task {
-    struct crew_task task;
-    struct sync *sync;
-    unsigned store;
-    unsigned attempts;
-    struct digest manifest;
-};
-
-static void write_record(struct crew_task *task, struct exchange_client *client,
-                         struct crew_result *result)
-{
-    struct record_task *t = (struct record_task *)(void *)task;
-    struct sync *s = t->sync;
-    struct store_outcome out;
-    char key[KEY_MAX];
-    struct str at = key_of(s->options->records, &t->manifest, key);
-    store_set(s->options->store[t->store], client, at, STR(RECORD), false, &out);
-    bool fine = out.result == STORE_OK || out.result == STORE_THERE;
-    if (fine || !again(s, &t->attempts, &out, key, result))
-        free(t);
-}
-
-static void add_record(void *owner, const struct digest *manifest)
-{
-    struct sync *s = owner;
-    struct record_task *t = calloc(1, sizeof(*t));
-    if (t == NULL)
-        return; /* the next run writes it */
-    t->task.run = write_record;
-    t->sync = s;
-    t->store = s->recording;
-    t->manifest = *manifest;
-    crew_add(s->crew, QUEUE_RECORDS, &t->task);
-}
-
 /* ── All of it ── */
 
 static bool begin_walk(struct sync *s)
@@ -530,7 +521,8 @@ static void tidy_stores(struct sync *s)
         struct tidy_task *t = calloc(1, sizeof(*t));
         if (t == NULL)
             return;
-        *t = (struct tidy_task){{.run = tidy}, s->options->store[i]};
+        *t = (struct tidy_task){{.run = tidy, .servers = UINT32_C(1) << (STORES + i)},
+                                s->options->store[i]};
         crew_add(s->crew, QUEUE_LIST, &t->task);
     }
 }
@@ -547,15 +539,25 @@ static bool list_stores(struct sync *s, const char **why)
         .report = &s->report,
         .crew = s->crew,
         .queue = QUEUE_LIST,
+        .server = STORES,
     };
     return inventory_begin(&s->inventory) && crew_run(s->crew, drop, why);
 }
 
 static bool write_records(struct sync *s, const char **why)
 {
-    for (s->recording = 0; s->recording < s->options->n_stores; s->recording++)
-        if (!(atomic_load(&s->inventory.failed) >> s->recording & 1))
-            catalog_each_unrecorded(s->catalog, s->recording, add_record, s);
+    struct records records = {
+        .store = s->options->store,
+        .n_stores = s->options->n_stores,
+        .prefix = s->options->records,
+        .catalog = s->catalog,
+        .report = &s->report,
+        .crew = s->crew,
+        .queue = QUEUE_RECORDS,
+        .server = STORES,
+        .without = atomic_load(&s->inventory.failed),
+    };
+    records_begin(&records);
     return crew_run(s->crew, drop, why);
 }
 

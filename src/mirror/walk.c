@@ -36,6 +36,7 @@ static bool add(struct walk *w, enum kind kind, uint32_t repository, struct str 
         return false;
     }
     s->task.run = run;
+    s->task.servers = UINT32_C(1) << w->server;
     s->walk = w;
     s->kind = kind;
     s->repository = repository;
@@ -123,10 +124,16 @@ static void give_up(struct step *s, const char *why)
     report_failure(s->walk->report, what, why);
 }
 
+static void answered(const struct step *s, const struct registry_outcome *out,
+                     struct crew_result *result)
+{
+    if (out->throttled || out->result == REGISTRY_OK || out->result == REGISTRY_MISSING)
+        crew_answer(result, s->walk->server, out->throttled, out->delay);
+}
+
 /* Whether it is tried again; otherwise a failure has been reported. */
 static bool again(struct step *s, const struct registry_outcome *out, struct crew_result *result)
 {
-    result->throttled = out->throttled;
     if (out->result != REGISTRY_RETRY || ++s->attempts >= RETRY_ATTEMPTS) {
         give_up(s, out->error);
         return false;
@@ -163,6 +170,7 @@ static void everything(struct step *s, struct exchange_client *client, struct cr
     struct registry_outcome out;
     struct named named = {.walk = w};
     registry_repositories(w->registry, client, take_repository, &named, &out);
+    answered(s, &out, result);
     bool refused = out.result == REGISTRY_MISSING || out.result == REGISTRY_FAILED;
     bool below = strchr(registry_name(w->registry), '/') != NULL;
     /* A registry without a catalog may list what is below a repository instead, as Google's do. */
@@ -248,6 +256,7 @@ static void repository(struct step *s, struct exchange_client *client, struct cr
     const struct registry_listing listing = {admitted ? list_tag : NULL, list_child,
                                              admitted ? list_manifest : NULL, &l};
     registry_list(w->registry, client, l.name, &listing, &out);
+    answered(s, &out, result);
     /* A catalog may name repositories that have been emptied. */
     bool listed = out.result == REGISTRY_OK || (out.result == REGISTRY_MISSING && s->kind != ONLY);
     bool comes_back = false;
@@ -372,6 +381,7 @@ static void manifest(struct step *s, struct exchange_client *client, struct crew
         return;
     registry_manifest(w->registry, client, catalog_repository_name(w->catalog, s->repository),
                       str_from(s->reference), &bytes, &out);
+    answered(s, &out, result);
     bool read = false;
     if (out.result != REGISTRY_OK) {
         if (again(s, &out, result))

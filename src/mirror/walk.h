@@ -16,7 +16,8 @@ struct walk {
     struct catalog *catalog;
     struct report *report;
     struct crew *crew;
-    unsigned queue; /* of the crew */
+    unsigned queue;  /* of the crew */
+    unsigned server; /* the registry's number in the crew */
     struct pattern_lists repositories;
     struct pattern_lists tags;
     struct pattern_lists platforms; /* of an index's children that say theirs */

@@ -43,7 +43,13 @@ static int teardown(void **state)
 
 static void make(unsigned threads, struct crew_queue_options options)
 {
-    crew = crew_new(threads, &options, 1, &stop);
+    const unsigned places[] = {100, 100};
+    crew = crew_new(&(struct crew_options){.threads = threads,
+                                           .queues = &options,
+                                           .n_queues = 1,
+                                           .places = places,
+                                           .n_servers = 2,
+                                           .stop = &stop});
     assert_non_null(crew);
 }
 
@@ -129,34 +135,117 @@ static void light_ones_have_a_lane_of_their_own(void **state)
         assert_int_equal(job[i].order, i);
 }
 
+enum { FIRST = 1, SECOND = 2 }; /* servers' bits */
+
+static unsigned places(unsigned server)
+{
+    struct crew_server status;
+    crew_server(crew, server, &status);
+    assert_int_equal(status.running, 0);
+    return status.places;
+}
+
 static void complain(struct crew_task *task, struct exchange_client *client,
                      struct crew_result *result)
 {
     (void)task;
     (void)client;
-    result->throttled = true;
+    crew_answer(result, 0, true, 0);
 }
 
-static void a_complaint_halves_the_bound_once(void **state)
+static void add_for(unsigned i, uint32_t servers,
+                    void (*run)(struct crew_task *task, struct exchange_client *client,
+                                struct crew_result *result))
 {
-    struct crew_status status;
+    job[i].task.run = run;
+    job[i].task.servers = servers;
+    crew_add(crew, 0, &job[i].task);
+}
+
+static void a_complaint_halves_the_places_of_its_server_alone(void **state)
+{
+    struct crew_server status;
     (void)state;
     make(4, (struct crew_queue_options){.at_once = 100});
-    crew_status(crew, 0, &status);
-    assert_int_equal(status.bound, 8);
-    for (unsigned i = 0; i < 50; i++) {
-        job[i].task.run = complain;
-        crew_add(crew, 0, &job[i].task);
+    assert_int_equal(places(0), 8);
+    add_for(0, FIRST | SECOND, complain);
+    run_all();
+    assert_int_equal(places(0), 4);
+    assert_int_equal(places(1), 8);
+    for (unsigned i = 1; i < 50; i++)
+        add_for(i, FIRST | SECOND, complain);
+    run_all();
+    assert_int_equal(places(0), 1);
+    assert_int_equal(places(1), 8);
+    crew_server(crew, 0, &status);
+    assert_int_equal(status.throttled, 50);
+}
+
+/* Waits until as many run at once as may, or it takes too long. */
+static void gather(struct crew_task *task, struct exchange_client *client,
+                   struct crew_result *result)
+{
+    unsigned now = atomic_fetch_add(&at_once, 1) + 1, most = atomic_load(&most_at_once);
+    (void)task;
+    (void)client;
+    (void)result;
+    while (now > most && !atomic_compare_exchange_weak(&most_at_once, &most, now))
+        ;
+    for (unsigned i = 0; i < 100 && atomic_load(&at_once) < 8; i++)
+        usleep(1000);
+    usleep(1000);
+    atomic_fetch_sub(&at_once, 1);
+    atomic_fetch_add(&finished, 1);
+}
+
+static void no_more_ask_a_server_than_it_has_places_whatever_queue_they_are_of(void **state)
+{
+    const struct crew_queue_options queues[] = {{.at_once = 100},
+                                                {.at_once = 100, .by_weight = true, .light = 50}};
+    const unsigned most[] = {8, 100};
+    (void)state;
+    crew = crew_new(&(struct crew_options){16, queues, 2, most, 2, &stop});
+    for (unsigned i = 0; i < 100; i++) {
+        job[i].task = (struct crew_task){.run = gather, .weight = i, .servers = FIRST | SECOND};
+        crew_add(crew, i % 2, &job[i].task);
     }
     run_all();
-    crew_status(crew, 0, &status);
-    assert_int_equal(status.bound, 4);      /* fifty complaints at once are one ... */
-    assert_int_equal(status.throttled, 50); /* ... and counted all the same */
-    for (unsigned i = 100; i < TASKS; i++)
-        add(i, 0);
+    assert_int_equal(atomic_load(&finished), 100);
+    assert_int_equal(atomic_load(&most_at_once), 8);
+}
+
+/* Holds its server's only place until the other's tasks are done. */
+static void hold(struct crew_task *task, struct exchange_client *client, struct crew_result *result)
+{
+    (void)task;
+    (void)client;
+    (void)result;
+    for (unsigned i = 0; i < 5000 && atomic_load(&finished) < 50; i++)
+        usleep(1000);
+    assert_true(atomic_load(&finished) >= 50);
+}
+
+static void check_full_server(const struct crew_queue_options *queue)
+{
+    const unsigned one[] = {1, 100};
+    crew = crew_new(&(struct crew_options){4, queue, 1, one, 2, &stop});
+    for (unsigned i = 0; i < 20; i++)
+        add_for(i, FIRST, hold);
+    for (unsigned i = 20; i < 70; i++)
+        add_for(i, SECOND, run_job);
     run_all();
-    crew_status(crew, 0, &status);
-    assert_in_range(status.bound, 30, 100);
+}
+
+static void a_server_that_is_full_does_not_keep_anothers_tasks_waiting(void **state)
+{
+    (void)state;
+    check_full_server(&(struct crew_queue_options){.at_once = 100});
+}
+
+static void the_same_by_weight(void **state)
+{
+    (void)state;
+    check_full_server(&(struct crew_queue_options){.at_once = 100, .by_weight = true, .light = 50});
 }
 
 /* A task that hands in another. */
@@ -216,7 +305,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_more_run_at_once_than_may, setup, teardown),
         cmocka_unit_test_setup_teardown(the_heaviest_are_first, setup, teardown),
         cmocka_unit_test_setup_teardown(light_ones_have_a_lane_of_their_own, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_complaint_halves_the_bound_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_complaint_halves_the_places_of_its_server_alone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            no_more_ask_a_server_than_it_has_places_whatever_queue_they_are_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_server_that_is_full_does_not_keep_anothers_tasks_waiting,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_by_weight, setup, teardown),
         cmocka_unit_test_setup_teardown(tasks_may_hand_in_tasks, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_stop_the_rest_is_handed_back, setup, teardown),
     };

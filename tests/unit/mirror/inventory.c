@@ -102,7 +102,7 @@ static int setup(void **state)
     snprintf(url, sizeof(url), "s3://bucket?endpoint=%s", server->url);
     store = store_open(url, error);
     catalog = catalog_new();
-    crew = crew_new(8, &queue, 1, &stop);
+    crew = crew_new(&(struct crew_options){8, &queue, 1, &(unsigned){8}, 1, &stop});
     report_open(&report);
     return store != NULL && catalog != NULL && crew != NULL ? 0 : -1;
 }
