@@ -15,6 +15,7 @@ void geranos_index_publish(struct geranos_job *j, struct report *report, struct 
         const struct publish_options options = {.store = j->store[i],
                                                 .blobs = j->options->blobs,
                                                 .jobs = (unsigned)j->options->jobs,
+                                                .check = j->sync == NULL,
                                                 .report = report,
                                                 .stop = geranos_job_stop};
         out->of[i] = (struct publish_outcome){.result = PUBLISH_FAILED};

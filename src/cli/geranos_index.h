@@ -13,7 +13,7 @@ struct geranos_index {
 };
 
 /* One store after the other; what fails is in the report. Stores that the job's sync could not list
- * are left out. */
+ * are left out. Without a sync, sets that are there already are read. */
 void geranos_index_publish(struct geranos_job *j, struct report *report, struct geranos_index *out);
 
 /* For the log's summary: what became of each. */

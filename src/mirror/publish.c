@@ -6,6 +6,7 @@
 #include "mirror/retry.h"
 #include "sys/clock.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,9 +141,42 @@ static bool look_for_set(struct publish *p, struct search *s)
     return false;
 }
 
+static enum exchange_flow hash_piece(void *owner, const char *data, size_t len)
+{
+    return EVP_DigestUpdate(owner, data, len) == 1 ? EXCHANGE_GO : EXCHANGE_STOP;
+}
+
+static void hash_set(struct publish *p, struct str key, uint8_t hash[32], struct store_outcome *out)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool fine = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+    *out = (struct store_outcome){.result = STORE_RETRY, .error = "out of memory"};
+    if (fine)
+        store_read(p->o->store, p->client, key, hash_piece, md, out);
+    if (fine && out->result == STORE_OK && EVP_DigestFinal_ex(md, hash, NULL) != 1)
+        *out = (struct store_outcome){.result = STORE_RETRY, .error = "out of memory"};
+    EVP_MD_CTX_free(md);
+}
+
+/* *is_set: what lies there has the bytes that its name says. False: it has been reported. */
+static bool check_set(struct publish *p, struct str key, bool *is_set)
+{
+    struct store_outcome out;
+    unsigned attempts = 0;
+    uint8_t hash[32];
+    do {
+        hash_set(p, key, hash, &out);
+    } while (again(p, &attempts, &out));
+    *is_set = out.result == STORE_OK && memcmp(hash, p->ours.object.bytes, sizeof(hash)) == 0;
+    if (out.result == STORE_OK || out.result == STORE_MISSING)
+        return true;
+    fail(p, out.error);
+    return false;
+}
+
 /* Sees to it that the set lies in the store; *was_there: it did before. False: it has been
  * reported. */
-static bool store_set_once(struct publish *p, bool *was_there)
+static bool store_set_once(struct publish *p, bool check, bool *was_there)
 {
     struct store_outcome out;
     unsigned attempts = 0;
@@ -152,6 +186,8 @@ static bool store_set_once(struct publish *p, bool *was_there)
     if (!look_for_set(p, &s))
         return false;
     *was_there = s.size == size;
+    if (*was_there && check && !check_set(p, s.key, was_there))
+        return false;
     if (*was_there)
         return true;
     const struct store_object object = {
@@ -260,16 +296,17 @@ static bool pass_second(struct publish *p)
 static bool make_sure(struct publish *p)
 {
     bool was_there;
-    return store_set_once(p, &was_there);
+    return store_set_once(p, false, &was_there);
 }
 
 static enum publish_result publish(struct publish *p)
 {
     bool was_there;
     struct store_outcome out;
-    if (!pass_second(p) || !make_set(p) || !store_set_once(p, &was_there))
+    if (!pass_second(p) || !make_set(p) || !store_set_once(p, p->o->check, &was_there) || !look(p))
         return PUBLISH_FAILED;
-    bool is_reused = was_there && !is_same_set(&p->before, &p->ours);
+    /* While this listed, others may have published, and retired it. */
+    bool is_reused = was_there && !is_same_set(&p->now, &p->ours);
     if (is_reused)
         retired_revive(p->o->store, p->client, &p->ours.object, &out);
     enum publish_result result = point(p);

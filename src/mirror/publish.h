@@ -25,6 +25,8 @@ struct publish_options {
     struct store *store;
     const char *blobs; /* where the blobs lie, with its last slash: + digest */
     unsigned jobs;     /* listings at once */
+    bool check;        /* a set that is there already is read, and replaced if it is damaged;
+                        * otherwise its size alone is looked at */
     struct report *report;
     const atomic_bool *stop;
 };

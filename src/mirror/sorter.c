@@ -195,8 +195,10 @@ static int begin_merge(struct sorter *s)
     int error = s->n > 0 ? spill(s) : 0;
     if (error == 0 && s->heap == NULL && (s->heap = malloc(s->n_runs * sizeof(*s->heap))) == NULL)
         error = ENOMEM;
+    if (error != 0)
+        return error;
     s->window = s->room / s->n_runs;
-    if (error == 0 && s->window == 0)
+    if (s->window == 0)
         error = EFBIG;
     s->n_heap = 0;
     for (size_t i = 0; i < s->n_runs && error == 0; i++) {

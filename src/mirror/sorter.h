@@ -18,7 +18,7 @@ struct sorter;
 struct sorter *sorter_new(size_t width, size_t memory);
 void sorter_free(struct sorter *s); /* NULL is ignored */
 
-/* 0, or an errno. */
+/* 0, or an errno: it is then good for nothing but sorter_free(). */
 int sorter_add(struct sorter *s, const uint8_t *item);
 
 /* Goes to the first of all; nothing is added from now on. May be repeated. 0, or an errno. */

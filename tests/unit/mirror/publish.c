@@ -10,7 +10,9 @@
 
 #include <ftw.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,13 +90,22 @@ static void drop(unsigned n)
     store_remove(store, NULL, str_from(key_of(BLOBS, &d)), &out);
 }
 
-static struct publish_outcome publish(void)
+static struct publish_outcome publish_and(bool check)
 {
     struct publish_outcome out;
-    const struct publish_options o = {
-        .store = store, .blobs = BLOBS, .jobs = 2, .report = &report, .stop = &stop};
+    const struct publish_options o = {.store = store,
+                                      .blobs = BLOBS,
+                                      .jobs = 2,
+                                      .check = check,
+                                      .report = &report,
+                                      .stop = &stop};
     publish_run(&o, &out);
     return out;
+}
+
+static struct publish_outcome publish(void)
+{
+    return publish_and(false);
 }
 
 static struct blob_index_pointer pointer(void)
@@ -115,6 +126,13 @@ static void set_pointer(int64_t time, unsigned object)
     struct blob_index_pointer p = {.time = time, .count = {1}, .object = digest_of(object)};
     text[blob_index_pointer_format(&p, text)] = '\0';
     set(BLOB_INDEX_CURRENT, text);
+}
+
+static void set_marker(const struct digest *d, int64_t since)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "retired %" PRId64 "\n", since);
+    set(key_of(PUBLISH_RETIRED, d), text);
 }
 
 static bool is_there(const char *prefix, const struct digest *d, struct stat *st)
@@ -208,6 +226,25 @@ static void a_set_that_was_lost_or_cut_is_put_again(void **state)
     check_published(10);
 }
 
+/* Of the same size, so that only its bytes tell. */
+static void a_set_that_was_damaged_is_put_again_if_it_is_checked(void **state)
+{
+    char text[BLOB_INDEX_HEADER + 32 + 1];
+    struct stat before, after;
+    (void)state;
+    add(0, 1);
+    struct digest object = publish().pointer.object;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    set(key_of(BLOB_INDEX_DIRECTORY, &object), text);
+    assert_int_equal(publish_and(true).result, PUBLISH_SAME);
+    check_published(1);
+    assert_true(is_there(BLOB_INDEX_DIRECTORY, &object, &before));
+    publish_and(true);
+    assert_true(is_there(BLOB_INDEX_DIRECTORY, &object, &after));
+    assert_int_equal(before.st_ino, after.st_ino);
+}
+
 /* ── Others who publish ── */
 
 static void an_older_listing_leaves_a_newer_pointer(void **state)
@@ -244,14 +281,67 @@ static void what_a_wrong_clock_or_nobody_sane_wrote_is_replaced(void **state)
     check_published(10);
 }
 
-/* ── What is no longer named ── */
-
-static void set_marker(const struct digest *d, int64_t since)
+static void *publish_beside(void *result)
 {
-    char text[64];
-    snprintf(text, sizeof(text), "retired %" PRId64 "\n", since);
-    set(key_of(PUBLISH_RETIRED, d), text);
+    *(enum publish_result *)result = publish().result;
+    return NULL;
 }
+
+static void watch(int fd, uint32_t what, const char *key)
+{
+    snprintf(file, sizeof(file), "%s/%s", root, key);
+    assert_true(inotify_add_watch(fd, file, what) >= 0);
+}
+
+/* Which of two files it is to which something happens first, of what is watched. */
+static const char *await(int fd, const char *one, const char *other)
+{
+    char events[8192] __attribute__((aligned(8)));
+    for (;;) {
+        ssize_t n = read(fd, events, sizeof(events));
+        assert_true(n > 0);
+        for (char *at = events; at < events + n;) {
+            const struct inotify_event *e = (const void *)at;
+            if (e->len > 0 && strcmp(e->name, one) == 0)
+                return one;
+            if (e->len > 0 && strcmp(e->name, other) == 0)
+                return other;
+            at += sizeof(*e) + e->len;
+        }
+    }
+}
+
+/* Its marker may be so old that somebody who has just looked at it is about to remove the set: it
+ * goes before the pointer names the set, which is then looked for once more. */
+static void a_set_that_others_retire_during_the_listing_is_taken_back_first(void **state)
+{
+    pthread_t beside;
+    enum publish_result result;
+    (void)state;
+    add(0, 10);
+    struct digest mine = publish().pointer.object;
+    struct blob_index_pointer p = {.time = clock_wall() + 1, .count = {10}, .object = mine};
+    char text[BLOB_INDEX_POINTER_MAX + 1];
+    text[blob_index_pointer_format(&p, text)] = '\0';
+    set(BLOB_INDEX_CURRENT, text);
+    set_marker(&mine, 1);
+    int looked = inotify_init1(IN_CLOEXEC), done = inotify_init1(IN_CLOEXEC);
+    watch(looked, IN_CLOSE_NOWRITE, BLOB_INDEX_DIRECTORY);
+    assert_int_equal(pthread_create(&beside, NULL, publish_beside, &result), 0);
+    await(looked, "current", "current"); /* it now waits until that time is past */
+    set_pointer(clock_wall(), 77);
+    watch(done, IN_DELETE, PUBLISH_RETIRED);
+    watch(done, IN_MOVED_TO, BLOB_INDEX_DIRECTORY);
+    const char *first = await(done, key_of("", &mine), "current");
+    pthread_join(beside, NULL);
+    assert_string_not_equal(first, "current");
+    assert_int_equal(result, PUBLISH_NEW);
+    check_published(10);
+    close(looked);
+    close(done);
+}
+
+/* ── What is no longer named ── */
 
 static void an_old_set_goes_when_nobody_can_need_it(void **state)
 {
@@ -368,9 +458,11 @@ int main(void)
         TEST(an_empty_store_has_an_empty_index),
         TEST(a_set_that_did_not_change_is_not_put_again_but_its_time_is_new),
         TEST(a_set_that_was_lost_or_cut_is_put_again),
+        TEST(a_set_that_was_damaged_is_put_again_if_it_is_checked),
         TEST(an_older_listing_leaves_a_newer_pointer),
         TEST(a_pointer_of_this_second_is_waited_for),
         TEST(what_a_wrong_clock_or_nobody_sane_wrote_is_replaced),
+        TEST(a_set_that_others_retire_during_the_listing_is_taken_back_first),
         TEST(an_old_set_goes_when_nobody_can_need_it),
         TEST(the_set_that_was_replaced_just_now_stays),
         TEST(what_a_killed_writer_left_goes_too),
