@@ -1,7 +1,7 @@
 #include "mirror/key_source.h"
 
-#include "base/buf.h"
 #include "mirror/exchange.h"
+#include "mirror/percent.h"
 #include "mirror/s3_answer.h"
 #include "mirror/s3_xml.h"
 #include "mirror/stamp.h"
@@ -162,23 +162,6 @@ static bool sts_element(void *owner, struct str path, struct str text)
     return to != expires || stamp_iso(expires, &s->keys->expires);
 }
 
-/* application/x-www-form-urlencoded; all but RFC 3986's unreserved characters are escaped. */
-static void put_escaped(struct buf *out, struct str text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            strchr("-._~", c | (c == '\0')) != NULL) {
-            buf_char(out, (char)c);
-        } else {
-            buf_char(out, '%');
-            buf_char(out, digits[c >> 4]);
-            buf_char(out, digits[c & 15]);
-        }
-    }
-}
-
 /* A file's text without the line ends that editors leave. */
 static char *read_token(const char *path, char error[256])
 {
@@ -239,11 +222,11 @@ bool key_source_role(const struct key_source_role *role, struct credentials_keys
     char *form = xalloc(size), *url = sts_url(role->region);
     struct buf b = buf_make(form, size);
     buf_text(&b, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=");
-    put_escaped(&b, str_from(session != NULL ? session : "geranos"));
+    percent_encode(&b, str_from(session != NULL ? session : "geranos"), "");
     buf_text(&b, "&RoleArn=");
-    put_escaped(&b, str_from(role->role));
+    percent_encode(&b, str_from(role->role), "");
     buf_text(&b, "&WebIdentityToken=");
-    put_escaped(&b, str_from(token));
+    percent_encode(&b, str_from(token), "");
     struct question q = {.request = {.method = "POST",
                                      .url = url,
                                      .timeout_ms = STS_MS,

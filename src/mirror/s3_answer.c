@@ -1,6 +1,7 @@
 #include "mirror/s3_answer.h"
 
 #include "base/num.h"
+#include "mirror/percent.h"
 #include "mirror/s3_xml.h"
 #include "mirror/stamp.h"
 
@@ -27,33 +28,12 @@ static void keep_printable(struct str text, char *out, size_t size)
     out[n] = '\0';
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* In place, as encoding-type=url has it: %XX, and '+' for a space. */
+/* As encoding-type=url has it: '+' is a space. */
 static bool decode(char *text)
 {
-    char *to = text;
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at == '%') {
-            int high = digit(at[1]);
-            int low = high >= 0 ? digit(at[2]) : -1;
-            if (low < 0 || high + low == 0)
-                return false;
-            *to++ = (char)(high * 16 + low);
-            at += 2;
-        } else {
-            *to++ = *at == '+' ? ' ' : *at;
-        }
-    }
-    *to = '\0';
-    return true;
+    for (char *at = text; (at = strchr(at, '+')) != NULL;)
+        *at = ' ';
+    return percent_decode(text);
 }
 
 static bool read_number(struct str text, uint64_t max, int64_t *out)

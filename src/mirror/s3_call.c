@@ -1,6 +1,6 @@
 #include "mirror/s3_call.h"
 
-#include "base/buf.h"
+#include "base/hex.h"
 #include "mirror/retry.h"
 #include "mirror/s3_fault.h"
 #include "sys/clock.h"
@@ -25,13 +25,10 @@ static enum exchange_flow send_body(void *owner, char *data, size_t *len)
 
 static void put_hash(struct str body, char hex[65])
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char hash[32];
+    struct buf b = buf_make(hex, 64);
     EVP_Digest(body.data != NULL ? body.data : "", body.len, hash, NULL, EVP_sha256(), NULL);
-    for (size_t i = 0; i < sizeof(hash); i++) {
-        hex[2 * i] = digits[hash[i] >> 4];
-        hex[2 * i + 1] = digits[hash[i] & 15];
-    }
+    hex_put(&b, hash, sizeof(hash));
     hex[64] = '\0';
 }
 

@@ -1,5 +1,6 @@
 #include "mirror/s3_parts.h"
 
+#include "base/hex.h"
 #include "base/num.h"
 
 #include <openssl/evp.h>
@@ -169,15 +170,12 @@ static enum exchange_flow read_part(void *owner, char *data, size_t *len)
 
 static void put_md5(const struct s3_parts *parts, char hex[MD5_HEX + 1])
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned len = 0;
+    struct buf b = buf_make(hex, MD5_HEX);
     EVP_DigestFinal_ex(parts->md5, hash, &len);
-    for (unsigned i = 0; i < len && i < MD5_HEX / 2; i++) {
-        hex[2 * i] = digits[hash[i] >> 4];
-        hex[2 * i + 1] = digits[hash[i] & 15];
-    }
-    hex[MD5_HEX] = '\0';
+    hex_put(&b, hash, len);
+    hex[b.len] = '\0';
 }
 
 static enum s3_put_next send_part(struct s3_put *p)

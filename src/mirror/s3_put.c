@@ -1,5 +1,6 @@
 #include "mirror/s3_put.h"
 
+#include "base/hex.h"
 #include "mirror/s3_parts.h"
 
 #include <stdlib.h>
@@ -40,15 +41,6 @@ static enum exchange_flow read_source(void *owner, char *data, size_t *len)
     return flow;
 }
 
-static void put_hex(const uint8_t hash[32], char out[64])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < 32; i++) {
-        out[2 * i] = digits[hash[i] >> 4];
-        out[2 * i + 1] = digits[hash[i] & 15];
-    }
-}
-
 static enum s3_put_next store_whole(struct s3_put *p)
 {
     const struct store_object *o = p->what.object;
@@ -65,8 +57,9 @@ static enum s3_put_next store_whole(struct s3_put *p)
     if (s3_put_condition(p))
         headers[n++] = (struct sigv4_pair){STR("if-none-match"), STR("*")};
     if (o->digest.algorithm == DIGEST_SHA256) {
-        put_hex(o->digest.bytes, hex);
-        want.payload = str_make(hex, sizeof(hex));
+        struct buf b = buf_make(hex, sizeof(hex));
+        hex_put(&b, o->digest.bytes, o->digest.size);
+        want.payload = str_make(hex, b.len);
         s3_call_checksum(o->digest.bytes, checksum);
         headers[n++] = (struct sigv4_pair){STR("x-amz-checksum-sha256"), str_from(checksum)};
     }

@@ -1,5 +1,8 @@
 #include "mirror/sigv4.h"
 
+#include "base/hex.h"
+#include "mirror/percent.h"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdlib.h>
@@ -9,28 +12,7 @@
 #define CANONICAL_MAX 16384
 #define SCOPE_MAX 160
 
-/* ── Encoding: RFC 3986's unreserved characters stand for themselves ── */
-
-static bool is_unreserved(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-static void encode(struct buf *out, struct str text, bool is_path)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (is_unreserved(c) || (is_path && c == '/')) {
-            buf_char(out, (char)c);
-        } else {
-            buf_char(out, '%');
-            buf_char(out, digits[c >> 4]);
-            buf_char(out, digits[c & 15]);
-        }
-    }
-}
+/* ── What is sent ── */
 
 static int compare(struct str a, struct str b)
 {
@@ -59,30 +41,21 @@ static void put_query(struct buf *out, const struct sigv4_request *r)
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
             buf_char(out, '&');
-        encode(out, sorted[i].name, false);
+        percent_encode(out, sorted[i].name, "");
         buf_char(out, '=');
-        encode(out, sorted[i].value, false);
+        percent_encode(out, sorted[i].value, "");
     }
 }
 
 void sigv4_target(struct buf *out, const struct sigv4_request *request)
 {
-    encode(out, request->path, true);
+    percent_encode(out, request->path, "/");
     if (request->n_query > 0)
         buf_char(out, '?');
     put_query(out, request);
 }
 
 /* ── Hashes ── */
-
-static void put_hex(struct buf *out, const unsigned char *bytes, size_t n)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        buf_char(out, digits[bytes[i] >> 4]);
-        buf_char(out, digits[bytes[i] & 15]);
-    }
-}
 
 static bool hmac(const unsigned char *key, size_t key_len, struct str text, unsigned char out[HASH])
 {
@@ -141,7 +114,7 @@ static void put_canonical(struct buf *out, const struct signing *s, const struct
 {
     buf_str(out, r->method);
     buf_char(out, '\n');
-    encode(out, r->path, true);
+    percent_encode(out, r->path, "/");
     buf_char(out, '\n');
     put_query(out, r);
     buf_char(out, '\n');
@@ -182,7 +155,7 @@ static void put_authorization(struct buf *out, const struct signing *s,
     buf_text(out, ",SignedHeaders=");
     put_names(out, s);
     buf_text(out, ",Signature=");
-    put_hex(out, mac, HASH);
+    hex_put(out, mac, HASH);
     buf_char(out, '\0');
 }
 
@@ -211,7 +184,7 @@ bool sigv4_sign(const struct sigv4_request *request, const struct sigv4_credenti
     buf_char(&b, '\n');
     buf_put(&b, s.scope, s.scope_len);
     buf_char(&b, '\n');
-    put_hex(&b, hash, sizeof(hash));
+    hex_put(&b, hash, sizeof(hash));
     bool signed_ = !b.full && derive_key(&s, request, credentials, key) &&
                    hmac(key, sizeof(key), str_make(text, b.len), mac);
     OPENSSL_cleanse(key, sizeof(key));

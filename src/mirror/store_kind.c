@@ -1,5 +1,6 @@
 #include "mirror/store_kind.h"
 
+#include "mirror/percent.h"
 #include "sys/xalloc.h"
 
 #include <stdio.h>
@@ -21,37 +22,13 @@ void store_kind_say(struct store_outcome *out, enum store_result result, const c
     va_end(arguments);
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 char *store_kind_decode(struct str text)
 {
-    char *decoded = xalloc(text.len + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (c == '%') {
-            int high = text.len - i > 2 ? digit(text.data[i + 1]) : -1;
-            int low = high >= 0 ? digit(text.data[i + 2]) : -1;
-            if (low < 0 || high + low == 0) {
-                free(decoded);
-                return NULL;
-            }
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        decoded[n++] = c;
-    }
-    decoded[n] = '\0';
-    return decoded;
+    char *decoded = xalloc_copy(text.data, text.len);
+    if (percent_decode(decoded))
+        return decoded;
+    free(decoded);
+    return NULL;
 }
 
 /* Takes the next "name=value" off the front of a query. */

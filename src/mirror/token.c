@@ -1,8 +1,8 @@
 #include "mirror/token.h"
 
-#include "base/buf.h"
 #include "mirror/challenge.h"
 #include "mirror/dictionary.h"
+#include "mirror/percent.h"
 #include "sys/clock.h"
 
 #include <jansson.h>
@@ -78,23 +78,6 @@ void token_header(struct token_keeper *k, struct str repository, char out[TOKEN_
 
 /* ── Asking for a token ── */
 
-static void put_escaped(struct buf *out, const char *text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (const char *p = text; *p != '\0'; p++) {
-        unsigned char c = (unsigned char)*p;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     strchr("-._~/:", c) != NULL;
-        if (plain) {
-            buf_char(out, (char)c);
-        } else {
-            buf_char(out, '%');
-            buf_char(out, digits[c >> 4]);
-            buf_char(out, digits[c & 15]);
-        }
-    }
-}
-
 static void put_pair(struct buf *out, const char *name, const char *value)
 {
     if (value[0] == '\0')
@@ -103,7 +86,7 @@ static void put_pair(struct buf *out, const char *name, const char *value)
         buf_char(out, '&');
     buf_text(out, name);
     buf_char(out, '=');
-    put_escaped(out, value);
+    percent_encode(out, str_from(value), "/:");
 }
 
 /* What is asked for: the challenge's own scope, or to pull from the repository. */
