@@ -443,15 +443,6 @@ static void directory_put_end(void *put)
     free(p);
 }
 
-static enum exchange_flow from_memory(void *owner, char *data, size_t *len)
-{
-    struct str *left = owner;
-    *len = *len < left->len ? *len : left->len;
-    memcpy(data, left->data, *len);
-    *left = str_skip(*left, *len);
-    return EXCHANGE_GO;
-}
-
 static void directory_set(void *store, struct exchange_client *c, const struct store_kind_set *set,
                           struct store_outcome *out)
 {
@@ -459,7 +450,7 @@ static void directory_set(void *store, struct exchange_client *c, const struct s
     struct store_object object = {
         .key = set->key, .size = (int64_t)set->content.len, .replace = set->replace};
     struct put *p =
-        directory_put_begin(store, c, &(struct store_kind_put){&object, from_memory, &left});
+        directory_put_begin(store, c, &(struct store_kind_put){&object, exchange_read_str, &left});
     if (p == NULL) {
         fail(store, out, set->key, ENOMEM);
         return;

@@ -149,6 +149,17 @@ static size_t wanted(char *data, size_t size, size_t n, void *context)
     return CURL_READFUNC_ABORT;
 }
 
+enum exchange_flow exchange_read_str(void *owner, char *data, size_t *len)
+{
+    struct str *left = owner;
+    if (*len > left->len)
+        *len = left->len;
+    if (*len > 0)
+        memcpy(data, left->data, *len);
+    *left = str_skip(*left, *len);
+    return EXCHANGE_GO;
+}
+
 /* As far as the host and port: who gets to see secrets. */
 static struct str origin_of(const char *url)
 {

@@ -10,6 +10,7 @@
 #ifndef MIRROR_EXCHANGE_H
 #define MIRROR_EXCHANGE_H
 
+#include <archeio/str.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,6 +60,9 @@ struct exchange_request {
     enum exchange_flow (*read)(void *owner, char *data, size_t *len);
     int64_t size;
 };
+
+/* For read: takes bytes off the front of owner, a struct str of the whole body. */
+enum exchange_flow exchange_read_str(void *owner, char *data, size_t *len);
 
 struct exchange { /* read-only for its owner */
     bool done;

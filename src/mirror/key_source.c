@@ -4,6 +4,7 @@
 #include "mirror/percent.h"
 #include "mirror/s3_answer.h"
 #include "mirror/s3_xml.h"
+#include "mirror/secret.h"
 #include "mirror/stamp.h"
 #include "sys/file.h"
 #include "sys/xalloc.h"
@@ -32,17 +33,8 @@ struct question {
     struct str body;
 };
 
-static enum exchange_flow send_body(void *owner, char *data, size_t *len)
-{
-    struct question *q = owner;
-    *len = *len < q->body.len ? *len : q->body.len;
-    memcpy(data, q->body.data, *len);
-    q->body = str_skip(q->body, *len);
-    return EXCHANGE_GO;
-}
-
 /* By a client of its own: a caller may be in the middle of other exchanges. The answer's body is
- * the caller's to wipe() and free(), and NULL on failure. */
+ * the caller's to secret_free(), and NULL on failure. */
 static char *ask(struct question *q, const char *who, long *status, char error[256])
 {
     const char *why;
@@ -54,9 +46,9 @@ static char *ask(struct question *q, const char *who, long *status, char error[2
         return NULL;
     }
     q->request.max_bytes = ANSWER_MAX;
-    q->request.owner = q;
     if (strcmp(q->request.method, "GET") != 0) {
-        q->request.read = send_body;
+        q->request.read = exchange_read_str;
+        q->request.owner = &q->body;
         q->request.size = (int64_t)q->body.len;
     }
     struct exchange *x = exchange_run(client, &q->request);
@@ -71,13 +63,6 @@ static char *ask(struct question *q, const char *who, long *status, char error[2
     exchange_end(x);
     exchange_client_free(client);
     return body;
-}
-
-static void wipe(char *text)
-{
-    if (text != NULL)
-        OPENSSL_cleanse(text, strlen(text));
-    free(text);
 }
 
 static bool keep(char *to, size_t size, const char *from)
@@ -236,8 +221,8 @@ bool key_source_role(const struct key_source_role *role, struct credentials_keys
     char *body = ask(&q, "STS", &status, error);
     bool got = body != NULL && read_sts(body, status, out, error);
     OPENSSL_cleanse(form, size);
-    wipe(body);
-    wipe(token);
+    secret_free(body);
+    secret_free(token);
     free(form);
     free(url);
     return got;
@@ -291,7 +276,7 @@ static bool container_token(char **token, char error[256])
         *token = xalloc_text(text);
     if (*token != NULL && strpbrk(*token, "\r\n") != NULL) {
         snprintf(error, 256, "AWS_CONTAINER_AUTHORIZATION_TOKEN holds a line end");
-        wipe(*token);
+        secret_free(*token);
         *token = NULL;
         return false;
     }
@@ -323,8 +308,8 @@ bool key_source_container(struct credentials_keys *out, char error[256])
             snprintf(error, 256, "%s answers %ld", who, status);
         else
             got = body != NULL && read_json(body, who, out, error);
-        wipe(body);
-        wipe(token);
+        secret_free(body);
+        secret_free(token);
     }
     free(url);
     return got;
@@ -365,7 +350,7 @@ static char *metadata(const char *method, const char *path, const struct exchang
     snprintf(error, 256,
              status == 404 ? "this machine has no role (%s answers %ld)" : "%s answers %ld",
              machine, status);
-    wipe(body);
+    secret_free(body);
     return NULL;
 }
 
@@ -387,8 +372,8 @@ bool key_source_machine(struct credentials_keys *out, char error[256])
         free(path);
     }
     bool got = keys != NULL && read_json(keys, machine, out, error);
-    wipe(token);
+    secret_free(token);
     free(roles);
-    wipe(keys);
+    secret_free(keys);
     return got;
 }

@@ -1,9 +1,10 @@
 #include "mirror/login.h"
 
+#include "mirror/secret.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -20,24 +21,12 @@ extern char **environ;
 
 /* ── Secrets ── */
 
-static void wipe(char **text)
-{
-    if (*text != NULL)
-        OPENSSL_clear_free(*text, strlen(*text) + 1);
-    *text = NULL;
-}
-
-/* OpenSSL's allocator, so that what is released is wiped. */
-static char *copy(const char *text, size_t len)
-{
-    return OPENSSL_strndup(text, len);
-}
-
 void login_release(struct login *l)
 {
-    wipe(&l->user);
-    wipe(&l->password);
-    wipe(&l->identity);
+    secret_free(l->user);
+    secret_free(l->password);
+    secret_free(l->identity);
+    *l = (struct login){.user = NULL};
 }
 
 char *login_basic(const struct login *l)
@@ -45,12 +34,14 @@ char *login_basic(const struct login *l)
     if (l->user == NULL || l->password == NULL)
         return NULL;
     size_t len = strlen(l->user) + 1 + strlen(l->password);
-    char *plain = OPENSSL_malloc(len + 1), *basic = OPENSSL_malloc(len / 3 * 4 + 5);
-    if (plain != NULL && basic != NULL) {
-        snprintf(plain, len + 1, "%s:%s", l->user, l->password);
+    char *plain = malloc(len + 1);
+    if (plain == NULL)
+        return NULL;
+    snprintf(plain, len + 1, "%s:%s", l->user, l->password);
+    char *basic = malloc(len / 3 * 4 + 5);
+    if (basic != NULL)
         EVP_EncodeBlock((unsigned char *)basic, (const unsigned char *)plain, (int)len);
-    }
-    wipe(&plain);
+    secret_free(plain);
     return basic;
 }
 
@@ -72,16 +63,16 @@ static bool find_file(char path[4096])
 
 static bool take(struct login *out, const char *user, size_t user_len, const char *password)
 {
-    out->user = copy(user, user_len);
-    out->password = copy(password, strlen(password));
+    out->user = strndup(user, user_len);
+    out->password = strdup(password);
     return out->user != NULL && out->password != NULL;
 }
 
 /* base64 of "user:password". */
 static bool take_basic(struct login *out, const char *basic)
 {
-    size_t len = strlen(basic);
-    unsigned char *plain = OPENSSL_malloc(len / 4 * 3 + 4);
+    size_t len = strlen(basic), size = len / 4 * 3 + 4;
+    unsigned char *plain = malloc(size);
     int n = plain != NULL && len % 4 == 0 && len < (1 << 20)
                 ? EVP_DecodeBlock(plain, (const unsigned char *)basic, (int)len)
                 : -1;
@@ -93,8 +84,14 @@ static bool take_basic(struct login *out, const char *basic)
     bool taken = colon != NULL &&
                  take(out, (const char *)plain, (size_t)(colon - (const char *)plain), colon + 1);
     if (plain != NULL)
-        OPENSSL_clear_free(plain, len / 4 * 3 + 4);
+        OPENSSL_cleanse(plain, size);
+    free(plain);
     return taken;
+}
+
+static bool is_docker_hub(const char *host)
+{
+    return strcmp(host, "docker.io") == 0 || strcmp(host, "registry-1.docker.io") == 0;
 }
 
 /* The key may be a host, a URL, or (Docker Hub) an old name. */
@@ -106,8 +103,7 @@ static const json_t *entry_of(const json_t *object, const char *host)
         return found;
     snprintf(url, sizeof(url), "https://%.250s", host);
     found = json_object_get(object, url);
-    bool hub = strcmp(host, "docker.io") == 0 || strcmp(host, "registry-1.docker.io") == 0;
-    return found == NULL && hub ? json_object_get(object, DOCKER_HUB) : found;
+    return found == NULL && is_docker_hub(host) ? json_object_get(object, DOCKER_HUB) : found;
 }
 
 static bool take_entry(struct login *out, const json_t *entry)
@@ -115,7 +111,7 @@ static bool take_entry(struct login *out, const json_t *entry)
     const char *identity = json_string_value(json_object_get(entry, "identitytoken"));
     const char *basic = json_string_value(json_object_get(entry, "auth"));
     if (identity != NULL && identity[0] != '\0') {
-        out->identity = copy(identity, strlen(identity));
+        out->identity = strdup(identity);
         return out->identity != NULL;
     }
     return basic == NULL || basic[0] == '\0' || take_basic(out, basic);
@@ -195,7 +191,7 @@ static bool take_helpers(struct login *out, const char *answer)
     const char *secret = json_string_value(json_object_get(root, "Secret"));
     bool taken = false;
     if (user != NULL && secret != NULL && strcmp(user, "<token>") == 0) {
-        out->identity = copy(secret, strlen(secret));
+        out->identity = strdup(secret);
         taken = out->identity != NULL;
     } else if (user != NULL && secret != NULL) {
         taken = take(out, user, strlen(user), secret);
@@ -224,8 +220,7 @@ static bool use_helper(const char *name, const char *server, struct login *out, 
 
 static bool find_in(const json_t *root, const char *host, struct login *out, char error[256])
 {
-    bool hub = strcmp(host, "docker.io") == 0 || strcmp(host, "registry-1.docker.io") == 0;
-    const char *server = hub ? DOCKER_HUB : host;
+    const char *server = is_docker_hub(host) ? DOCKER_HUB : host;
     const char *helper = json_string_value(entry_of(json_object_get(root, "credHelpers"), host));
     const char *everywhere = json_string_value(json_object_get(root, "credsStore"));
     if (helper != NULL)

@@ -23,7 +23,7 @@ bool login_find(const char *host, struct login *out, char error[256]);
 /* Wipes and releases. */
 void login_release(struct login *l);
 
-/* "user:password" in base64 (RFC 7617), owned; NULL: anonymous, or no memory. */
+/* "user:password" in base64 (RFC 7617), to be secret_free()d; NULL: anonymous, or no memory. */
 char *login_basic(const struct login *l);
 
 #endif

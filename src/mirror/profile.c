@@ -1,5 +1,6 @@
 #include "mirror/profile.h"
 
+#include "mirror/secret.h"
 #include "sys/file.h"
 #include "sys/xalloc.h"
 
@@ -129,18 +130,11 @@ bool profile_read(const char *name, struct profile *out, char error[256])
     return false;
 }
 
-static void wipe(char *text)
-{
-    if (text != NULL)
-        OPENSSL_cleanse(text, strlen(text));
-    free(text);
-}
-
 void profile_release(struct profile *p)
 {
-    wipe(p->access_key);
-    wipe(p->secret_key);
-    wipe(p->token);
+    secret_free(p->access_key);
+    secret_free(p->secret_key);
+    secret_free(p->token);
     free(p->region);
     free(p->role);
     free(p->token_file);

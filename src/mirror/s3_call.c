@@ -14,15 +14,6 @@
 
 /* ── Asking ── */
 
-static enum exchange_flow send_body(void *owner, char *data, size_t *len)
-{
-    struct s3_call *call = owner;
-    *len = *len < call->body.len ? *len : call->body.len;
-    memcpy(data, call->body.data, *len);
-    call->body = str_skip(call->body, *len);
-    return EXCHANGE_GO;
-}
-
 static void put_hash(struct str body, char hex[65])
 {
     unsigned char hash[32];
@@ -114,8 +105,8 @@ static void set_body(struct s3_call *call, const struct s3_call_want *want)
         r->size = want->size;
     } else if (strcmp(want->method, "PUT") == 0 || strcmp(want->method, "POST") == 0) {
         call->body = want->body;
-        r->read = send_body;
-        r->owner = call;
+        r->read = exchange_read_str;
+        r->owner = &call->body;
         r->size = (int64_t)want->body.len;
     }
 }

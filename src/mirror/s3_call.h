@@ -36,7 +36,7 @@ struct s3_call { /* all zero: there is none */
     struct credentials_keys keys;
     int64_t signed_at; /* seconds since 1970, by the server's clock */
     char *memory;      /* of URL and fields */
-    struct str body;
+    struct str body;   /* what is left to be sent */
 };
 
 /* It stays where it is until s3_call_end(). False: *out says why there is none. */

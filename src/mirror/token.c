@@ -3,6 +3,7 @@
 #include "mirror/challenge.h"
 #include "mirror/dictionary.h"
 #include "mirror/percent.h"
+#include "mirror/secret.h"
 #include "sys/clock.h"
 
 #include <jansson.h>
@@ -30,17 +31,11 @@ struct token_keeper {
 
 /* ── Life ── */
 
-static void wipe(char *text)
-{
-    if (text != NULL)
-        OPENSSL_clear_free(text, strlen(text) + 1);
-}
-
 static void release(void *value)
 {
     struct token *t = value;
     if (t != NULL)
-        wipe(t->header);
+        secret_free(t->header);
     free(t);
 }
 
@@ -59,7 +54,7 @@ void token_keeper_free(struct token_keeper *k)
     if (k == NULL)
         return;
     dictionary_clear(&k->tokens, release);
-    wipe(k->basic);
+    secret_free(k->basic);
     pthread_mutex_destroy(&k->lock);
     free(k);
 }
@@ -105,22 +100,10 @@ static void write_scope(const struct challenge *ch, struct str repository,
 /* A form for POST, or the query of a GET. */
 struct asking {
     char url[4 * CHALLENGE_TEXT_MAX];
-    char form[16384];
-    size_t form_len;
-    size_t sent;
+    char memory[16384]; /* of the form */
+    struct str form;
     char *basic; /* "Basic ...", or NULL */
 };
-
-static enum exchange_flow send_form(void *owner, char *data, size_t *len)
-{
-    struct asking *a = owner;
-    size_t left = a->form_len - a->sent;
-    if (*len > left)
-        *len = left;
-    memcpy(data, a->form + a->sent, *len);
-    a->sent += *len;
-    return EXCHANGE_GO;
-}
 
 static char *make_basic(const struct login *login)
 {
@@ -128,10 +111,10 @@ static char *make_basic(const struct login *login)
     if (encoded == NULL)
         return NULL;
     size_t size = strlen(encoded) + sizeof("Basic ");
-    char *header = OPENSSL_malloc(size);
+    char *header = malloc(size);
     if (header != NULL)
         snprintf(header, size, "Basic %s", encoded);
-    wipe(encoded);
+    secret_free(encoded);
     return header;
 }
 
@@ -139,7 +122,7 @@ static bool prepare(struct asking *a, const struct login *login, const struct ch
                     struct str repository)
 {
     char scope[CHALLENGE_TEXT_MAX];
-    struct buf form = buf_make(a->form, sizeof(a->form));
+    struct buf form = buf_make(a->memory, sizeof(a->memory));
     write_scope(ch, repository, scope);
     if (login->identity != NULL) {
         put_pair(&form, "grant_type", "refresh_token");
@@ -148,13 +131,13 @@ static bool prepare(struct asking *a, const struct login *login, const struct ch
     }
     put_pair(&form, "service", ch->service);
     put_pair(&form, "scope", scope);
-    a->form_len = form.len;
+    a->form = str_make(a->memory, form.len);
     bool query = login->identity == NULL && form.len > 0;
     int n = snprintf(a->url, sizeof(a->url), "%s%s%.*s", ch->realm,
                      !query                           ? ""
                      : strchr(ch->realm, '?') == NULL ? "?"
                                                       : "&",
-                     query ? (int)form.len : 0, a->form);
+                     query ? (int)form.len : 0, a->memory);
     a->basic = login->identity == NULL ? make_basic(login) : NULL;
     return !form.full && n > 0 && (size_t)n < sizeof(a->url);
 }
@@ -183,7 +166,7 @@ static struct token *read_token(const char *answer)
     struct token *t = text != NULL && is_token(text) ? calloc(1, sizeof(*t)) : NULL;
     if (t != NULL) {
         size_t size = strlen(text) + sizeof("Bearer ");
-        t->header = OPENSSL_malloc(size);
+        t->header = malloc(size);
         if (t->header != NULL)
             snprintf(t->header, size, "Bearer %s", text);
         t->until = clock_now() + (seconds - EARLY) * CLOCK_S;
@@ -247,17 +230,17 @@ static bool fetch_token(struct token_keeper *k, struct exchange_client *c, struc
         .redirects = 0,
         .timeout_ms = TIMEOUT_MS,
         .max_bytes = ANSWER_MAX,
-        .owner = a,
         .from = refused,
-        .read = post ? send_form : NULL,
-        .size = (int64_t)a->form_len,
+        .read = post ? exchange_read_str : NULL,
+        .owner = &a->form,
+        .size = (int64_t)a->form.len,
     };
     struct exchange *x = exchange_run(c, &request);
     bool taken = x != NULL && take_token(k, repository, x, error);
     if (x == NULL)
         snprintf(error, 256, "out of memory");
     exchange_end(x);
-    wipe(a->basic);
+    secret_free(a->basic);
     OPENSSL_cleanse(a, sizeof(*a));
     free(a);
     return taken;

@@ -1,8 +1,9 @@
 #include "mirror/login.h"
 
+#include "mirror/secret.h"
+
 #include "check.h"
 
-#include <openssl/crypto.h>
 #include <signal.h>
 
 #include <stdio.h>
@@ -76,7 +77,7 @@ static void user_and_password_are_read(void **state)
     assert_string_equal(login.password, "pass:word");
     basic = login_basic(&login);
     assert_string_equal(basic, "dXNlcjpwYXNzOndvcmQ=");
-    OPENSSL_free(basic);
+    secret_free(basic);
     assert_true(find("{\"auths\":{\"https://r.example\":{\"auth\":\"YTpi\"}}}", "r.example"));
     assert_string_equal(login.user, "a");
     assert_true(find("{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"YTpi\"}}}",
