@@ -45,9 +45,10 @@ class Access:
 
 
 class Registry:
-    """Listens when the constructor returns. storage, auth: sections of its configuration."""
+    """Listens when the constructor returns. storage, auth: sections of its configuration; env: what
+    its environment has besides."""
 
-    def __init__(self, directory, storage=None, auth=""):
+    def __init__(self, directory, storage=None, auth="", env=None):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True)
         self.port = free_port()
@@ -55,7 +56,7 @@ class Registry:
         storage = storage or FILES.format(root=self.directory / "data")
         config.write_text(CONFIG.format(storage=storage, auth=auth, port=self.port))
         self.program = Program([find("docker-registry"), "serve", config],
-                               self.directory / "registry.log", env=_environment())
+                               self.directory / "registry.log", env=_environment() | (env or {}))
         self.program.wait_for_port(self.port)
 
     @property

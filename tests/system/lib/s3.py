@@ -29,16 +29,20 @@ class S3:
             key = hmac.new(key, part.encode(), hashlib.sha256).digest()
         return key.hex()
 
-    def presigned(self, method, path):
-        """A URL that whoever has it may use for an hour."""
+    def presigned(self, method, path, payload=None):
+        """A URL that whoever has it may use for an hour. payload: None, or what the header field
+        x-amz-content-sha256 has to say, and the body to be."""
         stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
+        fields = {"host": self.host} | ({"x-amz-content-sha256": payload} if payload else {})
+        names = ";".join(fields)
         query = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Date": stamp,
                  "X-Amz-Credential": f"{self.access_key}/{scope}", "X-Amz-Expires": "3600",
-                 "X-Amz-SignedHeaders": "host"}
+                 "X-Amz-SignedHeaders": names}
         line = "&".join(f"{_quote(k)}={_quote(v)}" for k, v in sorted(query.items()))
-        signed = "\n".join([method, _quote(path, "/"), line, f"host:{self.host}", "", "host",
-                            "UNSIGNED-PAYLOAD"])
+        signed = "\n".join([method, _quote(path, "/"), line,
+                            *(f"{k}:{v}" for k, v in fields.items()), "", names,
+                            payload or "UNSIGNED-PAYLOAD"])
         return (f"http://{self.host}{_quote(path, '/')}?{line}"
                 f"&X-Amz-Signature={self._signature(signed, stamp, scope)}")
 
