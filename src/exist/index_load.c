@@ -42,7 +42,8 @@ static bool get(struct index_load *l, const struct fetch_request *request, struc
     if (status == 200 || (status == 304 && request->etag != NULL))
         return true;
     if (status == 404 || status == 403)
-        fail(l, EXIST_INDEX_MISSING, "%.*s is not there (%ld)", (int)key.len, key.data, status);
+        fail(l, EXIST_INDEX_MISSING, "%.*s is not there%s (%ld)", (int)key.len, key.data,
+             status == 403 ? ", or not everybody may read it" : "", status);
     else
         fail(l, EXIST_INDEX_FETCH, "%.*s cannot be fetched: the store answered %ld, expected 200",
              (int)key.len, key.data, status);
