@@ -52,8 +52,10 @@ const struct geranos_command geranos_commands[] = {
      "publish what a store holds, so that archeio need not ask",
      {"geranos index", "--to STORE [--to STORE]...",
       "Lists each store, and publishes the set of the digests that it holds as geranos/index/, "
-      "which archeio believes where stores[].index is true. A set that is the same as before is "
-      "read, and not uploaded again unless it is damaged, but said to be of now. Sets that are no longer named are removed after "
+      "which archeio believes where stores[].index is true. A set that did not change is read, and "
+      "uploaded again only if it is damaged; its time is renewed. Sets that are no longer named "
+      "are "
+      "removed after "
       "an hour. Any number of machines may do this at the same time: an older listing never takes "
       "the place of a newer one.",
       GERANOS_OPTIONS_INDEX}},

@@ -2,26 +2,74 @@
 
 #include "cli/geranos.h"
 
+#include "sys/file.h"
+
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WITHOUT_MAX (256 << 20) /* bytes of a list of digests */
 
 static const char *const result_name[] = {[PUBLISH_FAILED] = "failed",
                                           [PUBLISH_NEW] = "published",
                                           [PUBLISH_SAME] = "unchanged",
                                           [PUBLISH_YIELDED] = "newer"};
 
+/* ── What is left out ── */
+
+/* A digest, or a key that ends with one. Blank lines and those that begin with # say nothing. */
+static bool take_line(struct digests *to, char *line)
+{
+    struct digest d;
+    bool is_new;
+    line += strspn(line, " \t");
+    line[strcspn(line, " \t\r")] = '\0';
+    if (line[0] == '\0' || line[0] == '#')
+        return true;
+    struct str text = str_from(line);
+    size_t slash = str_find_last(text, '/');
+    if (slash < text.len)
+        text = str_skip(text, slash + 1);
+    return digest_parse(text, &d) == DIGEST_OK && digests_add(to, &d, &is_new) != NULL;
+}
+
+/* False: why not is in the report. */
+static bool read_without(const char *path, struct digests *out, struct report *report)
+{
+    char *text = NULL, why[128] = "";
+    size_t len, n = 1;
+    int error = path != NULL ? file_read(path, WITHOUT_MAX, &text, &len, NULL) : 0;
+    if (error != 0)
+        snprintf(why, sizeof(why), "cannot be read: %s", strerror(error));
+    for (char *next = text, *line; (line = strsep(&next, "\n")) != NULL && why[0] == '\0'; n++)
+        if (!take_line(out, line))
+            snprintf(why, sizeof(why), "line %zu: expected a digest, such as sha256:HEX", n);
+    free(text);
+    if (why[0] != '\0')
+        report_failure(report, path, why);
+    return why[0] == '\0';
+}
+
+/* ── Publishing ── */
+
 void geranos_index_publish(struct geranos_job *j, struct report *report, struct geranos_index *out)
 {
+    struct digests without = {.n = 0};
+    bool known = read_without(j->options->without, &without, report);
     for (unsigned i = 0; i < j->n_stores; i++) {
         const struct publish_options options = {.store = j->store[i],
                                                 .blobs = j->options->blobs,
+                                                .without = &without,
                                                 .jobs = (unsigned)j->options->jobs,
                                                 .check = j->sync == NULL,
                                                 .report = report,
                                                 .stop = geranos_job_stop};
         out->of[i] = (struct publish_outcome){.result = PUBLISH_FAILED};
-        if (j->sync == NULL || sync_has_listed(j->sync, i))
+        if (known && (j->sync == NULL || sync_has_listed(j->sync, i)))
             publish_run(&options, &out->of[i]);
     }
+    digests_clear(&without);
 }
 
 static uint64_t digests(const struct publish_outcome *o)
@@ -35,9 +83,9 @@ json_t *geranos_index_sums(const struct geranos_job *j, const struct geranos_ind
     for (unsigned i = 0; i < j->n_stores; i++) {
         const struct publish_outcome *o = &x->of[i];
         json_array_append_new(
-            stores, json_pack("{s:s,s:s,s:I,s:I}", "store", store_name(j->store[i]), "result",
-                              result_name[o->result], "digests", (json_int_t)digests(o), "time",
-                              (json_int_t)o->pointer.time));
+            stores, json_pack("{s:s,s:s,s:I,s:I,s:I}", "store", store_name(j->store[i]), "result",
+                              result_name[o->result], "digests", (json_int_t)digests(o), "left_out",
+                              (json_int_t)o->left_out, "time", (json_int_t)o->pointer.time));
     }
     return stores;
 }
@@ -46,7 +94,7 @@ void geranos_index_summarise(const struct geranos_job *j, const struct geranos_i
 {
     static const char *const words[] = {
         [PUBLISH_NEW] = "published",
-        [PUBLISH_SAME] = "is the same as before, and of now",
+        [PUBLISH_SAME] = "confirmed, as it was",
         [PUBLISH_YIELDED] = "is somebody else's, who began to list later: left as it is"};
     for (unsigned i = 0; i < j->n_stores; i++) {
         const struct publish_outcome *o = &x->of[i];
@@ -54,8 +102,11 @@ void geranos_index_summarise(const struct geranos_job *j, const struct geranos_i
         if (o->result == PUBLISH_FAILED)
             continue;
         int len = (int)digest_format(&o->pointer.object, object);
-        printf("%s: index of %" PRIu64 " blobs %s (%.*s)\n", store_name(j->store[i]), digests(o),
+        printf("%s: index of %" PRIu64 " blobs %s (%.*s)", store_name(j->store[i]), digests(o),
                words[o->result], len, object);
+        if (o->left_out > 0)
+            printf("; %" PRIu64 " that are there left out", o->left_out);
+        putchar('\n');
         if (o->warning[0] != '\0')
             log_warning("sets that its index no longer names stay: %s", o->warning);
     }

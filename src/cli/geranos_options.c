@@ -85,7 +85,10 @@ static const struct row {
      "(geranos/uploaded-images/); \"\": none are written"},
     {"index", '\0', FLAG, GERANOS_OPTIONS_SYNC, AT(index), NULL,
      "at the end of a run publish what each store holds, as `geranos index` does; whoever deletes "
-     "blobs from such a store must drop them from its index first"},
+     "blobs from such a store must drop them from its index first (--without)"},
+    {"without", '\0', TEXT, GERANOS_OPTIONS_SYNC | GERANOS_OPTIONS_INDEX, AT(without), "FILE",
+     "leave out of the index the digests that this file names, one a line, because they are to be "
+     "deleted"},
     {"sample", '\0', PERCENT, AUDIT, AT(sample), "PERCENT",
      "read so much of what is there (1%); at most four digits after the point, such as 0.05%"},
     {"all", '\0', FLAG, AUDIT, AT(all), NULL, "read everything"},
@@ -432,6 +435,8 @@ int geranos_options_read(struct geranos_options *o, const struct geranos_options
         return misuse(u, "--from is missing: name the registry", "", "");
     if (o->from == NULL && o->repair)
         return misuse(u, "--repair needs --from: name the registry", "", "");
+    if (o->without != NULL && u->bit == GERANOS_OPTIONS_SYNC && !o->index)
+        return misuse(u, "--without needs --index", "", "");
     if (o->to.n == 0)
         return misuse(u, "--to is missing: name a store", "", "");
     if (o->to.n > CATALOG_STORES_MAX)

@@ -27,6 +27,7 @@ struct geranos_options {
     struct geranos_options_texts include, exclude, tag, exclude_tag, platform;
     struct geranos_options_texts reference;
     const char *references; /* a file of them; "-": standard input */
+    const char *without;    /* a file of digests */
     const char *failures;
     const char *blobs;   /* prefixes of keys, with their last slash */
     const char *records; /* "": none are written */

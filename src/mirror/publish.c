@@ -21,6 +21,7 @@ struct publish {
     struct publish_outcome *out;
     struct exchange_client *client;
     struct blob_set *set;
+    _Atomic uint64_t left_out;
     struct blob_index_pointer ours;
     struct blob_index_pointer before; /* what was replaced; time of -1: nothing that can be read */
     struct blob_index_pointer now;    /* what stands there, the same */
@@ -49,7 +50,11 @@ static bool again(struct publish *p, unsigned *attempts, const struct store_outc
 
 static void listed(void *owner, const struct digest *d)
 {
-    blob_set_add(owner, d);
+    struct publish *p = owner;
+    if (p->o->without != NULL && digests_find(p->o->without, d) != NULL)
+        atomic_fetch_add(&p->left_out, 1);
+    else
+        blob_set_add(p->set, d);
 }
 
 static void drop(struct crew_task *task)
@@ -66,7 +71,7 @@ static bool list_blobs(struct publish *p)
                           .blobs = p->o->blobs,
                           .records = "",
                           .listed = listed,
-                          .owner = p->set,
+                          .owner = p,
                           .report = p->o->report};
     v.crew = crew_new(&(struct crew_options){.threads = p->o->jobs,
                                              .queues = &queue,
@@ -333,6 +338,7 @@ void publish_run(const struct publish_options *o, struct publish_outcome *out)
         out->result = publish(&p);
     else
         fail(&p, why);
+    out->left_out = atomic_load(&p.left_out);
     exchange_client_free(p.client);
     blob_set_free(p.set);
 }

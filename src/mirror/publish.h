@@ -12,6 +12,7 @@
 #ifndef MIRROR_PUBLISH_H
 #define MIRROR_PUBLISH_H
 
+#include "mirror/digests.h"
 #include "mirror/report.h"
 #include "mirror/store.h"
 #include "oci/blob_index.h"
@@ -23,10 +24,11 @@
 
 struct publish_options {
     struct store *store;
-    const char *blobs; /* where the blobs lie, with its last slash: + digest */
-    unsigned jobs;     /* listings at once */
-    bool check;        /* a set that is there already is read, and replaced if it is damaged;
-                        * otherwise its size alone is looked at */
+    const char *blobs;             /* where the blobs lie, with its last slash: + digest */
+    const struct digests *without; /* left out, though they are there; may be NULL */
+    unsigned jobs;                 /* listings at once */
+    bool check;                    /* a set that is there already is read, and replaced if it is
+                                    * damaged; otherwise its size alone is looked at */
     struct report *report;
     const atomic_bool *stop;
 };
@@ -41,6 +43,7 @@ enum publish_result {
 struct publish_outcome {
     enum publish_result result;
     struct blob_index_pointer pointer; /* unless it failed: what counts now */
+    uint64_t left_out;                 /* digests that are there and were not wanted */
     char warning[256];                 /* "": old sets are seen to; or why they are not */
 };
 

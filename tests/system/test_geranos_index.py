@@ -98,6 +98,37 @@ def test_a_set_that_did_not_change_is_only_said_to_be_of_now(publish, store):
     assert len(sets(store)) == 1
 
 
+def test_what_is_to_be_deleted_is_left_out_though_it_is_there(publish, store, tmp_path):
+    fill(store, *range(5))
+    publish(store)
+    going = [digest_of(b"blob %d" % n) for n in (1, 3)]
+    drop = tmp_path / "drop"
+    drop.write_text(f"# to be deleted\n{going[0]}\n\n  {BLOBS}{going[1]}\n{digest_of(b'never there')}\n")
+    done = publish(store, options=["--without", drop])
+    assert done.returncode == 0, done.stderr
+    assert read(store)[1] == {digest_of(b"blob %d" % n) for n in (0, 2, 4)}
+    assert "index of 3 blobs published" in done.stdout
+    assert done.stdout.rstrip().endswith("; 2 that are there left out")
+    assert done.log[-1]["indexes"][0]["left_out"] == 2
+    assert store.get(BLOBS + going[0]) == b"blob 1"
+
+
+@pytest.mark.parametrize("text, complaint", [
+    (None, "cannot be read: No such file"),
+    ("sha256:" + 64 * "0" + "\nsha256:12\n", "line 2: expected a digest"),
+])
+def test_a_list_of_what_is_left_out_that_cannot_be_read_publishes_nothing(publish, store, tmp_path,
+                                                                         text, complaint):
+    fill(store, 1)
+    drop = tmp_path / "drop"
+    if text is not None:
+        drop.write_text(text)
+    done = publish(store, options=["--without", drop])
+    assert done.returncode == 1
+    assert complaint in done.stderr and str(drop) in done.stderr
+    assert read(store) is None
+
+
 def test_what_was_dropped_is_dropped_and_the_old_set_goes_after_an_hour(publish, store):
     fill(store, 1, 2)
     publish(store)

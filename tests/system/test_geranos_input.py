@@ -47,6 +47,7 @@ def lines(done):
     (["sync", "--jobs", "0"], '--jobs: expected an integer from 1 to 256, got "0"'),
     (["sync", "--shard", "3/3"], '--shard: expected I/N, I from 0 to N - 1, got "3/3"'),
     (["sync", "--shard", "auto/3"], "JOB_COMPLETION_INDEX is not set"),
+    (["sync", "--from", "r.example", "--without", "f"], "--without needs --index"),
     (["sync", "--frm", "r.example"], "there is no option --frm; did you mean --from?"),
     (["sync", "-z"], "there is no option -z"),
     (["sync", "--from"], "--from needs a value"),
