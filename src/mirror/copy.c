@@ -278,7 +278,9 @@ static bool source_ended(struct copying *c)
         wake_stores(c);
         return true;
     }
-    bool again = out->result == REGISTRY_RETRY && c->got > 0 && ++c->resumptions <= RESUMPTIONS;
+    /* One that is too slow takes a minute to show it: it is resumed once. */
+    c->resumptions += out->slow ? (RESUMPTIONS + 1) / 2 : 1;
+    bool again = out->result == REGISTRY_RETRY && c->got > 0 && c->resumptions <= RESUMPTIONS;
     return again && pause(c, retry_delay(c->resumptions, out->after, (uint64_t)clock_now())) &&
            begin_read(c);
 }

@@ -1,6 +1,7 @@
 #include "mirror/exchange.h"
 
 #include "client/hop.h"
+#include "mirror/patience.h"
 #include "sys/clock.h"
 
 #include <openssl/crypto.h>
@@ -10,7 +11,6 @@
 #include <time.h>
 
 #define CONNECT_MS 10000L
-#define STALLED_S 60L /* without a byte in either direction, and the exchange has failed */
 #define BUFFER 65536L
 #define ASK_FIRST (1 << 20) /* bytes of a body for which it is worth a round trip to ask */
 #define ERROR_BODY 65536    /* of a response that says why it is none */
@@ -20,12 +20,15 @@ struct exchange_client {
     const struct libcurl *curl;
     CURLM *multi;
     const atomic_bool *stop;
+    struct running *first;
 };
 
 struct running {
     struct exchange seen; /* the owner's view */
     struct exchange_client *client;
+    struct running *next, **link; /* among the client's */
     const struct exchange_request *request;
+    struct patience patience;
     CURL *easy;
     struct hop hop;
     struct curl_slist *fields;
@@ -36,6 +39,7 @@ struct running {
     bool no_memory;
     bool stopped; /* by a callback, or by everybody's stop */
     bool added;   /* to the multi handle */
+    bool paused;  /* by a callback: it is not the server that is waited for */
     char text[CURL_ERROR_SIZE];
 };
 
@@ -121,6 +125,7 @@ static size_t received(char *data, size_t size, size_t n, void *context)
     case EXCHANGE_GO:
         return size * n;
     case EXCHANGE_LATER:
+        x->paused = true;
         return CURL_WRITEFUNC_PAUSE;
     case EXCHANGE_STOP:
         break;
@@ -141,6 +146,7 @@ static size_t wanted(char *data, size_t size, size_t n, void *context)
         x->sent_at = clock_now();
         return len;
     case EXCHANGE_LATER:
+        x->paused = true;
         return CURL_READFUNC_PAUSE;
     case EXCHANGE_STOP:
         break;
@@ -251,12 +257,26 @@ static void set_options(struct running *x)
     curl->easy_setopt(x->easy, CURLOPT_BUFFERSIZE, BUFFER);
     curl->easy_setopt(x->easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER);
     curl->easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-    curl->easy_setopt(x->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl->easy_setopt(x->easy, CURLOPT_LOW_SPEED_TIME, STALLED_S);
     curl->easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, r->timeout_ms);
     if (r->direct)
         curl->easy_setopt(x->easy, CURLOPT_NOPROXY, "*");
     set_method(x);
+}
+
+static void enlist(struct running *x)
+{
+    x->next = x->client->first;
+    x->link = &x->client->first;
+    *x->link = x;
+    if (x->next != NULL)
+        x->next->link = &x->next;
+}
+
+static void delist(struct running *x)
+{
+    *x->link = x->next;
+    if (x->next != NULL)
+        x->next->link = x->link;
 }
 
 struct exchange *exchange_begin(struct exchange_client *c, const struct exchange_request *r)
@@ -266,6 +286,7 @@ struct exchange *exchange_begin(struct exchange_client *c, const struct exchange
         return NULL;
     x->client = c;
     x->request = r;
+    enlist(x);
     x->easy = c->curl->easy_init();
     if (x->easy != NULL) {
         set_options(x);
@@ -323,6 +344,29 @@ static int64_t measure_delay(const struct running *x)
     return answered > asked ? (answered - asked) * (CLOCK_MS / 1000) : 0;
 }
 
+static uint64_t bytes_moved(const void *owner)
+{
+    const struct running *x = owner;
+    curl_off_t up = 0, down = 0;
+    x->client->curl->easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+    x->client->curl->easy_getinfo(x->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+    return (uint64_t)up + (uint64_t)down;
+}
+
+static void end_slow_ones(struct exchange_client *c, int64_t waited)
+{
+    for (struct running *x = c->first; x != NULL; x = x->next) {
+        bool patient = x->request->patient;
+        if (!x->added || x->paused ||
+            !patience_ends(&x->patience, waited, bytes_moved, x, patient ? 1 : PATIENCE_BYTES))
+            continue;
+        c->curl->multi_remove_handle(c->multi, x->easy);
+        x->added = false;
+        x->seen.slow = true;
+        fail(x, patient ? "not a byte in a minute" : "slower than 1 KiB a second for a minute");
+    }
+}
+
 static void finish(struct running *x, CURLcode code)
 {
     const struct libcurl *curl = x->client->curl;
@@ -337,6 +381,7 @@ static void finish(struct running *x, CURLcode code)
     if (next == HOP_AGAIN) {
         char *url = NULL;
         drop_body(x); /* it was the redirect's */
+        x->patience = (struct patience){0};
         curl->easy_getinfo(x->easy, CURLINFO_REDIRECT_URL, &url);
         x->added =
             set_fields(x, url) && curl->multi_add_handle(x->client->multi, x->easy) == CURLM_OK;
@@ -356,7 +401,9 @@ void exchange_turn(struct exchange_client *c, int wait_ms)
 {
     int n;
     CURLMsg *message;
+    int64_t begun = clock_now();
     c->curl->multi_poll(c->multi, NULL, 0, wait_ms < STOP_MS ? wait_ms : STOP_MS, NULL);
+    int64_t waited = clock_now() - begun;
     c->curl->multi_perform(c->multi, &n);
     while ((message = c->curl->multi_info_read(c->multi, &n)) != NULL) {
         struct running *x = NULL;
@@ -366,6 +413,7 @@ void exchange_turn(struct exchange_client *c, int wait_ms)
         c->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &x);
         finish(x, code);
     }
+    end_slow_ones(c, waited);
 }
 
 void exchange_sleep(struct exchange_client *c, int64_t ns)
@@ -381,6 +429,7 @@ void exchange_sleep(struct exchange_client *c, int64_t ns)
 void exchange_resume(struct exchange *x)
 {
     struct running *r = running_of(x);
+    r->paused = false;
     if (r->added)
         r->client->curl->easy_pause(r->easy, CURLPAUSE_CONT);
 }
@@ -391,6 +440,7 @@ void exchange_end(struct exchange *x)
     if (x == NULL)
         return;
     const struct libcurl *curl = r->client->curl;
+    delist(r);
     if (r->added)
         curl->multi_remove_handle(r->client->multi, r->easy);
     if (r->easy != NULL)

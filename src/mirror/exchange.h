@@ -42,7 +42,8 @@ struct exchange_request {
     const struct exchange_field *fields;
     size_t n_fields;
     unsigned redirects; /* followed at most; 0: none */
-    long timeout_ms;    /* for everything; 0: as long as something moves */
+    long timeout_ms;    /* for everything; 0: as long as it is not too slow ("mirror/patience.h") */
+    bool patient;       /* slow is only what moves not a byte in a minute */
     size_t max_bytes;   /* of a body that is collected; more is an error */
     bool direct;        /* through no proxy: it is a service of this machine */
     void *owner;
@@ -66,6 +67,7 @@ enum exchange_flow exchange_read_str(void *owner, char *data, size_t *len);
 
 struct exchange { /* read-only for its owner */
     bool done;
+    bool slow;     /* it was too slow, and has failed */
     bool whole;    /* a response came, all of it, whatever its status */
     long status;   /* 0: none */
     int64_t delay; /* nanoseconds from the request's last byte to the (last) response's first, and

@@ -187,6 +187,7 @@ static void judge(const struct registry *r, struct exchange *x, struct registry_
     }
     if (!x->whole) {
         out->result = REGISTRY_RETRY;
+        out->slow = x->slow;
         snprintf(out->error, sizeof(out->error), "%s", x->error);
         return;
     }

@@ -33,6 +33,7 @@ struct registry_outcome {
     enum registry_result result;
     int64_t after;  /* REGISTRY_RETRY: milliseconds to wait at least; 0: nothing was said */
     bool throttled; /* 429 or 503 */
+    bool slow;      /* REGISTRY_RETRY: it dripped, or stalled */
     int64_t delay;  /* as exchange has it; of listings 0: they take longer than other answers */
     long status;    /* 0: no response */
     char error[256];

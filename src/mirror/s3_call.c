@@ -128,6 +128,7 @@ static bool prepare(struct s3_call *call, struct s3 *s, const struct s3_call_wan
     }
     struct buf memory = buf_make(call->memory, MEMORY);
     call->request.method = want->method;
+    call->request.patient = want->patient;
     set_body(call, want);
     if (sign(call, want, &memory))
         return true;

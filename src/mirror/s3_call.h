@@ -21,6 +21,7 @@ struct s3_call_want {
     struct str payload; /* as sigv4_request has it; empty: the body below, which is hashed */
     struct str body;    /* what goes, unless read is set */
     size_t max_bytes;   /* of what comes and is collected */
+    bool patient;       /* it takes its time */
 
     enum exchange_flow (*write)(void *owner, const char *data, size_t len);
     enum exchange_flow (*read)(void *owner, char *data, size_t *len);

@@ -232,7 +232,8 @@ static enum s3_put_next complete(struct s3_put *p)
                                              .n_query = 1,
                                              .headers = headers,
                                              .n_headers = s3_put_condition(p) ? 1 : 0,
-                                             .body = str_from(parts->completion)},
+                                             .body = str_from(parts->completion),
+                                             .patient = true}, /* S3 sends blanks meanwhile */
                       completed);
 }
 

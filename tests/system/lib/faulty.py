@@ -213,6 +213,18 @@ def drips(x):
         time.sleep(0.005)
 
 
+def drips_once(x):
+    """Half of it comes, and then a byte every second, as good as for ever; what is resumed comes."""
+    if x.times > 0:
+        good(x)
+        return
+    x.head(200, f"Content-Length: {len(x.body)}")
+    x.raw(x.body[:len(x.body) // 2])
+    for i in range(len(x.body) // 2, len(x.body)):
+        x.raw(x.body[i:i + 1])
+        time.sleep(1)
+
+
 def redirect(where, endless_text=False):
     """where: a URL, in which {path} is the path."""
     def fault(x):
