@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define FIELDS_MAX (256 << 10) /* bytes */
+
 static bool is_https(const char *url)
 {
     return strlen(url) > 6 && str_eq_nocase(str_make(url, 6), STR("https:"));
@@ -27,8 +29,19 @@ static bool has_proxy(bool secure)
     return false;
 }
 
-/* The address in a URL, ADDR_NONE if there is a name. libcurl has made the URL: it has a scheme, an
- * authority, and no odd spelling of an IPv4 address. */
+/* Names end in a letter's label. What ends in a number and is no address in its usual form is one
+ * in another ("0x7f.1", RFC 6943 section 3.1.1). */
+static bool is_odd_address(struct str host)
+{
+    while (host.len > 0 && host.data[host.len - 1] == '.')
+        host.len--;
+    size_t dot = str_find_last(host, '.');
+    struct str last = str_skip(host, dot < host.len ? dot + 1 : 0);
+    return last.len > 0 && last.data[0] >= '0' && last.data[0] <= '9';
+}
+
+/* The address in a URL, ADDR_NONE if there is a name. Of an odd spelling it is 0.0.0.0, which is
+ * refused. */
 static struct addr literal(const char *url)
 {
     struct addr a = {.family = ADDR_NONE};
@@ -47,7 +60,8 @@ static struct addr literal(const char *url)
     } else {
         rest.len = str_find(rest, ':');
     }
-    addr_parse(rest, &a);
+    if (!addr_parse(rest, &a) && is_odd_address(rest))
+        a = addr_from_v4((const uint8_t[4]){0});
     return a;
 }
 
@@ -77,10 +91,10 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     struct hop *h = context;
     struct addr a = from_sockaddr(&to->addr);
     (void)purpose;
-    if (h->redirect && !h->proxied && !guard_allows(h->origin, &a)) {
+    if (h->redirect && !h->proxied && !guard_allows(h->origin, &a))
         h->refused = true;
+    if (h->refused)
         return CURL_SOCKET_BAD;
-    }
     int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
     h->starved = fd < 0 && is_want(errno);
     return fd >= 0 ? fd : CURL_SOCKET_BAD;
@@ -95,7 +109,7 @@ static int before_request(void *context, char *ip, char *local_ip, int port, int
     (void)port;
     (void)local_port;
     if (h->proxied)
-        return CURL_PREREQFUNC_OK;
+        return h->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
     addr_parse(str_from(ip), &a);
     if (!h->redirect) {
         h->origin = guard_classify(&a);
@@ -105,20 +119,44 @@ static int before_request(void *context, char *ip, char *local_ip, int port, int
     return h->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+static size_t count_field(char *line, size_t size, size_t n, void *context)
+{
+    struct hop *h = context;
+    (void)line;
+    h->fields += size * n;
+    return h->fields <= FIELDS_MAX ? size * n : 0;
+}
+
 static void aim(struct hop *h, const char *url, bool https_only)
 {
+    h->fields = 0;
     h->secure = is_https(url);
     h->proxied = has_proxy(h->secure);
     h->curl->easy_setopt(h->easy, CURLOPT_URL, url);
     h->curl->easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, https_only ? "https" : "http,https");
 }
 
+/* Somewhere that a server named. False: it may not lead there. */
+static bool aim_as_told(struct hop *h, const char *url, bool https_only)
+{
+    h->redirect = true;
+    aim(h, url, https_only);
+    if (!h->proxied)
+        return true; /* the address is looked at before it is connected to */
+    struct addr a = literal(url);
+    h->curl->easy_setopt(h->easy, CURLOPT_NOPROXY, "");
+    return a.family == ADDR_NONE || guard_allows(h->origin, &a);
+}
+
 void hop_begin(struct hop *h, const struct libcurl *curl, CURL *easy,
                const struct hop_options *options)
 {
     *h = (struct hop){.curl = curl, .easy = easy, .left = options->redirects};
-    h->origin = GUARD_PUBLIC;
-    aim(h, options->url, options->https_only);
+    h->origin = options->from != NULL ? options->from->origin : GUARD_PUBLIC;
+    if (options->from != NULL)
+        h->refused = !aim_as_told(h, options->url, options->https_only);
+    else
+        aim(h, options->url, options->https_only);
     curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl->easy_setopt(easy, CURLOPT_USERAGENT, "archeio/" ARCHEIO_VERSION);
@@ -130,6 +168,8 @@ void hop_begin(struct hop *h, const struct libcurl *curl, CURL *easy,
     curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
     curl->easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
     curl->easy_setopt(easy, CURLOPT_PREREQDATA, h);
+    curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, count_field);
+    curl->easy_setopt(easy, CURLOPT_HEADERDATA, h);
 }
 
 /* libcurl copies the URL that it is given, and this one is its own. */
@@ -145,16 +185,10 @@ static enum hop_next follow(struct hop *h, const char *url, const char **why)
         return HOP_REFUSED;
     }
     h->left--;
-    h->redirect = true;
-    aim(h, url, was_secure);
-    struct addr a = literal(url);
-    if (h->proxied)
-        h->curl->easy_setopt(h->easy, CURLOPT_NOPROXY, "");
-    if (h->proxied && a.family != ADDR_NONE && !guard_allows(h->origin, &a)) {
-        *why = "redirected to a private address";
-        return HOP_REFUSED;
-    }
-    return HOP_AGAIN;
+    if (aim_as_told(h, url, was_secure))
+        return HOP_AGAIN;
+    *why = "redirected to a private address";
+    return HOP_REFUSED;
 }
 
 enum hop_next hop_next(struct hop *h, const char **why)
@@ -186,6 +220,8 @@ const char *hop_problem(const struct hop *h, CURLcode code, const char *error)
 {
     if (h->refused)
         return "redirected to a private address";
+    if (h->fields > FIELDS_MAX)
+        return "its response has more than 256 KiB of header fields";
     if (hop_starved(h, code))
         return "no descriptor or memory to be had here";
     return error[0] != '\0' ? error : h->curl->easy_strerror(code);

@@ -2,7 +2,9 @@
  * A transfer and the redirects behind it, one hop at a time: libcurl is never told to follow, so
  * that every hop passes the same rules. http(s) only; never from https to http; at most as often as
  * said; and no redirect to an address that "client/guard.h" refuses. It is the address really
- * connected to that counts, not what a name resolved to at another time.
+ * connected to that counts, not what a name resolved to at another time. libcurl keeps all fields
+ * of a response, and those behind a chunked body without a bound: more than 256 KiB of them end
+ * it.
  *
  * Behind a proxy of the environment (http_proxy and so on) names are the proxy's to resolve: what
  * redirects lead to always goes through it, and only addresses in the URL itself are refused here.
@@ -25,13 +27,16 @@ struct hop {
     bool proxied;  /* and goes through a proxy */
     bool refused;  /* its address was refused */
     bool starved;  /* there was no descriptor or memory for it here */
+    size_t fields; /* bytes of the header fields that came, those of trailers, too */
     enum guard_class origin;
 };
 
 struct hop_options {
     const char *url;
-    unsigned redirects; /* followed at most */
-    bool https_only;    /* from the beginning */
+    unsigned redirects;     /* followed at most */
+    bool https_only;        /* from the beginning */
+    const struct hop *from; /* whose response named the URL, which may not lead where its redirects
+                             * may not; NULL: a person did */
 };
 
 /* Prepares a handle, fresh or reset, for the first hop. It sets URL, protocols, address checks, no

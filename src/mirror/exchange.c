@@ -243,11 +243,9 @@ static void set_options(struct running *x)
     const struct exchange_request *r = x->request;
     const struct libcurl *curl = x->client->curl;
     hop_begin(&x->hop, curl, x->easy,
-              &(struct hop_options){.url = r->url, .redirects = r->redirects});
-    if (r->from != NULL) {
-        x->hop.redirect = true;
-        x->hop.origin = running_of(r->from)->hop.origin;
-    }
+              &(struct hop_options){.url = r->url,
+                                    .redirects = r->redirects,
+                                    .from = r->from != NULL ? &running_of(r->from)->hop : NULL});
     curl->easy_setopt(x->easy, CURLOPT_USERAGENT, "geranos/" ARCHEIO_VERSION);
     curl->easy_setopt(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl->easy_setopt(x->easy, CURLOPT_ERRORBUFFER, x->text);
