@@ -1,10 +1,12 @@
 #include "cli/geranos.h"
 
 #include "cli/geranos_page.h"
+#include "mirror/answer_json.h"
 #include "mirror/hashes.h"
 #include "sys/diag.h"
 #include "sys/log.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,6 +141,8 @@ int geranos_main(int argc, char **argv)
 {
     log_init("geranos", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
+    answer_json_open();
+    mallopt(M_MMAP_THRESHOLD, 256 << 10); /* what is large is given back, whichever thread had it */
     int code = run(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;

@@ -203,7 +203,9 @@ bool fetch_get(const struct fetch_request *request, struct fetch_response *respo
     }
     struct hop h;
     hop_begin(&h, j.curl, j.easy,
-              &(struct hop_options){request->url, request->redirects, request->https_only});
+              &(struct hop_options){.url = request->url,
+                                    .redirects = request->redirects,
+                                    .https_only = request->https_only});
     set_options(&j);
     bool ok = perform(&j, &h, error);
     if (ok)

@@ -53,7 +53,7 @@ static struct crew *make_crew(const struct audit_options *o)
     unsigned places[CREW_SERVERS_MAX];
     const struct crew_queue_options queues[QUEUES] = {
         [QUEUE_LIST] = {.at_once = (unsigned)o->n_stores},
-        [QUEUE_WALK] = {.at_once = WALKERS},
+        [QUEUE_WALK] = {.at_once = WALKERS, .by_weight = true},
         [QUEUE_OBJECTS] = {.at_once = o->jobs},
     };
     /* Who lists may wait for who reads, so there is a thread for each. */

@@ -35,7 +35,6 @@ struct running {
     size_t capacity;
     int64_t sent; /* bytes of the body */
     int64_t sent_at;
-    bool too_long;
     bool no_memory;
     bool stopped; /* by a callback, or by everybody's stop */
     bool added;   /* to the multi handle */
@@ -93,8 +92,8 @@ static bool make_room(struct running *x, size_t need)
 
 static size_t collect(struct running *x, const char *data, size_t len, size_t most)
 {
-    x->too_long = len > most - x->seen.len;
-    if (x->too_long)
+    x->seen.too_long = len > most - x->seen.len;
+    if (x->seen.too_long)
         return 0;
     x->no_memory = !make_room(x, x->seen.len + len + 1);
     if (x->no_memory)
@@ -322,7 +321,7 @@ static void fail(struct running *x, const char *what)
 
 static const char *what_failed(const struct running *x, CURLcode code)
 {
-    if (x->too_long)
+    if (x->seen.too_long)
         return "the answer is longer than it may be";
     if (x->no_memory)
         return "out of memory";
@@ -430,6 +429,15 @@ void exchange_resume(struct exchange *x)
     r->paused = false;
     if (r->added)
         r->client->curl->easy_pause(r->easy, CURLPAUSE_CONT);
+}
+
+char *exchange_take(struct exchange *x)
+{
+    struct running *r = running_of(x);
+    char *body = x->body;
+    x->body = NULL;
+    x->len = r->capacity = 0;
+    return body;
 }
 
 void exchange_end(struct exchange *x)

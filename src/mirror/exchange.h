@@ -69,6 +69,7 @@ struct exchange { /* read-only for its owner */
     bool done;
     bool slow;     /* it was too slow, and has failed */
     bool whole;    /* a response came, all of it, whatever its status */
+    bool too_long; /* unless whole: what was to be collected is more than it may be */
     long status;   /* 0: none */
     int64_t delay; /* nanoseconds from the request's last byte to the (last) response's first, and
                       of one with a body to its end; 0: not known */
@@ -88,6 +89,9 @@ void exchange_sleep(struct exchange_client *c, int64_t ns);
 
 /* A callback that said EXCHANGE_LATER is called again. */
 void exchange_resume(struct exchange *x);
+
+/* Hands over what was collected, to be free()d; NULL: nothing. */
+char *exchange_take(struct exchange *x);
 
 /* Releases it; one that is not done is broken off, and its connection with it. NULL is ignored. */
 void exchange_end(struct exchange *x);

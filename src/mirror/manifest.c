@@ -1,6 +1,7 @@
 #include "mirror/manifest.h"
 
-#include <jansson.h>
+#include "mirror/answer_json.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -193,17 +194,17 @@ static bool read_subject(struct manifest *m, const json_t *root, char error[256]
 
 bool manifest_parse(struct str bytes, struct str type, struct manifest *out, char error[256])
 {
-    json_error_t problem;
+    char why[160];
     *out = (struct manifest){.blob = NULL};
     if (bytes.len > MANIFEST_MAX)
         return refuse(error, "a manifest of more than 8 MiB", "");
-    json_t *root = json_loadb(bytes.data, bytes.len, JSON_REJECT_DUPLICATES, &problem);
+    json_t *root = answer_json_read(bytes.data, bytes.len, JSON_REJECT_DUPLICATES, why);
     if (root == NULL)
-        return refuse(error, "no JSON", problem.text);
+        return refuse(error, why, "");
     bool read = json_is_object(root) ? read_manifest(out, root, type, error)
                                      : refuse(error, "no JSON object", "");
     read = read && read_subject(out, root, error);
-    json_decref(root);
+    answer_json_done(root);
     if (!read)
         manifest_release(out);
     return read;

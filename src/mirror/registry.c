@@ -2,6 +2,7 @@
 
 #include "base/num.h"
 #include "client/guard.h"
+#include "mirror/listing.h"
 #include "mirror/manifest.h"
 #include "mirror/names.h"
 #include "mirror/pace.h"
@@ -11,14 +12,14 @@
 #include "mirror/token.h"
 #include "sys/clock.h"
 
-#include <jansson.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define BASE_MAX 300
 #define PAGE "1000"
-#define LISTING_MAX (32 << 20) /* bytes of one page */
+#define SMALL (1 << 20) /* bytes: of answers that are larger there is one at a time */
 #define TIMEOUT_MS 120000L
 #define REDIRECTS 3
 
@@ -30,6 +31,7 @@ struct registry {
     struct token_keeper *tokens;
     struct pace requests;
     struct pace bytes;
+    pthread_mutex_t large;
 };
 
 /* ── Opening ── */
@@ -104,6 +106,7 @@ struct registry *registry_open(const char *from, char error[256])
     snprintf(error, 256, "out of memory");
     if (r == NULL)
         return NULL;
+    pthread_mutex_init(&r->large, NULL);
     if (read_from(r, from, error))
         r->tokens = token_keeper_new(&r->login);
     if (r->tokens != NULL)
@@ -116,6 +119,7 @@ void registry_close(struct registry *r)
 {
     if (r == NULL)
         return;
+    pthread_mutex_destroy(&r->large);
     token_keeper_free(r->tokens);
     login_release(&r->login);
     free(r);
@@ -244,28 +248,36 @@ static void release(struct asking *a)
 
 /* ── Listings ── */
 
-/* Calls page for every page of a listing. */
+/* Who gets the names of a listing. */
+struct names {
+    bool (*name)(void *owner, enum listing_member member, struct str name);
+    void (*page)(void *owner); /* NULL, or: one has come whole */
+    void *owner;
+    unsigned members; /* a bit for each of which every page has to have one */
+};
+
 static void each_page(struct registry *r, struct exchange_client *c, struct asking *a,
-                      bool (*page)(void *owner, const json_t *root), void *owner,
-                      struct registry_outcome *out)
+                      const struct names *like, struct registry_outcome *out)
 {
     struct pages pages = {.origin = r->base};
-    const char *wrong = NULL;
     bool more = true;
+    a->request.write = pages_read;
+    a->request.owner = &pages;
     while (more) {
+        const char *wrong;
+        pages_begin(&pages, like->name, like->owner);
         struct exchange *x = ask(r, c, a, "application/json", out);
-        json_t *root = NULL;
-        more = false;
-        if (x != NULL && out->result == REGISTRY_OK) {
-            root = x->body != NULL ? json_loadb(x->body, x->len, 0, NULL) : NULL;
-            if (!json_is_object(root))
-                fail(r, out, REGISTRY_RETRY, "its listing is no JSON");
-            else
-                more = page(owner, root) && pages_next(&pages, x, a->url, &wrong);
-            if (wrong != NULL)
-                fail(r, out, REGISTRY_FAILED, wrong);
-        }
-        json_decref(root);
+        if (pages.listing.ended)
+            *out = (struct registry_outcome){.result = REGISTRY_OK};
+        wrong = pages_problem(&pages, out->result == REGISTRY_OK, like->members);
+        if (wrong != NULL)
+            fail(r, out, REGISTRY_RETRY, wrong);
+        more = out->result == REGISTRY_OK && !pages.listing.ended;
+        if (more && like->page != NULL)
+            like->page(like->owner);
+        more = more && pages_next(&pages, x, a->url, &wrong);
+        if (wrong != NULL && out->result == REGISTRY_OK)
+            fail(r, out, REGISTRY_FAILED, wrong);
         exchange_end(x);
     }
     out->delay = 0;
@@ -279,27 +291,19 @@ struct catalog {
 };
 
 /* Names that nobody could push are passed over: they would be somebody's attempt at a path. */
-static bool catalog_page(void *owner, const json_t *root)
+static bool take_repository(void *owner, enum listing_member member, struct str name)
 {
     const struct catalog *catalog = owner;
     struct str prefix = str_from(catalog->r->prefix);
-    size_t i;
-    const json_t *entry;
-    json_array_foreach(json_object_get(root, "repositories"), i, entry)
-    {
-        const char *text = json_string_value(entry);
-        struct str name = str_from(text != NULL ? text : "");
-        if (!names_repository_valid(name) || !str_starts(name, prefix))
-            continue;
-        struct str rest = str_skip(name, prefix.len);
-        if (prefix.len > 0 && rest.len > 0 && rest.data[0] != '/')
-            continue;
-        if (prefix.len > 0 && rest.len > 0)
-            rest = str_skip(rest, 1);
-        if (!catalog->each(catalog->owner, rest))
-            return false;
-    }
-    return true;
+    if (member != LISTING_REPOSITORIES || !names_repository_valid(name) ||
+        !str_starts(name, prefix))
+        return true;
+    struct str rest = str_skip(name, prefix.len);
+    if (prefix.len > 0 && rest.len > 0 && rest.data[0] != '/')
+        return true;
+    if (prefix.len > 0 && rest.len > 0)
+        rest = str_skip(rest, 1);
+    return catalog->each(catalog->owner, rest);
 }
 
 void registry_repositories(struct registry *r, struct exchange_client *c, registry_each *each,
@@ -307,49 +311,39 @@ void registry_repositories(struct registry *r, struct exchange_client *c, regist
 {
     struct asking *a = calloc(1, sizeof(*a));
     struct catalog catalog = {r, each, owner};
+    const struct names names = {take_repository, NULL, &catalog, 1U << LISTING_REPOSITORIES};
     *out = (struct registry_outcome){.result = REGISTRY_RETRY};
     if (a == NULL) {
         fail(r, out, REGISTRY_RETRY, "out of memory");
         return;
     }
     snprintf(a->url, sizeof(a->url), "%s/v2/_catalog?n=" PAGE, r->base);
-    a->request.max_bytes = LISTING_MAX;
-    each_page(r, c, a, catalog_page, &catalog, out);
+    each_page(r, c, a, &names, out);
     release(a);
 }
 
-static bool call(registry_each *each, void *owner, const char *text, bool valid)
-{
-    return each == NULL || !valid || each(owner, str_from(text));
-}
-
-static bool listing_page(void *owner, const json_t *root)
+static bool take_name(void *owner, enum listing_member member, struct str name)
 {
     const struct registry_listing *l = owner;
-    const char *digest;
-    const json_t *entry;
-    size_t i;
-    json_array_foreach(json_object_get(root, "tags"), i, entry)
-    {
-        const char *text = json_string_value(entry);
-        if (text != NULL && !call(l->tag, l->owner, text, names_tag_valid(str_from(text))))
-            return false;
+    struct digest d;
+    switch (member) {
+    case LISTING_TAGS:
+        return l->tag == NULL || !names_tag_valid(name) || l->tag(l->owner, name);
+    case LISTING_CHILD:
+        return l->child == NULL || !names_repository_valid(name) || l->child(l->owner, name);
+    case LISTING_MANIFEST:
+        return l->manifest == NULL || digest_parse(name, &d) != DIGEST_OK ||
+               l->manifest(l->owner, name);
+    default:
+        return true;
     }
-    json_array_foreach(json_object_get(root, "child"), i, entry)
-    {
-        const char *text = json_string_value(entry);
-        if (text != NULL && !call(l->child, l->owner, text, names_repository_valid(str_from(text))))
-            return false;
-    }
-    json_t *manifests = json_object_get(root, "manifest");
-    json_t *ignored;
-    json_object_foreach(manifests, digest, ignored)
-    {
-        struct digest d;
-        if (!call(l->manifest, l->owner, digest, digest_parse(str_from(digest), &d) == DIGEST_OK))
-            return false;
-    }
-    return true;
+}
+
+static void page_ends(void *owner)
+{
+    const struct registry_listing *l = owner;
+    if (l->page != NULL)
+        l->page(l->owner);
 }
 
 void registry_list(struct registry *r, struct exchange_client *c, struct str repository,
@@ -362,9 +356,13 @@ void registry_list(struct registry *r, struct exchange_client *c, struct str rep
         release(a);
         return;
     }
-    a->request.max_bytes = LISTING_MAX;
-    struct registry_listing copy = *listing;
-    each_page(r, c, a, listing_page, &copy, out);
+    struct registry_listing wanted = *listing;
+    const struct names names = {.name = take_name,
+                                .page = page_ends,
+                                .owner = &wanted,
+                                .members = 1U << LISTING_TAGS | 1U << LISTING_CHILD |
+                                           1U << LISTING_MANIFEST};
+    each_page(r, c, a, &names, out);
     release(a);
 }
 
@@ -391,7 +389,7 @@ static void take_type(struct registry_manifest *m, struct exchange *x)
 
 static bool is_signed(const struct registry_manifest *m)
 {
-    return strstr(m->type, "manifest.v1+") != NULL;
+    return strstr(m->type, "distribution.manifest.v1+") != NULL;
 }
 
 static void verify(const struct registry *r, struct registry_manifest *m, struct str reference,
@@ -418,12 +416,7 @@ static void take_manifest(const struct registry *r, struct exchange *x, struct s
         return;
     }
     m->len = x->len;
-    m->data = malloc(x->len + 1);
-    if (m->data == NULL) {
-        fail(r, out, REGISTRY_RETRY, "out of memory");
-        return;
-    }
-    memcpy(m->data, x->body, x->len + 1);
+    m->data = exchange_take(x);
     take_type(m, x);
     verify(r, m, reference, out);
 }
@@ -442,8 +435,15 @@ void registry_manifest(struct registry *r, struct exchange_client *c, struct str
         release(a);
         return;
     }
-    a->request.max_bytes = MANIFEST_MAX;
+    a->request.max_bytes = SMALL;
     struct exchange *x = ask(r, c, a, MANIFEST_ACCEPT, out);
+    if (x != NULL && x->too_long) {
+        exchange_end(x);
+        pthread_mutex_lock(&r->large);
+        m->large = r;
+        a->request.max_bytes = MANIFEST_MAX;
+        x = ask(r, c, a, MANIFEST_ACCEPT, out);
+    }
     if (x != NULL && out->result == REGISTRY_OK)
         take_manifest(r, x, reference, m, out);
     if (out->result != REGISTRY_OK)
@@ -455,8 +455,9 @@ void registry_manifest(struct registry *r, struct exchange_client *c, struct str
 void registry_manifest_release(struct registry_manifest *m)
 {
     free(m->data);
-    m->data = NULL;
-    m->len = 0;
+    if (m->large != NULL)
+        pthread_mutex_unlock(&m->large->large);
+    *m = (struct registry_manifest){.data = NULL};
 }
 
 /* ── Blobs ── */

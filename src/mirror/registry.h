@@ -51,8 +51,9 @@ typedef bool registry_each(void *owner, struct str name);
 void registry_repositories(struct registry *r, struct exchange_client *c, registry_each *each,
                            void *owner, struct registry_outcome *out);
 
-/* What a repository's tags/list says. */
+/* What a repository's tags/list says, as it comes. */
 struct registry_listing {
+    void (*page)(void *owner); /* what was called so far stands in pages that came whole */
     registry_each *tag;
     registry_each *child;    /* repositories below it, relative to it: Google's registries alone */
     registry_each *manifest; /* digests of all manifests, untagged ones included: Google's alone */
@@ -66,12 +67,14 @@ void registry_list(struct registry *r, struct exchange_client *c, struct str rep
 struct registry_manifest {
     char *data; /* owned */
     size_t len;
-    char type[128];       /* Content-Type without parameters */
-    struct digest digest; /* of data, computed here; SHA-256, or of what was asked for */
+    char type[128];         /* Content-Type without parameters */
+    struct digest digest;   /* of data, computed here; SHA-256, or of what was asked for */
+    struct registry *large; /* private: there is one large one at a time */
 };
 
-/* By tag or digest. One that was asked for by digest has it, or is REGISTRY_RETRY. Of signed schema
- * 1 data is what was signed (mirror/signed.h), which is what has the digest. */
+/* By tag or digest; by the thread that releases it. One that was asked for by digest has it, or is
+ * REGISTRY_RETRY. Of signed schema 1 data is what was signed (mirror/signed.h), which is what has
+ * the digest. */
 void registry_manifest(struct registry *r, struct exchange_client *c, struct str repository,
                        struct str reference, struct registry_manifest *m,
                        struct registry_outcome *out);

@@ -1,6 +1,7 @@
 #include "mirror/signed.h"
 
-#include <jansson.h>
+#include "mirror/answer_json.h"
+
 #include <string.h>
 
 #define PROTECTED_MAX 1024
@@ -55,7 +56,8 @@ bool signed_strip(char *data, size_t *len)
 {
     char end[TAIL_MAX];
     size_t end_len = 0;
-    json_t *root = json_loadb(data, *len, JSON_REJECT_DUPLICATES, NULL);
+    char why[160];
+    json_t *root = answer_json_read(data, *len, JSON_REJECT_DUPLICATES, why);
     json_t *header = read_header(root);
     const json_t *length = json_object_get(header, "formatLength");
     const char *tail = json_string_value(json_object_get(header, "formatTail"));
@@ -63,7 +65,7 @@ bool signed_strip(char *data, size_t *len)
     bool fits = n > 0 && (size_t)n <= *len && tail != NULL &&
                 decode(tail, end, sizeof(end), &end_len) && end_len <= *len - (size_t)n;
     json_decref(header);
-    json_decref(root);
+    answer_json_done(root);
     if (!fits)
         return false;
     memcpy(data + n, end, end_len);

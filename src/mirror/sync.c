@@ -60,7 +60,7 @@ static struct crew *make_crew(const struct sync_options *o)
     unsigned places[CREW_SERVERS_MAX];
     const struct crew_queue_options queues[QUEUES] = {
         [QUEUE_LIST] = {.at_once = LISTERS},
-        [QUEUE_WALK] = {.at_once = WALKERS},
+        [QUEUE_WALK] = {.at_once = WALKERS, .by_weight = true},
         [QUEUE_BLOBS] = {.at_once = o->jobs, .by_weight = true, .light = (o->jobs + 1) / 2},
         [QUEUE_RECORDS] = {.at_once = RECORDERS},
     };

@@ -8,15 +8,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { EVERYTHING, REPOSITORY, ONLY, MANIFEST };
+/* In the order in which they wait: what is deeper goes first, so that there is never much of what
+ * is above it. An index's children are deeper than itself. */
+enum kind { EVERYTHING, REPOSITORY, ONLY, NAMES, MANIFEST };
+
+#define DEEPEST 60
+
+/* What a listing has brought, until it is handed in, a few at a time: a step takes several times
+ * the memory of a name. Each is a letter that says what it is, the name, and a NUL. */
+struct names {
+    char *text;
+    size_t len;
+    size_t size;
+    size_t whole; /* those before it stood in pages that came whole */
+    size_t at;    /* those before it have been handed in */
+    bool complete;
+};
+
+#define NAMES_MAX (16 << 20) /* bytes of one listing */
+#define AT_ONCE 256          /* names */
+#define AHEAD 16384          /* steps that wait: no more are handed in meanwhile */
+#define AHEAD_MS 100
 
 struct step {
     struct crew_task task;
     struct walk *walk;
     enum kind kind;
     unsigned attempts;
+    unsigned depth;
     bool claimed; /* the manifest, of the catalog */
     uint32_t repository;
+    struct names names;
     char reference[]; /* a tag or a digest; empty but for MANIFEST */
 };
 
@@ -27,7 +49,8 @@ static struct step *step_of(struct crew_task *task)
     return (struct step *)(void *)task;
 }
 
-static bool add(struct walk *w, enum kind kind, uint32_t repository, struct str reference)
+static bool add_deep(struct walk *w, enum kind kind, unsigned depth, uint32_t repository,
+                     struct str reference)
 {
     struct step *s = calloc(1, sizeof(*s) + reference.len + 1);
     if (s == NULL || repository == UINT32_MAX) {
@@ -39,11 +62,24 @@ static bool add(struct walk *w, enum kind kind, uint32_t repository, struct str 
     s->task.servers = UINT32_C(1) << w->server;
     s->walk = w;
     s->kind = kind;
+    s->depth = depth < DEEPEST - MANIFEST ? depth : DEEPEST - MANIFEST;
+    s->task.weight = INT64_C(1) << (kind + s->depth);
     s->repository = repository;
     if (reference.len > 0)
         memcpy(s->reference, reference.data, reference.len);
     crew_add(w->crew, w->queue, &s->task);
     return true;
+}
+
+static bool add(struct walk *w, enum kind kind, uint32_t repository, struct str reference)
+{
+    return add_deep(w, kind, 0, repository, reference);
+}
+
+static void release(struct step *s)
+{
+    free(s->names.text);
+    free(s);
 }
 
 bool walk_all(struct walk *w)
@@ -95,7 +131,7 @@ bool walk_drop(struct crew_task *task)
 {
     if (task->run != run)
         return false;
-    free(step_of(task));
+    release(step_of(task));
     return true;
 }
 
@@ -144,37 +180,117 @@ static bool again(struct step *s, const struct registry_outcome *out, struct cre
     return true;
 }
 
+/* ── Names ── */
+
+/* False: no memory, or more names than anybody can want. */
+static bool keep_name(struct names *n, char kind, struct str name)
+{
+    size_t need = n->len + name.len + 2;
+    if (need > NAMES_MAX)
+        return false;
+    if (need > n->size) {
+        size_t size = need > 2 * n->size ? need + 4096 : 2 * n->size;
+        char *text = realloc(n->text, size);
+        if (text == NULL)
+            return false;
+        n->text = text;
+        n->size = size;
+    }
+    n->text[n->len] = kind;
+    memcpy(n->text + n->len + 1, name.data, name.len);
+    n->text[need - 1] = '\0';
+    n->len = need;
+    return true;
+}
+
+static void hand_in(struct step *s, char kind, struct str name)
+{
+    struct walk *w = s->walk;
+    char full[NAMES_REPOSITORY_MAX + 1];
+    if (kind == 'd' || (kind == 't' && !s->names.complete))
+        add(w, MANIFEST, s->repository, name);
+    if (kind == 'r')
+        add(w, REPOSITORY, catalog_repository(w->catalog, name), STR(""));
+    if (kind != 'c')
+        return;
+    struct str above = catalog_repository_name(w->catalog, s->repository);
+    int n = snprintf(full, sizeof(full), "%.*s%s%.*s", (int)above.len, above.data,
+                     above.len > 0 ? "/" : "", (int)name.len, name.data);
+    if (n > 0 && (size_t)n < sizeof(full))
+        add(w, REPOSITORY, catalog_repository(w->catalog, str_make(full, (size_t)n)), STR(""));
+}
+
+static void hand_in_some(struct step *s, struct crew_result *result)
+{
+    struct crew_status status;
+    struct names *n = &s->names;
+    crew_status(s->walk->crew, s->walk->queue, &status);
+    bool room = status.waiting < AHEAD;
+    for (unsigned i = 0; room && i < AT_ONCE && n->at < n->len; i++) {
+        struct str name = str_from(n->text + n->at + 1);
+        hand_in(s, n->text[n->at], name);
+        n->at += name.len + 2;
+    }
+    if (n->at == n->len) {
+        release(s);
+        return;
+    }
+    result->verdict = CREW_AGAIN;
+    result->after = room ? 0 : AHEAD_MS;
+}
+
+/* A listing has ended: the step becomes that of its names. */
+static void go_on_with_names(struct step *s, struct crew_result *result)
+{
+    s->kind = NAMES;
+    s->task.servers = 0; /* it asks nobody */
+    s->task.weight = INT64_C(1) << NAMES;
+    hand_in_some(s, result);
+}
+
+static void forget_names(struct step *s)
+{
+    free(s->names.text);
+    s->names = (struct names){.text = NULL};
+}
+
 /* ── Repositories ── */
 
 /* What the catalog has brought. */
 struct named {
-    struct walk *walk;
+    struct step *step;
     size_t n;
     size_t admitted;
+    bool too_many;
 };
 
 static bool take_repository(void *owner, struct str name)
 {
     struct named *named = owner;
-    struct walk *w = named->walk;
     named->n++;
-    if (!pattern_admits(&w->repositories, name))
+    if (!pattern_admits(&named->step->walk->repositories, name))
         return true;
     named->admitted++;
-    return add(w, REPOSITORY, catalog_repository(w->catalog, name), STR(""));
+    named->too_many = !keep_name(&named->step->names, 'r', name);
+    return !named->too_many;
 }
+
+#define TOO_MANY                                                                                   \
+    "it lists more than fits into the memory that geranos takes: choose by --references"
 
 static void everything(struct step *s, struct exchange_client *client, struct crew_result *result)
 {
     struct walk *w = s->walk;
     struct registry_outcome out;
-    struct named named = {.walk = w};
+    struct named named = {.step = s};
     registry_repositories(w->registry, client, take_repository, &named, &out);
     answered(s, &out, result);
     bool refused = out.result == REGISTRY_MISSING || out.result == REGISTRY_FAILED;
     bool below = strchr(registry_name(w->registry), '/') != NULL;
     /* A registry without a catalog may list what is below a repository instead, as Google's do. */
-    if (refused && named.n > 0)
+    if (named.too_many)
+        give_up(s, TOO_MANY);
+    else if (refused && named.n > 0)
         give_up(s, out.error);
     else if (below && (refused || (out.result == REGISTRY_OK && named.n == 0)))
         add(w, ONLY, catalog_repository(w->catalog, STR("")), STR(""));
@@ -184,94 +300,77 @@ static void everything(struct step *s, struct exchange_client *client, struct cr
                        : "it does not list its repositories: name one behind the registry, or "
                          "images by --references");
     else if (out.result != REGISTRY_OK && again(s, &out, result))
-        return;
+        forget_names(s);
     else if (out.result == REGISTRY_OK && named.admitted == 0)
         give_up(s, named.n > 0 ? "none of its repositories fits --include and --exclude"
                                : "it has no repositories");
-    free(s);
+    if (result->verdict != CREW_AGAIN)
+        go_on_with_names(s, result);
 }
 
 /* What a listing has brought. A complete one names manifests by digest: tags only repeat them. */
 struct listed {
     struct step *step;
-    struct str name;
-    char **tag;
-    size_t n_tags;
-    bool complete;
-    bool no_memory;
+    bool too_many;
 };
+
+static bool list(struct listed *l, char kind, struct str name)
+{
+    l->too_many = !keep_name(&l->step->names, kind, name);
+    return !l->too_many;
+}
 
 static bool list_tag(void *owner, struct str tag)
 {
     struct listed *l = owner;
     struct walk *w = l->step->walk;
-    if (!admit(&w->tags, &w->seen_tags, tag))
-        return true;
-    char **grown = realloc(l->tag, (l->n_tags + 1) * sizeof(*grown));
-    if (grown != NULL)
-        l->tag = grown;
-    char *copy = grown != NULL ? strndup(tag.data, tag.len) : NULL;
-    l->no_memory |= copy == NULL;
-    if (copy != NULL)
-        l->tag[l->n_tags++] = copy;
-    return copy != NULL;
+    return !admit(&w->tags, &w->seen_tags, tag) || list(l, 't', tag);
 }
 
 static bool list_manifest(void *owner, struct str digest)
 {
     struct listed *l = owner;
-    struct walk *w = l->step->walk;
+    const struct walk *w = l->step->walk;
     if (w->tags.n_include > 0 || w->tags.n_exclude > 0)
         return true; /* some tags are meant, not everything */
-    l->complete = true;
-    return add(w, MANIFEST, l->step->repository, digest);
+    l->step->names.complete = true;
+    return list(l, 'd', digest);
+}
+
+static void list_page(void *owner)
+{
+    struct listed *l = owner;
+    l->step->names.whole = l->step->names.len;
 }
 
 static bool list_child(void *owner, struct str child)
 {
-    struct listed *l = owner;
-    struct walk *w = l->step->walk;
-    char name[NAMES_REPOSITORY_MAX + 1];
-    int n = snprintf(name, sizeof(name), "%.*s%s%.*s", (int)l->name.len, l->name.data,
-                     l->name.len > 0 ? "/" : "", (int)child.len, child.data);
-    struct str full = str_make(name, (size_t)n);
-    if (n < 0 || (size_t)n >= sizeof(name))
-        return true;
-    return add(w, REPOSITORY, catalog_repository(w->catalog, full), STR(""));
-}
-
-static void release_tags(struct listed *l)
-{
-    for (size_t i = 0; i < l->n_tags; i++)
-        free(l->tag[i]);
-    free(l->tag);
+    return list(owner, 'c', child);
 }
 
 static void repository(struct step *s, struct exchange_client *client, struct crew_result *result)
 {
     struct walk *w = s->walk;
     struct registry_outcome out;
-    struct listed l = {.step = s, .name = catalog_repository_name(w->catalog, s->repository)};
-    bool admitted = l.name.len == 0 || pattern_admits(&w->repositories, l.name);
-    const struct registry_listing listing = {admitted ? list_tag : NULL, list_child,
+    struct listed l = {.step = s};
+    struct str name = catalog_repository_name(w->catalog, s->repository);
+    bool admitted = name.len == 0 || pattern_admits(&w->repositories, name);
+    const struct registry_listing listing = {list_page, admitted ? list_tag : NULL, list_child,
                                              admitted ? list_manifest : NULL, &l};
-    registry_list(w->registry, client, l.name, &listing, &out);
+    registry_list(w->registry, client, name, &listing, &out);
     answered(s, &out, result);
     /* A catalog may name repositories that have been emptied. */
     bool listed = out.result == REGISTRY_OK || (out.result == REGISTRY_MISSING && s->kind != ONLY);
-    bool comes_back = false;
-    if (l.no_memory)
-        give_up(s, "out of memory");
+    if (l.too_many)
+        give_up(s, TOO_MANY);
     else if (out.result == REGISTRY_MISSING && s->kind == ONLY)
         give_up(s, "there is no such repository, and none below it: correct the name");
-    else
-        comes_back = !listed && again(s, &out, result);
+    else if (!listed && again(s, &out, result))
+        forget_names(s);
     /* Of one whose listing has no end, what is known is not left out. */
-    for (size_t i = 0; !comes_back && !l.complete && i < l.n_tags; i++)
-        add(w, MANIFEST, s->repository, str_from(l.tag[i]));
-    release_tags(&l);
-    if (!comes_back)
-        free(s);
+    s->names.len = l.too_many ? s->names.len : s->names.whole;
+    if (result->verdict != CREW_AGAIN)
+        go_on_with_names(s, result);
 }
 
 /* ── Manifests ── */
@@ -298,19 +397,33 @@ static bool take_blobs(struct step *s, const struct manifest *m, struct catalog_
     return true;
 }
 
-/* child gets the digests of those that are meant. */
-static bool take_children(struct step *s, const struct manifest *m, struct digest *child, size_t *n)
+static bool is_among(const struct digest *d, const struct digest *child, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(&child[i], d, sizeof(*d)) == 0)
+            return true;
+    return false;
+}
+
+/* child gets the digests of those that are meant, each once: a manifest that many steps wait for
+ * would keep them busy. */
+static bool take_children(struct step *s, const struct manifest *m, struct digest *child,
+                          struct catalog_image *image)
 {
     char text[DIGEST_TEXT_MAX];
-    *n = 0;
     for (size_t i = 0; i < m->n_children; i++) {
         const struct manifest_child *c = &m->child[i];
         if (c->platform[0] != '\0' &&
-            !admit(&s->walk->platforms, &s->walk->seen_platforms, str_from(c->platform)))
+            !admit(&s->walk->platforms, &s->walk->seen_platforms, str_from(c->platform))) {
+            image->partial = true;
             continue;
-        if (!add(s->walk, MANIFEST, s->repository, str_make(text, digest_format(&c->digest, text))))
+        }
+        if (is_among(&c->digest, child, image->n_children))
+            continue;
+        struct str reference = str_make(text, digest_format(&c->digest, text));
+        if (!add_deep(s->walk, MANIFEST, s->depth + 1, s->repository, reference))
             return false;
-        child[(*n)++] = c->digest;
+        child[image->n_children++] = c->digest;
     }
     return true;
 }
@@ -322,8 +435,7 @@ static bool take_manifest(struct step *s, const struct manifest *m, const struct
     struct digest *child = malloc((m->n_children + 1) * sizeof(*child));
     struct catalog_image image = {.repository = s->repository, .need = need, .child = child};
     bool taken = need != NULL && child != NULL && take_blobs(s, m, need, &image.n_needs) &&
-                 take_children(s, m, child, &image.n_children);
-    image.partial = image.n_children < m->n_children;
+                 take_children(s, m, child, &image);
     taken = taken && catalog_image(s->walk->catalog, digest, &image);
     free(need);
     free(child);
@@ -404,6 +516,8 @@ static void run(struct crew_task *task, struct exchange_client *client, struct c
         everything(s, client, result);
     else if (s->kind == REPOSITORY || s->kind == ONLY)
         repository(s, client, result);
+    else if (s->kind == NAMES)
+        hand_in_some(s, result);
     else
         manifest(s, client, result);
 }

@@ -344,6 +344,7 @@ UNFIT = [
     (json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [], "layers": [],
                  "config": {}}).encode(), "both at once"),
     (b" " * (9 << 20), "longer than it may be"),
+    (b'{"schemaVersion":2,"x":[' + b"{}," * 2_000_000 + b"{}]}", "too much JSON"),
 ]
 
 
@@ -540,14 +541,29 @@ def test_googles_listing_is_walked_to_untagged_manifests_and_children(registry, 
     assert not [r for r in registry.seen if ".." in r.path]
 
 
+def trailing(x):
+    x.head(200, "Transfer-Encoding: chunked")
+    x.chunk(b'{"tags":[]}')
+    x.raw(b"0\r\n")
+    for number in range(faulty.ENDLESS >> 10):
+        x.raw(b"X-%d: %s\r\n" % (number, b"x" * 1000))
+    x.cut()
+
+
 def test_listings_that_are_none_are_named(registry, folder, sync):
-    registry.tags |= {"html": [], "cut": [], "large": []}
+    bad = ("html", "cut", "large", "error", "text", "many", "trailing")
+    registry.tags |= {name: [] for name in bad}
     registry.faults |= {"/v2/html/tags/list": faulty.answer(200, b"<html>"),
                         "/v2/cut/tags/list": faulty.answer(200, b'{"tags":["v1"'),
-                        "/v2/large/tags/list": faulty.endless}
+                        "/v2/large/tags/list": faulty.endless,
+                        "/v2/error/tags/list": faulty.answer(200, b'{"errors":[]}'),
+                        "/v2/text/tags/list": faulty.answer(200, b'{"tags":"latest"}'),
+                        "/v2/many/tags/list": faulty.answer(200, b'{"tags":[' + b'"",' * 12_000_000
+                                                            + b'""]}'),
+                        "/v2/trailing/tags/list": trailing}
     with_good_one(registry)
-    lines = check(sync(), folder, registry, failures=3)
-    for name in ("html", "cut", "large"):
+    lines = check(sync(), folder, registry, failures=len(bad))
+    for name in bad:
         assert [x for x in lines if f"{registry.host}/{name}\t" in x], lines
 
 
