@@ -1,13 +1,14 @@
 #include "mirror/audit.h"
 
+#include "mirror/attempt.h"
 #include "mirror/catalog.h"
 #include "mirror/copy.h"
 #include "mirror/crew.h"
-#include "mirror/retry.h"
 #include "mirror/walk.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +17,11 @@ enum { QUEUE_LIST, QUEUE_WALK, QUEUE_OBJECTS, QUEUES };
 enum { SOURCE, STORES }; /* servers: a number for each store from STORES on */
 
 #define WALKERS 16
-#define KEY_MAX 512
 #define AHEAD 4096 /* objects that were listed and wait to be read: more are not listed yet */
 #define PATIENCE (200 * CLOCK_MS) /* how late a stop is noticed */
+
+static_assert(AUDIT_STORES_MAX <= COPY_TARGETS_MAX, "a blob is repaired in all of them at once");
+static_assert(STORES + AUDIT_STORES_MAX <= CREW_SERVERS_MAX, "each is a server");
 
 struct audit {
     const struct audit_options *options;
@@ -138,32 +141,16 @@ static bool stopped(const struct audit *a)
     return atomic_load(a->options->stop);
 }
 
-/* Whether it is tried again; otherwise a failure has been reported. */
-static bool again(struct audit *a, unsigned *attempts, const struct store_outcome *out,
-                  const char *what, struct crew_result *result)
-{
-    if (out->result != STORE_RETRY || ++*attempts >= RETRY_ATTEMPTS) {
-        report_failure(&a->report, what, out->error);
-        return false;
-    }
-    report_retry(&a->report);
-    result->verdict = CREW_AGAIN;
-    result->after = retry_delay(*attempts, out->after, (uint64_t)clock_now());
-    return true;
-}
-
 /* A key as people name it: with the store before it. */
-static void name_key(const struct store *store, struct str key, char out[KEY_MAX])
+static void name_key(const struct store *store, struct str key, char out[REPORT_WHAT_MAX])
 {
-    snprintf(out, KEY_MAX, "%s/%.*s", store_name(store), (int)key.len, key.data);
+    snprintf(out, REPORT_WHAT_MAX, "%s/%.*s", store_name(store), (int)key.len, key.data);
 }
 
-static struct str key_of(const struct audit *a, const struct digest *d, char out[KEY_MAX])
+static struct str key_of(const struct audit *a, const struct digest *d,
+                         char out[STORE_DIGEST_KEY_MAX])
 {
-    char text[DIGEST_TEXT_MAX];
-    int len = (int)digest_format(d, text);
-    int n = snprintf(out, KEY_MAX, "%s%.*s", a->options->blobs, len, text);
-    return str_make(out, n > 0 && n < KEY_MAX ? (size_t)n : 0);
+    return store_digest_key(a->options->blobs, d, out);
 }
 
 /* ── Objects ── */
@@ -219,7 +206,7 @@ static void judge(const struct object *o, struct str key, struct hashing *h)
 static void read_object(struct object *o, struct exchange_client *client, struct hashing *h,
                         struct store_outcome *out)
 {
-    char key[KEY_MAX];
+    char key[STORE_DIGEST_KEY_MAX];
     const EVP_MD *md = o->digest.algorithm == DIGEST_SHA512 ? EVP_sha512() : EVP_sha256();
     struct str at = key_of(o->audit, &o->digest, key);
     h->hash = EVP_MD_CTX_new();
@@ -246,7 +233,7 @@ static void run_object(struct crew_task *task, struct exchange_client *client,
     struct audit *a = o->audit;
     struct hashing h = {.audit = a};
     struct store_outcome out;
-    char key[KEY_MAX], what[KEY_MAX];
+    char key[STORE_DIGEST_KEY_MAX], what[REPORT_WHAT_MAX];
     read_object(o, client, &h, &out);
     EVP_MD_CTX_free(h.hash);
     if (out.result == STORE_OK || out.result == STORE_MISSING || out.throttled)
@@ -254,7 +241,7 @@ static void run_object(struct crew_task *task, struct exchange_client *client,
     /* What is gone since it was listed is not there to be wrong. */
     if (out.result != STORE_OK && out.result != STORE_MISSING && !stopped(a)) {
         name_key(a->options->store[o->store], key_of(a, &o->digest, key), what);
-        if (again(a, &o->attempts, &out, what, result))
+        if (attempt_store_again(&o->attempts, &out, what, &a->report, result))
             return;
     }
     leave(a);
@@ -270,8 +257,8 @@ struct listing {
     unsigned attempts;
     bool no_memory;
     bool repeated;
-    bool advanced;      /* in this attempt, beyond the ones before */
-    char last[KEY_MAX]; /* of those that were seen */
+    bool advanced;                   /* in this attempt, beyond the ones before */
+    char last[STORE_DIGEST_KEY_MAX]; /* of those that were seen */
 };
 
 /* Until there is room for one more. False: everything is to stop. */
@@ -363,7 +350,7 @@ static void run_listing(struct crew_task *task, struct exchange_client *client,
             l->attempts = 0;
         l->advanced = false;
         l->repeated = true;
-        if (again(a, &l->attempts, &out, store_name(store), result))
+        if (attempt_store_again(&l->attempts, &out, store_name(store), &a->report, result))
             return;
     }
     free(l);
@@ -422,25 +409,11 @@ static void note_reported(struct audit *a, const struct digest *d)
     pthread_mutex_unlock(&a->lock);
 }
 
-/* Why a copy failed: the source, or the first store that did. */
-static struct store_outcome outcome_of(const struct copy *c)
-{
-    struct store_outcome out = {.result = STORE_FAILED};
-    for (size_t i = 0; i < c->n_targets && c->outcome.result == REGISTRY_OK; i++)
-        if (!c->target[i].done)
-            return c->target[i].outcome;
-    if (c->outcome.result == REGISTRY_RETRY)
-        out.result = STORE_RETRY;
-    out.after = c->outcome.after;
-    memcpy(out.error, c->outcome.error, sizeof(out.error));
-    return out;
-}
-
 /* Copies a blob to every store where it is damaged. */
 static bool copy_again(struct audit *a, const struct catalog_blob *b, struct copy *c,
                        struct exchange_client *client, struct crew_result *result)
 {
-    char key[KEY_MAX];
+    char key[STORE_DIGEST_KEY_MAX];
     unsigned store[AUDIT_STORES_MAX];
     struct str at = key_of(a, &b->digest, key);
     uint32_t damaged = damaged_stores(a, &b->digest);
@@ -467,7 +440,7 @@ static void run_repair(struct crew_task *task, struct exchange_client *client,
     struct repair *r = (struct repair *)(void *)task;
     struct audit *a = r->audit;
     struct catalog_blob b;
-    char key[KEY_MAX], what[KEY_MAX + 16];
+    char key[STORE_DIGEST_KEY_MAX], what[REPORT_WHAT_MAX + 16];
     catalog_read_blob(a->catalog, r->number, &b);
     struct copy c = {.source = a->options->source,
                      .server = SOURCE,
@@ -475,10 +448,10 @@ static void run_repair(struct crew_task *task, struct exchange_client *client,
                      .replace = true,
                      .stop = a->options->stop};
     if (!copy_again(a, &b, &c, client, result) && !stopped(a)) {
-        struct store_outcome out = outcome_of(&c);
+        struct store_outcome out = copy_failure(&c);
         key_of(a, &b.digest, key);
         snprintf(what, sizeof(what), "repair of %s", key);
-        if (again(a, &r->attempts, &out, what, result))
+        if (attempt_store_again(&r->attempts, &out, what, &a->report, result))
             return;
         note_reported(a, &b.digest);
     }
@@ -504,7 +477,7 @@ static void take_blob(void *owner, uint32_t number)
 
 static void report_unrepaired(struct audit *a)
 {
-    char key[KEY_MAX], what[KEY_MAX];
+    char key[STORE_DIGEST_KEY_MAX], what[REPORT_WHAT_MAX];
     for (uint64_t i = 0; i < a->damaged.n; i++) {
         const struct digests_entry *e = digests_at(&a->damaged, i);
         for (unsigned s = 0; s < a->options->n_stores; s++) {

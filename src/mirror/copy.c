@@ -353,3 +353,18 @@ void copy_answers(const struct copy *c, struct crew_result *result)
             crew_answer(result, t->server, t->outcome.throttled, t->outcome.delay);
     }
 }
+
+struct store_outcome copy_failure(const struct copy *c)
+{
+    struct store_outcome out = {.result = STORE_OK};
+    if (c->outcome.result != REGISTRY_OK) {
+        out.result = c->outcome.result == REGISTRY_RETRY ? STORE_RETRY : STORE_FAILED;
+        out.after = c->outcome.after;
+        memcpy(out.error, c->outcome.error, sizeof(out.error));
+        return out;
+    }
+    for (size_t i = 0; i < c->n_targets; i++)
+        if (!c->target[i].done && out.result != STORE_FAILED)
+            out = c->target[i].outcome;
+    return out;
+}

@@ -42,6 +42,10 @@ struct copy {
  * RETRY. Blocks. */
 bool copy_run(struct copy *c, struct exchange_client *client);
 
+/* Afterwards, if not every target has it: why, by the source or by a store; the store that will
+ * fail again before one that may not. */
+struct store_outcome copy_failure(const struct copy *c);
+
 /* Afterwards: what it has shown of how much its servers can do. */
 void copy_answers(const struct copy *c, struct crew_result *result);
 

@@ -1,7 +1,6 @@
 #include "mirror/inventory.h"
 
-#include "mirror/retry.h"
-#include "sys/clock.h"
+#include "mirror/attempt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,15 +110,12 @@ static void give_up(struct listing *l, const char *why)
 
 static bool again(struct listing *l, const struct store_outcome *out, struct crew_result *result)
 {
-    if (out->result != STORE_RETRY || ++l->attempts >= RETRY_ATTEMPTS) {
-        give_up(l, out->error);
-        return false;
-    }
-    report_retry(l->inventory->report);
-    result->verdict = CREW_AGAIN;
-    result->after = retry_delay(l->attempts, out->after, (uint64_t)clock_now());
     l->seen = 0;
-    return true;
+    if (out->result == STORE_RETRY &&
+        attempt_again(&l->attempts, out->after, l->inventory->report, result))
+        return true;
+    give_up(l, out->error);
+    return false;
 }
 
 static void run(struct crew_task *task, struct exchange_client *client, struct crew_result *result)

@@ -185,8 +185,8 @@ static bool store_set_once(struct publish *p, bool check, bool *was_there)
 {
     struct store_outcome out;
     unsigned attempts = 0;
-    char key[RETIRED_KEY_MAX];
-    struct search s = {.key = retired_object_key(&p->ours.object, key)};
+    char key[STORE_DIGEST_KEY_MAX];
+    struct search s = {.key = store_digest_key(BLOB_INDEX_DIRECTORY, &p->ours.object, key)};
     int64_t size = (int64_t)blob_index_size(p->ours.count);
     if (!look_for_set(p, &s))
         return false;

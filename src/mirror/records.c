@@ -1,12 +1,9 @@
 #include "mirror/records.h"
 
-#include "mirror/retry.h"
-#include "sys/clock.h"
+#include "mirror/attempt.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#define KEY_MAX 512
 #define RECORD "{}\n"
 
 struct record {
@@ -17,39 +14,18 @@ struct record {
     struct digest manifest;
 };
 
-static struct str key_of(const struct record *t, char out[KEY_MAX])
-{
-    char text[DIGEST_TEXT_MAX];
-    int len = (int)digest_format(&t->manifest, text);
-    int n = snprintf(out, KEY_MAX, "%s%.*s", t->records->prefix, len, text);
-    return str_make(out, n > 0 && n < KEY_MAX ? (size_t)n : 0);
-}
-
-/* Whether it is tried again; otherwise a failure has been reported. */
-static bool again(struct record *t, const struct store_outcome *out, const char *key,
-                  struct crew_result *result)
-{
-    if (out->result != STORE_RETRY || ++t->attempts >= RETRY_ATTEMPTS) {
-        report_failure(t->records->report, key, out->error);
-        return false;
-    }
-    report_retry(t->records->report);
-    result->verdict = CREW_AGAIN;
-    result->after = retry_delay(t->attempts, out->after, (uint64_t)clock_now());
-    return true;
-}
-
 static void run(struct crew_task *task, struct exchange_client *client, struct crew_result *result)
 {
     struct record *t = (struct record *)(void *)task;
     struct records *r = t->records;
     struct store_outcome out;
-    char key[KEY_MAX];
-    store_set(r->store[t->store], client, key_of(t, key), STR(RECORD), false, &out);
+    char key[STORE_DIGEST_KEY_MAX];
+    struct str at = store_digest_key(r->prefix, &t->manifest, key);
+    store_set(r->store[t->store], client, at, STR(RECORD), false, &out);
     bool fine = out.result == STORE_OK || out.result == STORE_THERE;
     if (fine || out.throttled)
         crew_answer(result, r->server + t->store, out.throttled, out.delay);
-    if (fine || !again(t, &out, key, result))
+    if (fine || !attempt_store_again(&t->attempts, &out, key, r->report, result))
         free(t);
 }
 

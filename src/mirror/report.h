@@ -24,6 +24,7 @@ struct report { /* private; report_open() first */
 };
 
 #define REPORT_MAX 100000
+#define REPORT_WHAT_MAX 512 /* room for the name of an image or a blob; longer ones are cut */
 
 void report_open(struct report *r);
 void report_close(struct report *r);

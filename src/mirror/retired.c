@@ -25,24 +25,11 @@ struct tidying {
     bool full; /* memory */
 };
 
-static struct str key_of(const char *prefix, const struct digest *d, char key[RETIRED_KEY_MAX])
-{
-    char digest[DIGEST_TEXT_MAX];
-    int len = (int)digest_format(d, digest);
-    snprintf(key, RETIRED_KEY_MAX, "%s%.*s", prefix, len, digest);
-    return str_from(key);
-}
-
-struct str retired_object_key(const struct digest *object, char key[RETIRED_KEY_MAX])
-{
-    return key_of(BLOB_INDEX_DIRECTORY, object, key);
-}
-
 void retired_revive(struct store *s, struct exchange_client *c, const struct digest *object,
                     struct store_outcome *out)
 {
-    char key[RETIRED_KEY_MAX];
-    store_remove(s, c, key_of(PUBLISH_RETIRED, object, key), out);
+    char key[STORE_DIGEST_KEY_MAX];
+    store_remove(s, c, store_digest_key(PUBLISH_RETIRED, object, key), out);
 }
 
 /* ── What is there ── */
@@ -83,16 +70,16 @@ static bool read_current(struct tidying *t)
 
 static void mark(struct tidying *t, const struct digest *d)
 {
-    char key[RETIRED_KEY_MAX], text[MARKER_MOST];
+    char key[STORE_DIGEST_KEY_MAX], text[MARKER_MOST];
     int len = snprintf(text, sizeof(text), SAYS "%" PRId64 "\n", clock_wall());
-    store_set(t->store, t->client, key_of(PUBLISH_RETIRED, d, key), str_make(text, (size_t)len),
-              true, t->out);
+    store_set(t->store, t->client, store_digest_key(PUBLISH_RETIRED, d, key),
+              str_make(text, (size_t)len), true, t->out);
 }
 
 static void remove_at(struct tidying *t, const char *prefix, const struct digest *d)
 {
-    char key[RETIRED_KEY_MAX];
-    store_remove(t->store, t->client, key_of(prefix, d, key), t->out);
+    char key[STORE_DIGEST_KEY_MAX];
+    store_remove(t->store, t->client, store_digest_key(prefix, d, key), t->out);
     if (t->out->result == STORE_MISSING)
         t->out->result = STORE_OK;
 }
@@ -100,11 +87,11 @@ static void remove_at(struct tidying *t, const char *prefix, const struct digest
 /* False: the marker does not say since when, or it cannot be read. */
 static bool read_marker(struct tidying *t, const struct digest *d, int64_t *since)
 {
-    char key[RETIRED_KEY_MAX];
+    char key[STORE_DIGEST_KEY_MAX];
     struct store_content content;
     uint64_t time;
-    store_get(t->store, t->client, key_of(PUBLISH_RETIRED, d, key), NULL, MARKER_MOST, &content,
-              t->out);
+    store_get(t->store, t->client, store_digest_key(PUBLISH_RETIRED, d, key), NULL, MARKER_MOST,
+              &content, t->out);
     struct str text = str_make(content.data != NULL ? content.data : "", content.len);
     bool fine = str_starts(text, STR(SAYS)) && str_ends(text, STR("\n"));
     if (fine) {

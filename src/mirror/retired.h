@@ -8,11 +8,6 @@
 #include "mirror/store.h"
 #include "oci/blob_index.h"
 
-#define RETIRED_KEY_MAX 128
-
-/* The key of the object that holds a set. */
-struct str retired_object_key(const struct digest *object, char key[RETIRED_KEY_MAX]);
-
 /* Takes the marker away from a set that is to count again. */
 void retired_revive(struct store *s, struct exchange_client *c, const struct digest *object,
                     struct store_outcome *out);

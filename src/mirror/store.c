@@ -84,6 +84,15 @@ bool store_lists_by_prefix(const struct store *s)
 
 /* ── Keys ── */
 
+struct str store_digest_key(const char *prefix, const struct digest *d,
+                            char out[STORE_DIGEST_KEY_MAX])
+{
+    char text[DIGEST_TEXT_MAX];
+    int len = (int)digest_format(d, text);
+    int n = snprintf(out, STORE_DIGEST_KEY_MAX, "%s%.*s", prefix, len, text);
+    return str_make(out, n > 0 && n < STORE_DIGEST_KEY_MAX ? (size_t)n : 0);
+}
+
 static bool is_segment(struct str s)
 {
     return s.len > 0 && !str_eq(s, STR(".")) && !str_eq(s, STR(".."));

@@ -25,6 +25,12 @@ void store_close(struct store *s);
 /* For people: "s3://bucket" or "file:///dir", never with secrets. */
 const char *store_name(const struct store *s);
 
+/* The key of what is named by a digest: prefix ("containers/images/"), then the digest. Terminated
+ * in out, too; empty if it is too long. */
+#define STORE_DIGEST_KEY_MAX 512
+struct str store_digest_key(const char *prefix, const struct digest *d,
+                            char out[STORE_DIGEST_KEY_MAX]);
+
 enum store_result {
     STORE_OK,
     STORE_MISSING, /* there is no such object */

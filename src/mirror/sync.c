@@ -1,13 +1,13 @@
 #include "mirror/sync.h"
 
+#include "mirror/attempt.h"
 #include "mirror/copy.h"
 #include "mirror/crew.h"
 #include "mirror/inventory.h"
 #include "mirror/records.h"
-#include "mirror/retry.h"
 #include "mirror/walk.h"
-#include "sys/clock.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,7 +17,9 @@ enum { SOURCE, STORES }; /* servers: a number for each store from STORES on */
 #define WALKERS 16 /* requests to the registry for manifests at once */
 #define LISTERS 16
 #define RECORDERS 16
-#define KEY_MAX 512
+
+static_assert(CATALOG_STORES_MAX <= COPY_TARGETS_MAX, "a blob is copied to all of them at once");
+static_assert(STORES + CATALOG_STORES_MAX <= CREW_SERVERS_MAX, "each is a server");
 
 struct sync {
     const struct sync_options *options;
@@ -149,28 +151,6 @@ void sync_status(struct sync *s, struct sync_status *out)
     };
 }
 
-/* Whether it is tried again; otherwise a failure has been reported. */
-static bool again(struct sync *s, unsigned *attempts, const struct store_outcome *out,
-                  const char *what, struct crew_result *result)
-{
-    if (out->result != STORE_RETRY || ++*attempts >= RETRY_ATTEMPTS) {
-        report_failure(&s->report, what, out->error);
-        return false;
-    }
-    report_retry(&s->report);
-    result->verdict = CREW_AGAIN;
-    result->after = retry_delay(*attempts, out->after, (uint64_t)clock_now());
-    return true;
-}
-
-static struct str key_of(const char *prefix, const struct digest *d, char out[KEY_MAX])
-{
-    char text[DIGEST_TEXT_MAX];
-    int len = (int)digest_format(d, text);
-    int n = snprintf(out, KEY_MAX, "%s%.*s", prefix, len, text);
-    return str_make(out, n > 0 && n < KEY_MAX ? (size_t)n : 0);
-}
-
 /* ── Blobs ── */
 
 struct blob_task {
@@ -183,16 +163,16 @@ struct blob_task {
 };
 
 static void name_in(const struct sync *s, uint32_t repository, const struct digest *d,
-                    char out[KEY_MAX])
+                    char out[REPORT_WHAT_MAX])
 {
     char text[DIGEST_TEXT_MAX];
     int len = (int)digest_format(d, text);
     struct str name = catalog_repository_name(s->catalog, repository);
-    snprintf(out, KEY_MAX, "%s/%.*s@%.*s", registry_name(s->options->source), (int)name.len,
+    snprintf(out, REPORT_WHAT_MAX, "%s/%.*s@%.*s", registry_name(s->options->source), (int)name.len,
              name.data, len, text);
 }
 
-static void name_blob(const struct sync *s, const struct catalog_blob *b, char out[KEY_MAX])
+static void name_blob(const struct sync *s, const struct catalog_blob *b, char out[REPORT_WHAT_MAX])
 {
     name_in(s, b->repository, &b->digest, out);
 }
@@ -202,22 +182,6 @@ static bool is_of_shard(const struct sync *s, const struct digest *d)
     uint64_t n;
     memcpy(&n, d->bytes, sizeof(n));
     return n % s->options->shards == s->options->shard;
-}
-
-/* The outcome that counts: the source's, or that of the first store that failed. */
-static struct store_outcome outcome_of(const struct copy *c)
-{
-    struct store_outcome out = {.result = STORE_OK};
-    if (c->outcome.result != REGISTRY_OK) {
-        out.result = c->outcome.result == REGISTRY_RETRY ? STORE_RETRY : STORE_FAILED;
-        out.after = c->outcome.after;
-        memcpy(out.error, c->outcome.error, sizeof(out.error));
-        return out;
-    }
-    for (size_t i = 0; i < c->n_targets; i++)
-        if (!c->target[i].done && out.result != STORE_FAILED)
-            out = c->target[i].outcome;
-    return out;
 }
 
 /* Another repository may have it whole: the registry answers, but not what it should. */
@@ -276,10 +240,10 @@ static bool copy_to_stores(struct blob_task *t, const struct catalog_blob *b, st
                            struct exchange_client *client, struct crew_result *result)
 {
     struct sync *s = t->sync;
-    char key[KEY_MAX];
+    char key[STORE_DIGEST_KEY_MAX];
     unsigned store[CATALOG_STORES_MAX] = {0};
     uint32_t to = lacking(s, b);
-    struct str at = key_of(s->options->blobs, &b->digest, key);
+    struct str at = store_digest_key(s->options->blobs, &b->digest, key);
     for (unsigned i = 0; i < s->options->n_stores; i++) {
         if (!(to >> i & 1))
             continue;
@@ -338,7 +302,7 @@ size_t sync_flights(struct sync *s, struct sync_flight *out, size_t n)
 
 static void blob_copied(struct sync *s, const struct catalog_blob *b)
 {
-    char what[KEY_MAX];
+    char what[REPORT_WHAT_MAX];
     atomic_fetch_add(&s->blobs_copied, 1);
     if (s->options->copied == NULL)
         return;
@@ -357,7 +321,7 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
     struct blob_task *t = (struct blob_task *)(void *)task;
     struct sync *s = t->sync;
     struct catalog_blob b;
-    char what[KEY_MAX];
+    char what[REPORT_WHAT_MAX];
     catalog_read_blob(s->catalog, t->number, &b);
     struct copy c = {
         .source = s->options->source,
@@ -373,11 +337,11 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
         atomic_fetch_add(&s->bytes_stored, atomic_load(&c.got));
         blob_copied(s, &b);
     } else if (!atomic_load(s->options->stop)) {
-        struct store_outcome out = outcome_of(&c);
+        struct store_outcome out = copy_failure(&c);
         name_blob(s, &b, what);
         catalog_read_blob(s->catalog, t->number, &b); /* some stores may have it now */
         t->task.servers = servers_of(lacking(s, &b));
-        if (again(s, &t->attempts, &out, what, result))
+        if (attempt_store_again(&t->attempts, &out, what, &s->report, result))
             return;
         atomic_fetch_add(&s->blobs_failed, 1);
         if (is_of_repository(&c.outcome))
@@ -389,13 +353,14 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
 static void report_wrong(void *owner, const struct catalog_blob *b)
 {
     struct sync *s = owner;
-    char what[KEY_MAX], key[KEY_MAX];
+    char what[REPORT_WHAT_MAX], key[STORE_DIGEST_KEY_MAX];
     struct store_outcome out;
     for (unsigned i = 0; i < s->options->n_stores; i++) {
         if (!(b->wrong >> i & 1) || !is_of_shard(s, &b->digest))
             continue;
         name_blob(s, b, what);
-        say_wrong_size(&out, s->options->store[i], key_of(s->options->blobs, &b->digest, key));
+        say_wrong_size(&out, s->options->store[i],
+                       store_digest_key(s->options->blobs, &b->digest, key));
         report_failure(&s->report, what, out.error);
     }
 }
@@ -403,7 +368,7 @@ static void report_wrong(void *owner, const struct catalog_blob *b)
 static void report_lie(void *owner, const struct catalog_lie *lie)
 {
     struct sync *s = owner;
-    char what[KEY_MAX], why[KEY_MAX], blob[DIGEST_TEXT_MAX];
+    char what[REPORT_WHAT_MAX], why[REPORT_WHAT_MAX], blob[DIGEST_TEXT_MAX];
     name_in(s, lie->repository, &lie->manifest, what);
     int len = (int)digest_format(&lie->blob, blob);
     snprintf(why, sizeof(why),
@@ -418,7 +383,7 @@ static void queue_blob(struct sync *s, uint32_t number)
     struct blob_task *t = calloc(1, sizeof(*t));
     catalog_read_blob(s->catalog, number, &b);
     if (t == NULL) {
-        char what[KEY_MAX];
+        char what[REPORT_WHAT_MAX];
         name_blob(s, &b, what);
         report_failure(&s->report, what, "out of memory");
         return;

@@ -53,7 +53,7 @@ struct sync_status { /* as it goes on, for people; numbers only grow */
 };
 
 struct sync_flight { /* a blob that is being copied */
-    char blob[512];
+    char blob[REPORT_WHAT_MAX];
     int64_t size; /* -1: not known */
     uint64_t got;
 };

@@ -1,9 +1,8 @@
 #include "mirror/walk.h"
 
+#include "mirror/attempt.h"
 #include "mirror/manifest.h"
 #include "mirror/names.h"
-#include "mirror/retry.h"
-#include "sys/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,7 +136,7 @@ bool walk_drop(struct crew_task *task)
 
 /* ── Ends ── */
 
-static void name_step(const struct step *s, char out[512])
+static void name_step(const struct step *s, char out[REPORT_WHAT_MAX])
 {
     const struct walk *w = s->walk;
     struct str name = STR("");
@@ -145,8 +144,8 @@ static void name_step(const struct step *s, char out[512])
     if (s->kind != EVERYTHING)
         name = catalog_repository_name(w->catalog, s->repository);
     bool by_digest = digest_parse(str_from(s->reference), &d) == DIGEST_OK;
-    snprintf(out, 512, "%s%s%.*s%s%s", registry_name(w->registry), name.len > 0 ? "/" : "",
-             (int)name.len, name.data,
+    snprintf(out, REPORT_WHAT_MAX, "%s%s%.*s%s%s", registry_name(w->registry),
+             name.len > 0 ? "/" : "", (int)name.len, name.data,
              s->reference[0] == '\0' ? ""
              : by_digest             ? "@"
                                      : ":",
@@ -155,7 +154,7 @@ static void name_step(const struct step *s, char out[512])
 
 static void give_up(struct step *s, const char *why)
 {
-    char what[512];
+    char what[REPORT_WHAT_MAX];
     name_step(s, what);
     report_failure(s->walk->report, what, why);
 }
@@ -170,14 +169,11 @@ static void answered(const struct step *s, const struct registry_outcome *out,
 /* Whether it is tried again; otherwise a failure has been reported. */
 static bool again(struct step *s, const struct registry_outcome *out, struct crew_result *result)
 {
-    if (out->result != REGISTRY_RETRY || ++s->attempts >= RETRY_ATTEMPTS) {
-        give_up(s, out->error);
-        return false;
-    }
-    report_retry(s->walk->report);
-    result->verdict = CREW_AGAIN;
-    result->after = retry_delay(s->attempts, out->after, (uint64_t)clock_now());
-    return true;
+    if (out->result == REGISTRY_RETRY &&
+        attempt_again(&s->attempts, out->after, s->walk->report, result))
+        return true;
+    give_up(s, out->error);
+    return false;
 }
 
 /* ── Names ── */
@@ -383,10 +379,8 @@ static bool take_blobs(struct step *s, const struct manifest *m, struct catalog_
     for (size_t i = 0; i < m->n_blobs; i++) {
         const struct manifest_blob *b = &m->blob[i];
         bool first = false;
-        if (b->foreign) {
-            atomic_fetch_add(&w->foreign, 1);
+        if (b->foreign)
             continue;
-        }
         uint32_t number = catalog_blob(w->catalog, &b->digest, b->size, s->repository, &first);
         if (number == UINT32_MAX)
             return false;

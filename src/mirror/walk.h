@@ -28,7 +28,6 @@ struct walk {
 
     /* Counted for people. */
     _Atomic uint64_t manifests;
-    _Atomic uint64_t foreign; /* blobs that lie elsewhere, and are not copied */
 
     /* Private: what patterns were asked about, and what they let through. */
     struct walk_sieve {
