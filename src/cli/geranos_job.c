@@ -7,6 +7,7 @@
 #include "sys/xalloc.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +272,33 @@ json_t *geranos_job_sums(const struct geranos_job *j, const struct catalog_sums 
     return json_pack("{s:I,s:I,s:I,s:o}", "source_images", (json_int_t)sums->images, "source_blobs",
                      (json_int_t)sums->blobs, "source_bytes", (json_int_t)sums->bytes, "stores",
                      stores);
+}
+
+static void summarise_store(const struct geranos_job *j, unsigned i,
+                            const struct catalog_sums *sums, FILE *to)
+{
+    char bytes[PROGRESS_TEXT_BYTES_MAX];
+    uint64_t wrong = sums->wrong_size[i], missing = sums->missing[i] - wrong;
+    progress_text_bytes(sums->missing_bytes[i], bytes);
+    if (!sync_has_listed(j->sync, i))
+        fprintf(to, "%s: could not be listed\n", store_name(j->store[i]));
+    else if (wrong > 0)
+        fprintf(to,
+                "%s: lacks %" PRIu64 " blobs and holds %" PRIu64 " with a wrong size, %s in all\n",
+                store_name(j->store[i]), missing, wrong, bytes);
+    else if (sums->images > 0)
+        fprintf(to, "%s: lacks %" PRIu64 " blobs, %s\n", store_name(j->store[i]), missing, bytes);
+}
+
+void geranos_job_summarise(const struct geranos_job *j, const struct catalog_sums *sums, FILE *to)
+{
+    char bytes[PROGRESS_TEXT_BYTES_MAX];
+    progress_text_bytes(sums->bytes, bytes);
+    if (sums->images > 0)
+        fprintf(to, "%s: %" PRIu64 " images, %" PRIu64 " blobs, %s\n", registry_name(j->source),
+                sums->images, sums->blobs, bytes);
+    for (unsigned i = 0; i < j->n_stores; i++)
+        summarise_store(j, i, sums, to);
 }
 
 void geranos_job_end(struct geranos_job *j)

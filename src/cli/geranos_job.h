@@ -40,6 +40,9 @@ void geranos_job_end(struct geranos_job *j);
 /* For the log's summary: what is there, and what each store lacks. */
 json_t *geranos_job_sums(const struct geranos_job *j, const struct catalog_sums *sums);
 
+/* For people: the same. What could not be listed, or found, lacks nothing that is known. */
+void geranos_job_summarise(const struct geranos_job *j, const struct catalog_sums *sums, FILE *to);
+
 /* True from the first SIGINT or SIGTERM on; a second one ends the process. */
 extern const atomic_bool *const geranos_job_stop;
 

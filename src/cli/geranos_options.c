@@ -56,8 +56,9 @@ static const struct row {
      "HOST[:PORT][/PREFIX], with http:// or https:// before it or not: everything below the "
      "prefix"},
     {"to", 't', TEXTS, EVERY, AT(to), "STORE",
-     "s3://BUCKET[/PREFIX]?region=R&endpoint=URL&path-style=true, or file:///DIRECTORY; may be "
-     "given several times, and the source is read once"},
+     "s3://BUCKET[/PREFIX]?region=R, with endpoint=URL where it is not AWS's, or "
+     "file:///DIRECTORY; "
+     "may be given several times, and the source is read once"},
     {"include", 'i', TEXTS, WALKING, AT(include), "PATTERN",
      "only these repositories, below the prefix: * is anything but /, ** anything, ? one "
      "character; "
@@ -276,9 +277,11 @@ static void take_member(struct file *f, const struct document_node *node)
             take_scalar(f, row, node);
         return;
     }
+    size_t n = 0;
     for (size_t i = 0; i < ROWS; i++)
-        names[i] = rows[i].name;
-    const char *nearest = diag_nearest(node->key, names, ROWS);
+        if (strcmp(rows[i].name, "config") != 0)
+            names[n++] = rows[i].name;
+    const char *nearest = diag_nearest(node->key, names, n);
     diag_error(&f->d, (struct diag_at){f->name, node->key_line, node->key_column},
                "there is no setting \"%s\" here%s%s%s", node->key,
                nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",

@@ -48,6 +48,35 @@ static void put_environment(FILE *to)
           to);
 }
 
+static void put_stores(FILE *to)
+{
+    fputs(".Sh STORES\n"
+          "A bucket's URL may say more, behind\n"
+          ".Ql \\&?\n"
+          "and with\n"
+          ".Ql &\n"
+          "between:\n"
+          ".Bl -tag -width Ds\n"
+          ".It Cm region= Ns Ar R\n"
+          "As the store calls it; else\n"
+          ".Ev AWS_REGION\n"
+          "or the profile's.\n"
+          ".It Cm endpoint= Ns Ar URL\n"
+          "Where the store speaks S3; else AWS's of that region.\n"
+          ".It Cm path-style= Ns Cm true | false\n"
+          "Whether the bucket stands in the path, or in the host's name; by default the\n"
+          "endpoint decides.\n"
+          ".It Cm profile= Ns Ar NAME\n"
+          "Whose keys; else\n"
+          ".Ev AWS_PROFILE .\n"
+          ".It Cm parts-above= Ns Ar SIZE , Cm part-size= Ns Ar SIZE\n"
+          "Blobs larger than the first (1GiB) go up in parts of the second (64MiB).\n"
+          ".El\n"
+          ".Pp\n"
+          "The bucket or directory must exist.\n",
+          to);
+}
+
 static void put_exit_status(FILE *to)
 {
     fputs(".Sh EXIT STATUS\n"
@@ -60,6 +89,9 @@ static void put_exit_status(FILE *to)
           "Wrong usage.\n"
           ".It 130 , 143\n"
           "Ended by SIGINT or SIGTERM; run again, it goes on where it was.\n"
+          "With\n"
+          ".Fl Fl every\n"
+          "it is 0: that is how a service ends.\n"
           ".El\n",
           to);
 }
@@ -116,6 +148,7 @@ void geranos_page_write(FILE *to)
           to);
     for (const struct geranos_command *c = geranos_commands; c->name != NULL; c++)
         put_command(c, to);
+    put_stores(to);
     put_environment(to);
     put_exit_status(to);
     put_examples(to);

@@ -9,38 +9,17 @@
 #include <sys/random.h>
 #include <time.h>
 
-static void summarise_store(struct sync *s, const struct store *store, unsigned i,
-                            const struct catalog_sums *sums)
-{
-    char bytes[PROGRESS_TEXT_BYTES_MAX];
-    if (!sync_has_listed(s, i)) {
-        printf("%s: could not be listed\n", store_name(store));
-        return;
-    }
-    if (sums->images == 0)
-        return; /* nothing that it could lack was found */
-    progress_text_bytes(sums->missing_bytes[i], bytes);
-    printf("%s: lacks %" PRIu64 " blobs, %s", store_name(store), sums->missing[i], bytes);
-    if (sums->wrong_size[i] > 0)
-        printf("; holds %" PRIu64 " with a wrong size", sums->wrong_size[i]);
-    putchar('\n');
-}
-
-static void summarise(struct sync *s, const struct sync_options *o, const struct catalog_sums *sums)
+static void summarise(const struct geranos_job *j, const struct sync_options *o,
+                      const struct catalog_sums *sums)
 {
     struct sync_status status;
     char bytes[PROGRESS_TEXT_BYTES_MAX];
-    sync_status(s, &status);
-    progress_text_bytes(sums->bytes, bytes);
-    if (sums->images > 0)
-        printf("%s: %" PRIu64 " images, %" PRIu64 " blobs, %s\n", registry_name(o->source),
-               sums->images, sums->blobs, bytes);
-    for (unsigned i = 0; i < o->n_stores; i++)
-        summarise_store(s, o->store[i], i, sums);
+    sync_status(j->sync, &status);
+    geranos_job_summarise(j, sums, stdout);
     progress_text_bytes(status.bytes_stored, bytes);
     if (!o->plan)
         printf("copied %" PRIu64 " blobs, %s; retries: %" PRIu64 "; failures: %" PRIu64 "\n",
-               status.blobs_copied, bytes, status.retries, report_failures(sync_report(s)));
+               status.blobs_copied, bytes, status.retries, report_failures(sync_report(j->sync)));
 }
 
 /* Is everything there, as far as this run is to see to it? */
@@ -66,7 +45,7 @@ static bool finish(struct geranos_job *j, const struct sync_options *o, struct c
     if (indexes)
         json_object_set_new(more, "indexes", geranos_index_sums(j, &index));
     geranos_job_finish(j, fine, more);
-    summarise(j->sync, o, sums);
+    summarise(j, o, sums);
     if (indexes)
         geranos_index_summarise(j, &index);
     fflush(stdout);

@@ -27,30 +27,6 @@ static void print_missing(void *owner, const struct catalog_blob *b)
            store_name(v->job->store[v->store]));
 }
 
-/* For people; a log has it as JSON. */
-static void summarise(const struct geranos_job *j, const struct catalog_sums *sums)
-{
-    char bytes[PROGRESS_TEXT_BYTES_MAX];
-    if (!progress_is_terminal())
-        return;
-    progress_text_bytes(sums->bytes, bytes);
-    fprintf(stderr, "%s: %" PRIu64 " images, %" PRIu64 " blobs, %s\n", registry_name(j->source),
-            sums->images, sums->blobs, bytes);
-    for (unsigned i = 0; i < j->n_stores; i++) {
-        const char *name = store_name(j->store[i]);
-        progress_text_bytes(sums->missing_bytes[i], bytes);
-        if (!sync_has_listed(j->sync, i))
-            fprintf(stderr, "%s: could not be listed\n", name);
-        else if (sums->missing[i] == 0)
-            fprintf(stderr, "%s: everything is there\n", name);
-        else
-            fprintf(stderr,
-                    "%s: lacks %" PRIu64 " blobs and holds %" PRIu64
-                    " with a wrong size, %s in all\n",
-                    name, sums->missing[i] - sums->wrong_size[i], sums->wrong_size[i], bytes);
-    }
-}
-
 /* What was not listed to its end says nothing of what is missing. */
 static bool report(struct geranos_job *j)
 {
@@ -66,8 +42,8 @@ static bool report(struct geranos_job *j)
         if (sync_has_listed(j->sync, v.store))
             catalog_each_missing(sync_catalog(j->sync), v.store, print_missing, &v);
     fflush(stdout);
-    if (!stopped)
-        summarise(j, &sums);
+    if (!stopped && progress_is_terminal()) /* a log has it as JSON */
+        geranos_job_summarise(j, &sums, stderr);
     return geranos_job_failures(j, sync_report(j->sync)) && fine;
 }
 

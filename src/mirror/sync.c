@@ -210,13 +210,13 @@ static bool is_object(void *owner, struct str key, int64_t size)
     return o->size < 0;
 }
 
-static void say_wrong_size(struct store_outcome *out, const struct store *store, struct str key)
+static void say_wrong_size(struct store_outcome *out, const struct store *store)
 {
     *out = (struct store_outcome){.result = STORE_FAILED};
     snprintf(out->error, sizeof(out->error),
-             "%s holds %.*s with another size than the manifest says: if geranos audit finds it "
-             "wrong, remove it",
-             store_name(store), (int)key.len, key.data);
+             "%.100s holds it with another size than the manifest says: `geranos audit --all "
+             "--repair` mends it if it is wrong",
+             store_name(store));
 }
 
 /* What was there although no listing named it may be another's, or wrong. */
@@ -228,7 +228,7 @@ static void check_there(struct copy_target *t, int64_t size, struct exchange_cli
         return;
     store_list(t->store, client, t->key, is_object, &o, &out);
     if (out.result == STORE_OK && o.size >= 0 && o.size != size)
-        say_wrong_size(&out, t->store, t->key);
+        say_wrong_size(&out, t->store);
     if (out.result == STORE_OK)
         return;
     t->done = false;
@@ -353,14 +353,13 @@ static void run_blob(struct crew_task *task, struct exchange_client *client,
 static void report_wrong(void *owner, const struct catalog_blob *b)
 {
     struct sync *s = owner;
-    char what[REPORT_WHAT_MAX], key[STORE_DIGEST_KEY_MAX];
+    char what[REPORT_WHAT_MAX];
     struct store_outcome out;
     for (unsigned i = 0; i < s->options->n_stores; i++) {
         if (!(b->wrong >> i & 1) || !is_of_shard(s, &b->digest))
             continue;
         name_blob(s, b, what);
-        say_wrong_size(&out, s->options->store[i],
-                       store_digest_key(s->options->blobs, &b->digest, key));
+        say_wrong_size(&out, s->options->store[i]);
         report_failure(&s->report, what, out.error);
     }
 }

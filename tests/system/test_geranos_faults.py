@@ -164,7 +164,7 @@ def test_an_image_that_lies_about_a_size_keeps_no_other_from_being_mirrored(regi
         assert folder.records() == {honest}
         for liar in liars:
             assert [line for line in done.failures if liar in line and "push the image" in line]
-        assert "remove it" not in done.stderr
+        assert "--repair" not in done.stderr
 
 
 @pytest.mark.slow

@@ -170,6 +170,14 @@ def test_a_directory_that_may_not_be_written_is_said(tmp_path, source, folder):
     assert folder.everything() == {}
 
 
+def test_the_summary_says_what_became_of_each_store(tmp_path, source, folder, radosgw):
+    done = geranos.run(tmp_path, "sync", "--from", source.host, "--to", folder.url, "--to",
+                       f"s3://no-such-bucket?endpoint={radosgw.url}", keys=RadosGW.USER)
+    assert done.returncode == 1
+    assert f"{folder.url}: lacks 0 blobs, 0 B\n" in done.stdout
+    assert "s3://no-such-bucket: could not be listed\n" in done.stdout
+
+
 # ── References ──
 
 

@@ -124,6 +124,15 @@ def test_findings_of_an_audit_stand_whole_above_its_progress(tmp_path, folder):
     assert "read 0 of 5 objects" in terminal.screen.text().replace("\n", "")
 
 
+def test_of_a_registry_in_which_nothing_was_found_no_store_is_said_to_lack_nothing(tmp_path, source,
+                                                                                  folder):
+    terminal = Terminal([geranos.binary(), "verify", "--from", source.host + "/none", "--to",
+                         folder.url], geranos.environment(tmp_path), 200)
+    assert terminal.end() == 1
+    assert "there is no such repository" in terminal.screen.text()
+    assert folder.url not in terminal.screen.text()
+
+
 # ── A log ──
 
 

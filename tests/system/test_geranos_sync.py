@@ -294,7 +294,8 @@ def test_an_object_of_another_size_is_reported_and_not_touched(sync, source, sto
     store.put(key, b"half")
     done = sync(store)
     assert done.returncode == 1
-    assert "with another size than the manifest says: if geranos audit" in done.stderr
+    assert "with another size than the manifest says: `geranos audit --all --repair`" in done.stderr
+    assert ": lacks 0 blobs and holds 1 with a wrong size, 4.9 KiB in all\n" in done.stdout
     assert store.everything()[key] == b"half"
     assert store.records() == set()
 
