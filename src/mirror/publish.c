@@ -21,7 +21,7 @@ struct publish {
     struct publish_outcome *out;
     struct exchange_client *client;
     struct blob_set *set;
-    _Atomic uint64_t left_out;
+    struct blob_set *left_out; /* as listings name it: some of it several times */
     struct blob_index_pointer ours;
     struct blob_index_pointer before; /* what was replaced; time of -1: nothing that can be read */
     struct blob_index_pointer now;    /* what stands there, the same */
@@ -51,10 +51,8 @@ static bool again(struct publish *p, unsigned *attempts, const struct store_outc
 static void listed(void *owner, const struct digest *d)
 {
     struct publish *p = owner;
-    if (p->o->without != NULL && digests_find(p->o->without, d) != NULL)
-        atomic_fetch_add(&p->left_out, 1);
-    else
-        blob_set_add(p->set, d);
+    bool leave = p->o->without != NULL && digests_find(p->o->without, d) != NULL;
+    blob_set_add(leave ? p->left_out : p->set, d);
 }
 
 static void drop(struct crew_task *task)
@@ -89,12 +87,18 @@ static bool list_blobs(struct publish *p)
 static bool make_set(struct publish *p)
 {
     char text[256];
+    uint64_t left_out[BLOB_INDEX_KINDS];
+    struct digest unused;
     p->ours.time = clock_wall();
     if (!list_blobs(p))
         return false;
     int error = blob_set_close(p->set, p->ours.count, &p->ours.object);
     if (error == 0)
+        error = blob_set_close(p->left_out, left_out, &unused);
+    if (error == 0) {
+        p->out->left_out = left_out[0] + left_out[1];
         return true;
+    }
     snprintf(text, sizeof(text),
              "the listing cannot be sorted: %s: make room in $TMPDIR (or /tmp), or name another",
              strerror(error));
@@ -333,12 +337,14 @@ void publish_run(const struct publish_options *o, struct publish_outcome *out)
     *out = (struct publish_outcome){.result = PUBLISH_FAILED};
     struct publish p = {.o = o, .out = out, .before = {.time = -1}, .now = {.time = -1}};
     p.set = blob_set_new();
-    p.client = p.set != NULL ? exchange_client_new(o->stop, &why) : NULL;
+    p.left_out = blob_set_new();
+    if (p.set != NULL && p.left_out != NULL)
+        p.client = exchange_client_new(o->stop, &why);
     if (p.client != NULL)
         out->result = publish(&p);
     else
         fail(&p, why);
-    out->left_out = atomic_load(&p.left_out);
     exchange_client_free(p.client);
+    blob_set_free(p.left_out);
     blob_set_free(p.set);
 }

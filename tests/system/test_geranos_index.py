@@ -113,6 +113,18 @@ def test_what_is_to_be_deleted_is_left_out_though_it_is_there(publish, store, tm
     assert store.get(BLOBS + going[0]) == b"blob 1"
 
 
+def test_what_is_left_out_of_a_listing_in_parts_is_counted_once(publish, radosgw, tmp_path):
+    """A bucket is listed by prefixes once its first page was full, and names some keys again."""
+    store, drop = Bucket(radosgw), tmp_path / "drop"
+    digests = [f"sha256:{number:04x}{0:060x}" for number in range(1001)]
+    for digest in digests:
+        store.put(BLOBS + digest, b"")
+    drop.write_text("\n".join(digests[1:]))
+    done = publish(store, options=["--without", drop])
+    assert read(store)[1] == {digests[0]}
+    assert done.log[-1]["indexes"][0]["left_out"] == 1000
+
+
 @pytest.mark.parametrize("text, complaint", [
     (None, "cannot be read: No such file"),
     ("sha256:" + 64 * "0" + "\nsha256:12\n", "line 2: expected a digest"),
