@@ -5,10 +5,9 @@ import pytest
 from lib import geranos
 from lib.ports import free_port
 from lib.program import Program
-from lib.source import Source
+from lib.source import Source, push_every_kind
 from lib.target import Folder
 from suites import tool
-from test_geranos_sync import push_every_kind
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from lib.nginx import Bucket as Nginx
 from lib.ports import wait_until
 from lib.radosgw import RadosGW
 from lib.registry import Registry
-from lib.source import Source, digest_of, noise
+from lib.source import Source, digest_of, noise, push_every_kind
 from lib.target import BLOBS, Bucket, Folder
-from test_geranos_sync import blob_reads, push_every_kind
 
 KILLS = int(os.environ.get("GERANOS_KILLS", "50"))
 SEED = int(os.environ.get("GERANOS_SEED", str(random.randrange(1 << 32))))
@@ -347,14 +346,14 @@ def skopeo():
 
 def test_images_of_every_kind_are_pulled_from_the_store_and_nothing_is_ever_asked(
         tmp_path, registry, public, archeio, skopeo):
-    """From push to pull: sync with its index, archeio that believes it, the prober's counter at zero. (A
-    store that clients were sent to is watched with a HEAD, 4 s or more after the first of them.)"""
+    """From push to pull: sync with its index, and archeio that believes it. (A store that clients were
+    sent to is watched with a HEAD, 4 s after the first of them: a pull may take longer.)"""
     source = Source(registry.host)
     push_every_kind(source)
     done = sync(tmp_path, registry, public.store, "--index")
     assert done.returncode == 0, done.stderr
     assert public.store.blobs() == source.blobs
-    reads = len(blob_reads(registry))
+    reads = len(registry.blob_reads())
     for reference in PULLED:
         server = archeio({
             "upstream": {"endpoint": registry.url},
@@ -365,8 +364,7 @@ def test_images_of_every_kind_are_pulled_from_the_store_and_nothing_is_ever_aske
         repository, _, tag = reference.partition(":")
         pulled = skopeo.pull(f"127.0.0.1:{server.port}", repository, f":{tag}")
         assert pulled.digest in source.manifests, reference
-        assert server.metric("archeio_heads_total") == 0, reference
         assert server.metric("archeio_existence_lookups_total", state="present") > 0, reference
         assert server.metric("archeio_existence_lookups_total", state="miss") == 0, reference
         server.stop()
-    assert len(blob_reads(registry)) == reads
+    assert len(registry.blob_reads()) == reads

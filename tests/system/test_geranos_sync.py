@@ -6,7 +6,7 @@ import pytest
 from lib import geranos
 from lib.radosgw import RadosGW
 from lib.registry import Registry
-from lib.source import DOCKER, EMPTY, LIST, SCHEMA2, Source, digest_of, noise
+from lib.source import Source, digest_of, noise, push_every_kind
 from lib.target import BLOBS, Bucket, Folder
 
 
@@ -46,34 +46,7 @@ def sync(tmp_path, registry):
     return run
 
 
-def blob_reads(registry):
-    """The digests of blobs that were asked for, in order."""
-    return [a.path.rpartition("/")[2] for a in registry.settled()
-            if a.method == "GET" and "/blobs/sha256:" in a.path]
-
-
 # ── What is copied ──
-
-
-def push_every_kind(source):
-    """An image or more of each kind of manifest, some of which share a layer."""
-    shared = noise(3_000_000)
-    amd64 = source.image("oci/app", None, [shared, noise(10, 1)], b'{"os":"linux","n":1}')
-    arm64 = source.image("oci/app", None, [shared, noise(11, 1)], b'{"os":"linux","n":2}')
-    source.index("oci/app", "v1", [
-        amd64 | {"platform": {"os": "linux", "architecture": "amd64"}},
-        arm64 | {"platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}}])
-    source.image("oci/single", "v1", [shared, noise(70_000, 2), b""], b'{"n":3}')
-    schema2 = source.image("docker/app", "v1", [noise(20_000, 3), shared], b'{"n":4}', SCHEMA2)
-    source.index("docker/app", "all", [
-        schema2 | {"platform": {"os": "linux", "architecture": "amd64"}}], LIST)
-    source.image("oci/app", "artifact", [noise(900, 4)], b"{}", subject=amd64,
-                 artifactType="application/vnd.example.sbom")
-    source.image("oci/app", amd64["digest"].replace(":", "-") + ".sig", [noise(300, 5)], b'{"n":5}')
-    config = source.blob("oci/empty", b"{}", EMPTY)
-    source.manifest("oci/empty", {
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "artifactType": DOCKER + "none", "config": config, "layers": [config]}, "v1")
 
 
 def test_images_of_every_kind_end_byte_equal_and_each_blob_is_read_once(sync, source, registry,
@@ -83,7 +56,7 @@ def test_images_of_every_kind_end_byte_equal_and_each_blob_is_read_once(sync, so
     assert done.returncode == 0, done.stderr
     assert store.blobs() == source.blobs
     assert store.records() == set(source.manifests)
-    assert sorted(blob_reads(registry)) == sorted(source.blobs)
+    assert sorted(registry.blob_reads()) == sorted(source.blobs)
     assert f"{len(source.manifests)} images, {len(source.blobs)} blobs" in done.stdout
     assert f"copied {len(source.blobs)} blobs" in done.stdout
     assert done.stderr == ""
@@ -92,21 +65,21 @@ def test_images_of_every_kind_end_byte_equal_and_each_blob_is_read_once(sync, so
 def test_a_second_run_reads_no_blob_and_writes_nothing(sync, source, registry, store):
     source.image("app", "v1", [noise(5000), noise(6000)])
     assert sync(store).returncode == 0
-    before, asked = store.everything(), len(blob_reads(registry))
+    before, asked = store.everything(), len(registry.blob_reads())
     done = sync(store)
     assert done.returncode == 0
     assert "copied 0 blobs" in done.stdout
     assert store.everything() == before
-    assert blob_reads(registry)[asked:] == []
+    assert registry.blob_reads()[asked:] == []
 
 
 def test_what_is_new_is_all_that_is_copied(sync, source, registry, store):
     source.image("app", "v1", [noise(5000)], b'{"n":1}')
     assert sync(store).returncode == 0
-    asked = len(blob_reads(registry))
+    asked = len(registry.blob_reads())
     source.image("app", "v2", [noise(5000), noise(6000)], b'{"n":2}')
     assert sync(store).returncode == 0
-    assert sorted(blob_reads(registry)[asked:]) == sorted(map(digest_of, (b'{"n":2}', noise(6000))))
+    assert sorted(registry.blob_reads()[asked:]) == sorted(map(digest_of, (b'{"n":2}', noise(6000))))
     assert store.blobs() == source.blobs
 
 
@@ -124,7 +97,7 @@ def test_several_stores_are_filled_by_one_read_of_the_source(sync, source, regis
     stores = [Folder(tmp_path), Bucket(radosgw), Folder(tmp_path)]
     assert sync(*stores).returncode == 0
     assert [s.blobs() == source.blobs for s in stores] == [True] * 3
-    assert sorted(blob_reads(registry)) == sorted(source.blobs)
+    assert sorted(registry.blob_reads()) == sorted(source.blobs)
 
 
 def test_a_store_that_has_a_part_gets_the_rest(sync, source, registry, tmp_path):
@@ -132,10 +105,10 @@ def test_a_store_that_has_a_part_gets_the_rest(sync, source, registry, tmp_path)
     first, second = Folder(tmp_path), Folder(tmp_path)
     assert sync(first).returncode == 0
     source.image("two", "v1", [noise(6000)], b'{"n":2}')
-    asked = len(blob_reads(registry))
+    asked = len(registry.blob_reads())
     assert sync(first, second).returncode == 0
     assert first.blobs() == second.blobs() == source.blobs
-    assert sorted(blob_reads(registry)[asked:]) == sorted(source.blobs)
+    assert sorted(registry.blob_reads()[asked:]) == sorted(source.blobs)
 
 
 def test_a_large_blob_goes_in_parts(sync, source, radosgw):
@@ -152,9 +125,9 @@ def test_thousands_of_blobs_are_found_in_a_bucket(sync, source, registry, radosg
     source.image("app", "v1", [noise(100, i) for i in range(1200)])
     assert sync(store).returncode == 0
     assert len(store.s3.keys(store.name, BLOBS)) == 1201
-    asked = len(blob_reads(registry))
+    asked = len(registry.blob_reads())
     done = sync(store)
-    assert (done.returncode, blob_reads(registry)[asked:]) == (0, [])
+    assert (done.returncode, registry.blob_reads()[asked:]) == (0, [])
     assert "copied 0 blobs" in done.stdout
 
 
@@ -224,7 +197,7 @@ def test_shards_share_the_work_and_make_the_whole(sync, source, registry, store)
         assert 0 < len(store.blobs()) and (i == 2) == (len(store.blobs()) == len(source.blobs))
     assert store.blobs() == source.blobs
     assert store.records() == set(source.manifests)
-    assert sorted(blob_reads(registry)) == sorted(source.blobs)
+    assert sorted(registry.blob_reads()) == sorted(source.blobs)
 
 
 def test_keys_lie_where_they_are_told_to(sync, source, folder):

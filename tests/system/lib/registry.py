@@ -86,5 +86,10 @@ class Registry:
         return [Access(m, p, int(s), int(n))
                 for m, p, s, n in ACCESS.findall(self.program.output())]
 
+    def blob_reads(self):
+        """The digests of blobs that were asked for, in order; once nobody is connected any more."""
+        return [a.path.rpartition("/")[2] for a in self.settled()
+                if a.method == "GET" and "/blobs/sha256:" in a.path]
+
     def stop(self):
         self.program.stop()

@@ -77,3 +77,24 @@ class Source:
         """children: descriptors, with a platform or not."""
         document = {"schemaVersion": 2, "mediaType": media_type, "manifests": children, **more}
         return self.manifest(repository, document, tag)
+
+
+def push_every_kind(source):
+    """An image or more of each kind of manifest, some of which share a layer."""
+    shared = noise(3_000_000)
+    amd64 = source.image("oci/app", None, [shared, noise(10, 1)], b'{"os":"linux","n":1}')
+    arm64 = source.image("oci/app", None, [shared, noise(11, 1)], b'{"os":"linux","n":2}')
+    source.index("oci/app", "v1", [
+        amd64 | {"platform": {"os": "linux", "architecture": "amd64"}},
+        arm64 | {"platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}}])
+    source.image("oci/single", "v1", [shared, noise(70_000, 2), b""], b'{"n":3}')
+    schema2 = source.image("docker/app", "v1", [noise(20_000, 3), shared], b'{"n":4}', SCHEMA2)
+    source.index("docker/app", "all", [
+        schema2 | {"platform": {"os": "linux", "architecture": "amd64"}}], LIST)
+    source.image("oci/app", "artifact", [noise(900, 4)], b"{}", subject=amd64,
+                 artifactType="application/vnd.example.sbom")
+    source.image("oci/app", amd64["digest"].replace(":", "-") + ".sig", [noise(300, 5)], b'{"n":5}')
+    config = source.blob("oci/empty", b"{}", EMPTY)
+    source.manifest("oci/empty", {
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": DOCKER + "none", "config": config, "layers": [config]}, "v1")
