@@ -14,6 +14,19 @@ struct auditing {
     struct audit *audit;
 };
 
+/* Whoever writes to the store has chosen it: no line of theirs is forged with it, and no terminal
+ * spoken to. */
+static void print_key(struct str key)
+{
+    for (size_t i = 0; i < key.len; i++) {
+        unsigned char c = (unsigned char)key.data[i];
+        if (c >= 0x20 && c < 0x7f)
+            putchar(c);
+        else
+            printf("\\x%02x", c);
+    }
+}
+
 /* A line that other programs can read: what, key, size, what its bytes are, store. */
 static void print_finding(void *owner, const struct audit_finding *f)
 {
@@ -25,8 +38,9 @@ static void print_finding(void *owner, const struct audit_finding *f)
     if (f->is != NULL)
         len = (int)digest_format(f->is, is);
     progress_hide(a->job.progress);
-    printf("%s\t%.*s\t%" PRId64 "\t%.*s\t%s\n", what[f->kind], (int)f->key.len, f->key.data,
-           f->size, len, is, store_name(f->store));
+    printf("%s\t", what[f->kind]);
+    print_key(f->key);
+    printf("\t%" PRId64 "\t%.*s\t%s\n", f->size, len, is, store_name(f->store));
     fflush(stdout);
     progress_show(a->job.progress);
 }

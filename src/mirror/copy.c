@@ -1,5 +1,6 @@
 #include "mirror/copy.h"
 
+#include "mirror/manifest.h"
 #include "mirror/retry.h"
 #include "sys/clock.h"
 
@@ -166,6 +167,8 @@ static bool learn_size(struct copying *c)
         c->wrong = "the registry says another size than the manifest";
     else if (c->size < 0 && said < 0)
         c->wrong = "the registry does not say how long the blob is";
+    else if (said > MANIFEST_BLOB_MAX)
+        c->wrong = "the registry says that the blob is longer than any store takes";
     if (c->size < 0)
         c->size = said;
     return c->wrong == NULL;

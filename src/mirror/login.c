@@ -173,6 +173,8 @@ static bool ask_helper(const char *name, const char *server, char *answer, size_
         close(in[1]);
         in[1] = -1;
         read_answer(out[0], answer, size);
+        close(out[0]); /* one that says more does not wait for ever for somebody to read it */
+        out[0] = -1;
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
             ;
     }

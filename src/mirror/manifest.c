@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SIZE_MAX_SANE (INT64_C(1) << 50)
-
 /* ── What is wrong ── */
 
 static bool refuse(char error[256], const char *what, const char *where)
@@ -41,7 +39,7 @@ static bool read_size(const json_t *descriptor, int64_t *out, char error[256])
 {
     const json_t *size = json_object_get(descriptor, "size");
     *out = json_integer_value(size);
-    if (json_is_integer(size) && *out >= 0 && *out <= SIZE_MAX_SANE)
+    if (json_is_integer(size) && *out >= 0 && *out <= MANIFEST_BLOB_MAX)
         return true;
     return refuse(error, "a descriptor without a size", text_of(descriptor, "digest"));
 }

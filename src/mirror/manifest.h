@@ -10,8 +10,9 @@
 
 #include <archeio/digest.h>
 
-#define MANIFEST_MAX (8 << 20)     /* bytes: registries take 4 MiB at least */
-#define MANIFEST_ENTRIES_MAX 10000 /* of blobs, or of manifests */
+#define MANIFEST_MAX (8 << 20)                       /* bytes: registries take 4 MiB at least */
+#define MANIFEST_ENTRIES_MAX 10000                   /* of blobs, or of manifests */
+#define MANIFEST_BLOB_MAX (INT64_C(10000) * 5 << 30) /* bytes: more fits into no object of S3 */
 #define MANIFEST_PLATFORM_MAX 64
 
 /* All media types that are understood. A registry says 404 for what it has under another type. */

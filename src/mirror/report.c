@@ -31,12 +31,15 @@ static void make_printable(char *text)
 /* Takes it over. What is not kept is counted all the same. */
 static void keep(struct report *r, struct report_entry one)
 {
-    struct report_entry *entry =
-        r->n < REPORT_MAX ? realloc(r->entry, (r->n + 1) * sizeof(*entry)) : NULL;
+    size_t bytes = one.what != NULL && one.why != NULL ? strlen(one.what) + strlen(one.why) : 0;
+    struct report_entry *entry = r->n < REPORT_MAX && bytes <= REPORT_BYTES_MAX - r->bytes
+                                     ? realloc(r->entry, (r->n + 1) * sizeof(*entry))
+                                     : NULL;
     if (entry != NULL)
         r->entry = entry;
     if (entry != NULL && one.what != NULL && one.why != NULL) {
         entry[r->n++] = one;
+        r->bytes += bytes;
         return;
     }
     free(one.what);
@@ -94,5 +97,8 @@ void report_write(struct report *r, size_t most, FILE *to)
     pthread_mutex_lock(&r->lock);
     for (size_t i = 0; i < r->n && i < most; i++)
         fprintf(to, "%s\t%s\n", r->entry[i].what, r->entry[i].why);
+    if (most >= r->n && r->all > r->n)
+        fprintf(to, "%llu more\tnot kept: correct these, and run it again\n",
+                (unsigned long long)(r->all - r->n));
     pthread_mutex_unlock(&r->lock);
 }

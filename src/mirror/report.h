@@ -16,7 +16,8 @@ struct report { /* private; report_open() first */
         char *what;
         char *why;
     } * entry;
-    size_t n;     /* kept, at most REPORT_MAX */
+    size_t n;     /* kept, at most REPORT_MAX ... */
+    size_t bytes; /* ... and REPORT_BYTES_MAX of their texts */
     uint64_t all; /* with those that were not */
     uint64_t retries;
     void (*failed)(void *owner, const char *what, const char *why);
@@ -24,6 +25,7 @@ struct report { /* private; report_open() first */
 };
 
 #define REPORT_MAX 100000
+#define REPORT_BYTES_MAX ((size_t)8 << 20)
 #define REPORT_WHAT_MAX 512 /* room for the name of an image or a blob; longer ones are cut */
 
 void report_open(struct report *r);
@@ -41,7 +43,9 @@ void report_retry(struct report *r);
 uint64_t report_failures(struct report *r);
 uint64_t report_retries(struct report *r);
 
-/* One line for each of the first so many, "WHAT\tWHY". */
+/* One line for each of the first so many, "WHAT\tWHY"; behind all that were kept, how many were
+ * not.
+ */
 void report_write(struct report *r, size_t most, FILE *to);
 
 #endif

@@ -39,15 +39,37 @@ static void not_understood(const struct s3 *s, const char *why, struct store_out
 
 /* ── Listing ── */
 
+#define EMPTY_MAX 1000 /* pages in a row without a key: of what was deleted */
+
 struct listing {
     const struct s3 *s3;
     const struct store_kind_list *list;
+    size_t n;                         /* keys of this page */
+    unsigned empty;                   /* pages in a row without one */
+    bool goes_back;                   /* a page begins before the end of the one before it */
+    char last[S3_ANSWER_KEY_MAX + 1]; /* key */
 };
+
+/* Keys come in their order: a listing that does not go on in it may have no end. */
+static void note_key(struct listing *l, struct str key)
+{
+    if (l->n++ == 0 && l->last[0] != '\0' && strcmp(key.data, l->last) <= 0)
+        l->goes_back = true;
+    memcpy(l->last, key.data, key.len + 1);
+}
+
+static bool goes_on(struct listing *l)
+{
+    l->empty = l->n == 0 ? l->empty + 1 : 0;
+    l->n = 0;
+    return !l->goes_back && l->empty <= EMPTY_MAX;
+}
 
 static bool listed(void *owner, struct str key, int64_t size)
 {
     struct listing *l = owner;
     struct str prefix = str_from(l->s3->prefix);
+    note_key(l, key);
     /* A store that answers more than it was asked for is not believed. */
     if (!str_starts(key, prefix) || !str_starts(str_skip(key, prefix.len), l->list->prefix))
         return true;
@@ -89,17 +111,20 @@ static void s3_list(void *store, struct exchange_client *c, const struct store_k
                     struct store_outcome *out)
 {
     struct s3 *s = store;
-    struct listing l = {s, list};
+    struct listing *l = xalloc_zero(1, sizeof(*l));
     struct s3_answer_list *page = xalloc_zero(1, sizeof(*page));
     char *prefix = xalloc_format("%s%.*s", s->prefix, (int)list->prefix.len, list->prefix.data);
     char token[S3_ANSWER_TOKEN_MAX] = "";
-    while (list_page(&l, c, prefix, page, out)) {
-        if (strcmp(token, page->token) == 0) {
+    l->s3 = s;
+    l->list = list;
+    while (list_page(l, c, prefix, page, out)) {
+        if (strcmp(token, page->token) == 0 || !goes_on(l)) {
             not_understood(s, "a list whose pages do not end", out);
             break;
         }
         memcpy(token, page->token, sizeof(token));
     }
+    free(l);
     free(prefix);
     free(page);
 }
@@ -387,9 +412,13 @@ static void s3_tidy(void *store, struct exchange_client *c, struct store_outcome
     struct s3_answer_uploads *page = xalloc_zero(1, sizeof(*page));
     struct tidying t = {s, c, clock_wall() + atomic_load(&s->ahead) - LEFT_S, out};
     struct s3_answer_uploads before = {.more = false};
-    while (tidy_page(&t, page) && (strcmp(before.key_marker, page->key_marker) != 0 ||
-                                   strcmp(before.id_marker, page->id_marker) != 0))
-        before = *page;
+    /* A list that does not go on may have no end; ids of one key come in an order of their own. */
+    for (unsigned same = 0; tidy_page(&t, page) && same < EMPTY_MAX; before = *page) {
+        int order = strcmp(page->key_marker, before.key_marker);
+        if (order < 0 || (order == 0 && strcmp(before.id_marker, page->id_marker) == 0))
+            break;
+        same = order == 0 ? same + 1 : 0;
+    }
     free(page);
 }
 

@@ -89,6 +89,14 @@ static enum s3_put_next looked(struct s3_put *p)
     return store_or_part(p);
 }
 
+/* A success has no body; some servers begin their answer before they know. */
+static bool is_error(struct str body)
+{
+    struct s3_answer_error error;
+    s3_answer_error(body, &error);
+    return error.code[0] != '\0';
+}
+
 static enum s3_put_next stored(struct s3_put *p)
 {
     bool unheard = s3_put_condition_refused(p);
@@ -96,6 +104,8 @@ static enum s3_put_next stored(struct s3_put *p)
         return look(p);
     s3_call_outcome(&p->call, &p->outcome);
     p->outcome.delay = s3_call_delay(&p->call);
+    if (p->outcome.result == STORE_OK && is_error(s3_call_body(&p->call)))
+        s3_call_refusal(&p->call, &p->outcome);
     if (unheard)
         store_kind_say(&p->outcome, STORE_RETRY, p->s3->name,
                        "it does not know If-None-Match: going on without");

@@ -219,15 +219,26 @@ static void say_wrong_size(struct store_outcome *out, const struct store *store)
              store_name(store));
 }
 
+/* It may just have been removed, or be no object: a directory has pipes, and links to nothing. */
+static void say_not_listed(struct store_outcome *out, const struct store *store)
+{
+    *out = (struct store_outcome){.result = STORE_RETRY};
+    snprintf(out->error, sizeof(out->error),
+             "%.100s says that it is there, and does not list it: remove what stands in its place",
+             store_name(store));
+}
+
 /* What was there although no listing named it may be another's, or wrong. */
 static void check_there(struct copy_target *t, int64_t size, struct exchange_client *client)
 {
     struct object o = {t->key, -1};
     struct store_outcome out;
-    if (!t->done || t->outcome.result != STORE_THERE || size < 0)
+    if (!t->done || t->outcome.result != STORE_THERE)
         return;
     store_list(t->store, client, t->key, is_object, &o, &out);
-    if (out.result == STORE_OK && o.size >= 0 && o.size != size)
+    if (out.result == STORE_OK && o.size < 0)
+        say_not_listed(&out, t->store);
+    else if (out.result == STORE_OK && size >= 0 && o.size != size)
         say_wrong_size(&out, t->store);
     if (out.result == STORE_OK)
         return;

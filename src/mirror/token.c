@@ -14,8 +14,9 @@
 
 #define ANSWER_MAX (1 << 20)
 #define TIMEOUT_MS 30000L
-#define LIFETIME 60 /* seconds, where the answer says nothing */
-#define EARLY 10    /* seconds before its end a token is not used any more */
+#define TOKENS_MAX 256 /* at a time: each may have 16 KiB */
+#define LIFETIME 60    /* seconds, where the answer says nothing */
+#define EARLY 10       /* seconds before its end a token is not used any more */
 
 struct token {
     char *header; /* "Bearer ..." */
@@ -178,6 +179,8 @@ static struct token *read_token(const char *answer)
 static bool keep(struct token_keeper *k, struct str repository, struct token *t)
 {
     pthread_mutex_lock(&k->lock);
+    if (k->tokens.n >= TOKENS_MAX) /* whoever needs one of those again is given another */
+        dictionary_clear(&k->tokens, release);
     void **at = t->header != NULL ? dictionary_at(&k->tokens, repository) : NULL;
     if (at != NULL) {
         release(*at);

@@ -182,6 +182,14 @@ def test_a_name_that_is_no_digest_is_found_and_left_alone(run, filled):
     assert {BLOBS + name for name in names} <= set(filled.everything())
 
 
+def test_a_name_forges_no_line_and_does_not_speak_to_a_terminal(run, filled):
+    filled.put(BLOBS + "a\nforged\tb\x1b[2J\u009bc", b"hello")
+    done = run("audit", filled, options=["--all"])
+    assert done.returncode == 1
+    assert lines(done) == [("foreign", BLOBS + r"a\x0aforged\x09b\x1b[2J\xc2\x9bc", "5", "-",
+                            name_of(filled))]
+
+
 def test_a_blob_of_sha512_is_hashed_as_its_name_says(run, filled):
     name = "sha512:" + hashlib.sha512(b"hello").hexdigest()
     filled.put(BLOBS + name, b"hello")

@@ -422,6 +422,26 @@ def test_a_signed_manifest_is_verified_over_what_was_signed(registry, folder, sy
     assert done.returncode == 1 and "not the one of that digest" in done.failures[0]
 
 
+def test_a_length_that_nothing_has_is_refused(tmp_path, registry, radosgw):
+    """Of schema 1 it is the response that says how long a blob is."""
+    bucket = Bucket(radosgw, "&parts-above=5MiB&part-size=5MiB")
+    for name, length in (("longest", (1 << 63) - 1), ("long", 1 << 46)):
+        digest = digest_of(name.encode())
+        registry.manifest(name, {"schemaVersion": 1, "fsLayers": [{"blobSum": digest}]}, "v1",
+                          kind="application/vnd.docker.distribution.manifest.v1+json")
+
+        def fault(x, length=length):
+            x.head(200, f"Content-Length: {length}")
+            x.raw(b"some bytes")
+            x.cut()
+
+        registry.faults[f"/v2/{name}/blobs/{digest}"] = fault
+    done = run_to_end(tmp_path, "--from", registry.url, "--to", bucket.url, keys=RadosGW.USER)
+    assert done.returncode == 1
+    assert len(done.failures) == 2
+    assert all("longer than any store takes" in line for line in done.failures), done.failures
+
+
 def test_a_large_manifest_and_ten_thousand_layers_are_read(registry, folder, sync):
     config = registry.blob("big", b"config")
     layers = [registry.blob("big", f"layer {i}".encode()) for i in range(2000)]

@@ -129,6 +129,18 @@ def test_a_file_in_the_place_of_a_directory_is_said(tmp_path, registry, folder):
     assert (folder.root / "containers").read_bytes() == b"mine"
 
 
+def test_what_is_no_object_in_the_place_of_a_blob_is_not_taken_for_one(tmp_path, registry, folder):
+    pipe, link = sorted(registry.blobs)[:2]
+    (folder.root / BLOBS).mkdir(parents=True)
+    os.mkfifo(folder.root / BLOBS / pipe)
+    (folder.root / BLOBS / link).symlink_to("nowhere")
+    done = sync(tmp_path, registry, folder)
+    assert done.returncode == 1
+    complaints = done.stderr.splitlines()
+    assert len(complaints) == 2 and all("does not list it" in line for line in complaints)
+    assert {pipe, link} <= {name for line in complaints for name in (pipe, link) if name in line}
+
+
 # ── Keys and buckets ──
 
 

@@ -18,13 +18,15 @@ static struct exchange_client *client;
 static atomic_bool stop;
 static struct store *store;
 
-/* Of each request: method, path, head, body. */
+#define SEEN_MAX 64
+
+/* Of each request: method, path, head, body; of more, the last. */
 static struct request {
     char line[2100];
     char head[4096];
     char body[4096];
     size_t body_len;
-} seen[64];
+} seen[SEEN_MAX];
 static int n_seen;
 
 static void (*answer)(struct httpd_request *r, int n); /* n: the request's number, from 0 */
@@ -46,7 +48,7 @@ static inline enum httpd_action handle(struct httpd *s, struct httpd_request *r)
 {
     (void)s;
     pthread_mutex_lock(&s->lock);
-    struct request *one = &seen[n_seen];
+    struct request *one = &seen[n_seen % SEEN_MAX];
     snprintf(one->line, sizeof(one->line), "%s %s", r->method, r->path);
     snprintf(one->head, sizeof(one->head), "%s", r->head);
     one->body_len = r->body_len;

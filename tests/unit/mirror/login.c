@@ -114,6 +114,15 @@ static void helpers_are_asked(void **state)
     assert_null(login.identity);
 }
 
+/* More than anybody reads fits into no pipe. */
+static void a_helper_that_does_not_stop_talking_is_not_waited_for(void **state)
+{
+    (void)state;
+    write_file(helper, "#!/bin/sh\nexec head -c 1000000 /dev/zero\n", 0700);
+    assert_false(find("{\"credsStore\":\"test\"}", "r.example"));
+    assert_non_null(strstr(error, "docker-credential-test"));
+}
+
 static void what_is_of_no_use_is_said(void **state)
 {
     (void)state;
@@ -136,6 +145,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(user_and_password_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(an_identity_token_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(helpers_are_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_helper_that_does_not_stop_talking_is_not_waited_for,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_of_no_use_is_said, setup, teardown),
     };
     signal(SIGPIPE, SIG_IGN);

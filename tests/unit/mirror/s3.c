@@ -339,6 +339,13 @@ static void of_two_requests_both_are_tried_again(void **state)
     }
 }
 
+static void a_success_that_is_an_error_is_none(void **state)
+{
+    (void)state;
+    check_error(put_with(200, "InternalError", ""), STORE_RETRY, "InternalError");
+    check_error(put_with(200, "AccessDenied", ""), STORE_FAILED, "no permission");
+}
+
 static void a_clock_that_is_right_is_not_set_in_circles(void **state)
 {
     (void)state;
@@ -398,6 +405,32 @@ static void pages_that_do_not_end_are_not_read_for_ever(void **state)
     struct store *s = open_store("bucket/pre", "");
     check_error(list(s, note, text), STORE_FAILED, "pages do not end");
     assert_int_equal(n_seen, 2);
+    store_close(s);
+}
+
+/* Always another token: what the pages name is in *code_now. */
+static void ever_new_page(struct httpd_request *r, int n)
+{
+    char page[512];
+    snprintf(page, sizeof(page),
+             "<ListBucketResult><IsTruncated>true</IsTruncated>"
+             "<NextContinuationToken>%d</NextContinuationToken>%s</ListBucketResult>",
+             n, code_now);
+    reply(r, 200, "", page);
+}
+
+static void pages_that_say_the_same_again_or_nothing_do_not_go_on_for_ever(void **state)
+{
+    static const char *const said[] = {
+        "<Contents><Key>pre/images/sha256:1</Key><Size>1</Size></Contents>", ""};
+    (void)state;
+    answer = ever_new_page;
+    struct store *s = open_store("bucket/pre", "");
+    for (size_t i = 0; i < 2; i++) {
+        char text[256] = "";
+        code_now = said[i];
+        check_error(list(s, note, text), STORE_FAILED, "pages do not end");
+    }
     store_close(s);
 }
 
@@ -523,9 +556,11 @@ int main(void)
         TEST(a_connection_that_breaks_is_tried_again),
         TEST(a_wrong_clock_is_set_by_the_servers),
         TEST(of_two_requests_both_are_tried_again),
+        TEST(a_success_that_is_an_error_is_none),
         TEST(a_clock_that_is_right_is_not_set_in_circles),
         TEST(all_pages_are_listed_without_the_prefix),
         TEST(pages_that_do_not_end_are_not_read_for_ever),
+        TEST(pages_that_say_the_same_again_or_nothing_do_not_go_on_for_ever),
         TEST(a_listing_ends_where_it_is_told_to),
         TEST(what_is_no_list_is_refused),
         TEST(a_small_object_is_read_with_its_etag),
