@@ -102,7 +102,7 @@ static bool run(struct auditing *a, const struct audit_options *o)
     a->audit = audit_new(o);
     bool fine = a->audit != NULL;
     if (fine) {
-        report_watch(audit_report(a->audit), geranos_job_failed, &a->job);
+        geranos_job_watch(&a->job, audit_report(a->audit));
         a->job.progress = progress_begin(&progress);
         fine = audit_run(a->audit, &why);
     }

@@ -134,7 +134,7 @@ static bool run(struct indexing *x)
     struct geranos_job *j = &x->job;
     const struct progress_options progress = {"geranos index", read_state, x,
                                               j->options->log_level};
-    report_watch(&x->report, geranos_job_failed, j);
+    geranos_job_watch(j, &x->report);
     j->progress = progress_begin(&progress);
     geranos_index_publish(j, &x->report, &x->index);
     bool fine = report_failures(&x->report) == 0 && !atomic_load(geranos_job_stop);

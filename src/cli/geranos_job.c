@@ -146,10 +146,21 @@ void geranos_job_close(struct geranos_job *j)
 
 /* ── A run ── */
 
-void geranos_job_failed(void *owner, const char *what, const char *why)
+static void failed(void *owner, const char *what, const char *why)
 {
     struct geranos_job *j = owner;
     progress_failure(j->progress, what, why);
+}
+
+static void retried(void *owner, const char *why)
+{
+    struct geranos_job *j = owner;
+    progress_retry(j->progress, why);
+}
+
+void geranos_job_watch(struct geranos_job *j, struct report *report)
+{
+    report_watch(report, &(struct report_watcher){failed, retried, j});
 }
 
 static void listed(void *owner)
@@ -238,7 +249,7 @@ bool geranos_job_run(struct geranos_job *j, const char *command, const struct sy
     const struct progress_options progress = {command, read_state, j, j->options->log_level};
     j->sync = sync_new(o);
     if (j->sync != NULL) {
-        report_watch(sync_report(j->sync), geranos_job_failed, j);
+        geranos_job_watch(j, sync_report(j->sync));
         j->progress = progress_begin(&progress);
         geranos_metrics_begin(j->metrics, j);
         if (sync_run(j->sync, &why))

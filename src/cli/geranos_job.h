@@ -54,7 +54,7 @@ int geranos_job_code(bool fine);
  * False: it could not be written, and it has been said why. */
 bool geranos_job_failures(const struct geranos_job *j, struct report *report);
 
-/* For report_watch(): tells the log; owner is the job. */
-void geranos_job_failed(void *owner, const char *what, const char *why);
+/* Tells the log what the report is told, from now on. Before others use it. */
+void geranos_job_watch(struct geranos_job *j, struct report *report);
 
 #endif

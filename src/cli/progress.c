@@ -261,6 +261,12 @@ void progress_blob(struct progress *p, const char *event, const char *blob, int6
              json_pack("{s:o,s:I}", "what", text_of(blob), "bytes", (json_int_t)size));
 }
 
+void progress_retry(struct progress *p, const char *why)
+{
+    if (p != NULL && p->options.level >= LOG_LEVEL_DEBUG)
+        tell(p, LOG_LEVEL_DEBUG, "retry", json_pack("{s:o}", "why", text_of(why)));
+}
+
 void progress_failure(struct progress *p, const char *what, const char *why)
 {
     if (p != NULL)

@@ -33,6 +33,7 @@ void progress_end(struct progress *p, const char *result, json_t *more);
 /* Events, from any thread. */
 void progress_event(struct progress *p, enum log_level level, const char *event);
 void progress_blob(struct progress *p, const char *event, const char *blob, int64_t size);
+void progress_retry(struct progress *p, const char *why); /* if debugging is logged */
 void progress_failure(struct progress *p, const char *what, const char *why);
 
 /* Between them a terminal's lines are gone, so that others can be printed. */

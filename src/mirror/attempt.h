@@ -9,9 +9,9 @@
 #include "mirror/report.h"
 #include "mirror/store.h"
 
-/* It may work later, and not before `after` milliseconds have passed. True: the task comes back;
- * *attempts have failed so far. */
-bool attempt_again(unsigned *attempts, int64_t after, struct report *report,
+/* It may work later (why: what the log says of it), and not before `after` milliseconds have
+ * passed. True: the task comes back; *attempts have failed so far. */
+bool attempt_again(unsigned *attempts, int64_t after, const char *why, struct report *report,
                    struct crew_result *result);
 
 /* A call of a store, neither STORE_OK nor what else is wanted. True: the task comes back. False: it

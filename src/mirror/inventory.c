@@ -112,7 +112,7 @@ static bool again(struct listing *l, const struct store_outcome *out, struct cre
 {
     l->seen = 0;
     if (out->result == STORE_RETRY &&
-        attempt_again(&l->attempts, out->after, l->inventory->report, result))
+        attempt_again(&l->attempts, out->after, out->error, l->inventory->report, result))
         return true;
     give_up(l, out->error);
     return false;

@@ -41,7 +41,7 @@ static bool again(struct publish *p, unsigned *attempts, const struct store_outc
 {
     if (out->result != STORE_RETRY || ++*attempts >= RETRY_ATTEMPTS || atomic_load(p->o->stop))
         return false;
-    report_retry(p->o->report);
+    report_retry(p->o->report, out->error);
     exchange_sleep(p->client, retry_delay(*attempts, out->after, (uint64_t)clock_now()) * CLOCK_MS);
     return true;
 }

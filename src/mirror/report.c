@@ -46,11 +46,9 @@ static void keep(struct report *r, struct report_entry one)
     free(one.why);
 }
 
-void report_watch(struct report *r, void (*failed)(void *owner, const char *what, const char *why),
-                  void *owner)
+void report_watch(struct report *r, const struct report_watcher *watcher)
 {
-    r->failed = failed;
-    r->owner = owner;
+    r->watcher = *watcher;
 }
 
 void report_failure(struct report *r, const char *what, const char *why)
@@ -63,17 +61,22 @@ void report_failure(struct report *r, const char *what, const char *why)
     make_printable(one.why);
     pthread_mutex_lock(&r->lock);
     r->all++;
-    if (r->failed != NULL && one.what != NULL && one.why != NULL)
-        r->failed(r->owner, one.what, one.why);
+    if (r->watcher.failed != NULL && one.what != NULL && one.why != NULL)
+        r->watcher.failed(r->watcher.owner, one.what, one.why);
     keep(r, one);
     pthread_mutex_unlock(&r->lock);
 }
 
-void report_retry(struct report *r)
+void report_retry(struct report *r, const char *why)
 {
+    char *text = strdup(why);
+    make_printable(text);
     pthread_mutex_lock(&r->lock);
     r->retries++;
+    if (r->watcher.retried != NULL && text != NULL)
+        r->watcher.retried(r->watcher.owner, text);
     pthread_mutex_unlock(&r->lock);
+    free(text);
 }
 
 uint64_t report_failures(struct report *r)

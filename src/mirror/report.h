@@ -20,8 +20,11 @@ struct report { /* private; report_open() first */
     size_t bytes; /* ... and REPORT_BYTES_MAX of their texts */
     uint64_t all; /* with those that were not */
     uint64_t retries;
-    void (*failed)(void *owner, const char *what, const char *why);
-    void *owner;
+    struct report_watcher {
+        void (*failed)(void *owner, const char *what, const char *why);
+        void (*retried)(void *owner, const char *why); /* it may work later */
+        void *owner;
+    } watcher;
 };
 
 #define REPORT_MAX 100000
@@ -31,14 +34,13 @@ struct report { /* private; report_open() first */
 void report_open(struct report *r);
 void report_close(struct report *r);
 
-/* Calls it for every failure from now on, from any thread, one at a time. Before others use it. */
-void report_watch(struct report *r, void (*failed)(void *owner, const char *what, const char *why),
-                  void *owner);
+/* Tells it of everything from now on, from any thread, one at a time. Before others use it. */
+void report_watch(struct report *r, const struct report_watcher *watcher);
 
 /* what: an image, a blob or a store, as people name it; where why begins with it, too, it is said
  * once. What is not printable ASCII is written as '?'. */
 void report_failure(struct report *r, const char *what, const char *why);
-void report_retry(struct report *r);
+void report_retry(struct report *r, const char *why);
 
 uint64_t report_failures(struct report *r);
 uint64_t report_retries(struct report *r);

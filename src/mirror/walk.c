@@ -170,7 +170,7 @@ static void answered(const struct step *s, const struct registry_outcome *out,
 static bool again(struct step *s, const struct registry_outcome *out, struct crew_result *result)
 {
     if (out->result == REGISTRY_RETRY &&
-        attempt_again(&s->attempts, out->after, s->walk->report, result))
+        attempt_again(&s->attempts, out->after, out->error, s->walk->report, result))
         return true;
     give_up(s, out->error);
     return false;

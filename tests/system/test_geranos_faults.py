@@ -142,6 +142,18 @@ def test_retry_after_is_waited_for_in_both_forms(registry, folder, sync):
     assert time.monotonic() - begun >= 1.9
 
 
+def test_why_something_is_tried_again_is_logged_for_debugging_only(registry, folder, sync):
+    for level in ("debug", "info"):
+        registry.image(level, "v1", registry.blob(level, noise(100, len(level)),
+                                                  faulty.throttled(1, 503)))
+        done = sync("--log-level", level)
+        check(done, folder, registry)
+        assert done.log[-1]["retries"] == 1
+        retries = [event for event in done.log if event.get("event") == "retry"]
+        assert [event["level"] for event in retries] == ["debug"] * (level == "debug")
+        assert all(event["why"].endswith("it answered 503") for event in retries)
+
+
 def test_a_blob_that_another_repository_serves_rightly_is_taken_from_there(registry, folder, sync):
     data = noise(60_000, 5)
     for repository, fault in (("a", faulty.wrong_bytes), ("b", faulty.answer(404)), ("c", None)):
