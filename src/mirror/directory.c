@@ -329,23 +329,36 @@ static int move(const struct put *p, int to, const char *name)
     return 0;
 }
 
+/* The directory of a key, made where it is missing, and what the key calls the file in it. */
+static int open_parent(int root, struct path *path, const char **name)
+{
+    char *slash = strrchr(path->text, '/');
+    *name = slash != NULL ? slash + 1 : path->text;
+    if (slash == NULL)
+        return openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (bool made = false;; made = true) {
+        *slash = '\0';
+        int fd = openat(root, path->text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        *slash = '/';
+        if (fd >= 0 || errno != ENOENT || made)
+            return fd;
+        errno = make_parents(root, path);
+        if (errno != 0)
+            return -1;
+    }
+}
+
+/* Content first, then the name: whenever the power fails, there is all of it or nothing. */
 static int publish(struct put *p)
 {
+    const char *name;
     struct path path = path_of(p->what.object->key);
     if (fdatasync(p->fd) != 0)
         return errno;
-    int error = make_parents(p->directory->root, &path);
-    if (error != 0)
-        return error;
-    char *slash = strrchr(path.text, '/');
-    const char *name = slash != NULL ? slash + 1 : path.text;
-    if (slash != NULL)
-        *slash = '\0';
-    int to = openat(p->directory->root, slash != NULL ? path.text : ".",
-                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int to = open_parent(p->directory->root, &path, &name);
     if (to < 0)
         return errno;
-    error = move(p, to, name);
+    int error = move(p, to, name);
     if (error == 0) {
         p->temporary[0] = '\0';
         if (fsync(to) != 0)
