@@ -106,11 +106,12 @@ static bool run(struct auditing *a, const struct audit_options *o)
         a->job.progress = progress_begin(&progress);
         fine = audit_run(a->audit, &why);
     }
-    if (fine)
+    if (fine) {
         fine = report(a);
-    else
+    } else {
+        geranos_job_finish(&a->job, false, NULL);
         log_error("%s", why);
-    geranos_job_finish(&a->job, false, NULL);
+    }
     audit_free(a->audit);
     return fine;
 }

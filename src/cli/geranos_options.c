@@ -319,7 +319,7 @@ static int misuse(const struct geranos_options_usage *u, const char *what, const
     return 2;
 }
 
-struct getopt {
+struct getopt_tables {
     struct option longs[ROWS + 2];
     char shorts[2 * ROWS + 3];
 };
@@ -329,7 +329,7 @@ static bool is_of(const struct row *row, const struct geranos_options_usage *u)
     return (row->commands & (unsigned)u->bit) != 0;
 }
 
-static void describe(const struct geranos_options_usage *u, struct getopt *g)
+static void describe(const struct geranos_options_usage *u, struct getopt_tables *g)
 {
     size_t n = 0, s = 0;
     g->shorts[s++] = ':'; /* what is missing is told apart from what is unknown */
@@ -395,7 +395,7 @@ static int refused(const struct geranos_options_usage *u, int option, char **arg
 static int read_line(struct geranos_options *o, const struct geranos_options_usage *u, int argc,
                      char **argv, bool *given)
 {
-    struct getopt g;
+    struct getopt_tables g;
     int option;
     describe(u, &g);
     optind = 0;

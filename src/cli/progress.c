@@ -1,6 +1,7 @@
 #include "cli/progress.h"
 
 #include "sys/clock.h"
+#include "sys/env.h"
 #include "sys/thread.h"
 
 #include <stdatomic.h>
@@ -34,8 +35,8 @@ static atomic_bool drawn; /* there are lines on the terminal, and the cursor sta
 
 bool progress_is_terminal(void)
 {
-    const char *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0;
+    const char *term = env_text("TERM");
+    return isatty(STDERR_FILENO) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
 static void put(const char *text, size_t len)
@@ -188,11 +189,10 @@ struct progress *progress_begin(const struct progress_options *o)
     struct progress *p = calloc(1, sizeof(*p));
     if (p == NULL)
         return NULL;
-    const char *no_color = getenv("NO_COLOR");
     p->options = *o;
     p->terminal = progress_is_terminal();
     p->hidden = p->terminal && o->level < LOG_LEVEL_INFO;
-    p->colour = no_color == NULL || no_color[0] == '\0';
+    p->colour = env_text("NO_COLOR") == NULL;
     p->began = p->measured = clock_now();
     pthread_mutex_init(&p->lock, NULL);
     thread_condition(&p->changed);

@@ -233,7 +233,7 @@ static bool verify(struct copying *c)
 }
 
 /* A moment's patience, during which the stores go on. */
-static bool pause(struct copying *c, int64_t ms)
+static bool wait_before_retry(struct copying *c, int64_t ms)
 {
     int64_t until = clock_now() + ms * CLOCK_MS;
     while (clock_now() < until && !stores_ended(c)) {
@@ -284,7 +284,8 @@ static bool source_ended(struct copying *c)
     /* One that is too slow takes a minute to show it: it is resumed once. */
     c->resumptions += out->slow ? (RESUMPTIONS + 1) / 2 : 1;
     bool again = out->result == REGISTRY_RETRY && c->got > 0 && c->resumptions <= RESUMPTIONS;
-    return again && pause(c, retry_delay(c->resumptions, out->after, (uint64_t)clock_now())) &&
+    return again &&
+           wait_before_retry(c, retry_delay(c->resumptions, out->after, (uint64_t)clock_now())) &&
            begin_read(c);
 }
 

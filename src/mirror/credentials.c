@@ -3,6 +3,7 @@
 #include "mirror/key_source.h"
 #include "mirror/profile.h"
 #include "sys/clock.h"
+#include "sys/env.h"
 #include "sys/xalloc.h"
 
 #include <openssl/crypto.h>
@@ -31,12 +32,6 @@ struct credentials {
     char why[256]; /* the last try failed */
 };
 
-static const char *setting(const char *name)
-{
-    const char *value = getenv(name);
-    return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
 void credentials_wipe(struct credentials_keys *keys)
 {
     OPENSSL_cleanse(keys, sizeof(*keys));
@@ -64,8 +59,8 @@ static bool set_keys(struct credentials *c, const char *access_key, const char *
 /* 1: there are some, 0: there are none, -1: error says what is wrong with them. */
 static int from_environment(struct credentials *c, char error[256])
 {
-    const char *access_key = setting("AWS_ACCESS_KEY_ID");
-    const char *secret_key = setting("AWS_SECRET_ACCESS_KEY");
+    const char *access_key = env_text("AWS_ACCESS_KEY_ID");
+    const char *secret_key = env_text("AWS_SECRET_ACCESS_KEY");
     if (access_key == NULL && secret_key == NULL)
         return 0;
     if (access_key == NULL || secret_key == NULL) {
@@ -74,7 +69,7 @@ static int from_environment(struct credentials *c, char error[256])
                  access_key != NULL ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
         return -1;
     }
-    if (!set_keys(c, access_key, secret_key, setting("AWS_SESSION_TOKEN"))) {
+    if (!set_keys(c, access_key, secret_key, env_text("AWS_SESSION_TOKEN"))) {
         snprintf(error, 256, "AWS_ACCESS_KEY_ID and what belongs to it are too long to be keys");
         return -1;
     }
@@ -127,7 +122,7 @@ static int from_profile(struct credentials *c, bool is_wanted, char error[256])
 
 static void choose_giver(struct credentials *c)
 {
-    const char *role = setting("AWS_ROLE_ARN"), *file = setting("AWS_WEB_IDENTITY_TOKEN_FILE");
+    const char *role = env_text("AWS_ROLE_ARN"), *file = env_text("AWS_WEB_IDENTITY_TOKEN_FILE");
     if (role != NULL && file != NULL) {
         c->source = ROLE;
         c->role = xalloc_text(role);
@@ -146,7 +141,7 @@ static bool choose(struct credentials *c, bool is_named, char error[256])
 {
     int got = is_named ? 0 : from_environment(c, error);
     if (got == 0)
-        got = from_profile(c, is_named || setting("AWS_PROFILE") != NULL, error);
+        got = from_profile(c, is_named || env_text("AWS_PROFILE") != NULL, error);
     if (got == 0)
         choose_giver(c);
     return got >= 0;
@@ -155,9 +150,9 @@ static bool choose(struct credentials *c, bool is_named, char error[256])
 struct credentials *credentials_new(const char *profile, char error[256])
 {
     struct credentials *c = xalloc_zero(1, sizeof(*c));
-    const char *region = setting("AWS_REGION");
+    const char *region = env_text("AWS_REGION");
     if (region == NULL)
-        region = setting("AWS_DEFAULT_REGION");
+        region = env_text("AWS_DEFAULT_REGION");
     pthread_mutex_init(&c->lock, NULL);
     c->profile = xalloc_text(profile != NULL ? profile : profile_default());
     c->region = region != NULL ? xalloc_text(region) : NULL;

@@ -516,8 +516,6 @@ static void directory_swap(void *store, struct exchange_client *c, const struct 
 
 /* ── What earlier runs left ── */
 
-#define LEFT_S (24 * 3600)
-
 static void remove_if_left(int at, const char *name)
 {
     struct stat st;
@@ -526,7 +524,7 @@ static void remove_if_left(int at, const char *name)
         return;
     bool locked = lock(fd);
     bool is_held = !locked && (errno == EAGAIN || errno == EACCES);
-    bool is_old = fstat(fd, &st) == 0 && st.st_mtim.tv_sec < clock_wall() - LEFT_S;
+    bool is_old = fstat(fd, &st) == 0 && st.st_mtim.tv_sec < clock_wall() - STORE_KIND_LEFT_S;
     if (locked || (!is_held && is_old))
         unlinkat(at, name, 0);
     close(fd);

@@ -6,6 +6,7 @@
 #include "mirror/s3_xml.h"
 #include "mirror/secret.h"
 #include "mirror/stamp.h"
+#include "sys/env.h"
 #include "sys/file.h"
 #include "sys/xalloc.h"
 
@@ -19,12 +20,6 @@
 #define TOKEN_FILE_MAX 16384
 #define STS_MS 10000
 #define LOCAL_MS 3000
-
-static const char *setting(const char *name)
-{
-    const char *value = getenv(name);
-    return value != NULL && value[0] != '\0' ? value : NULL;
-}
 
 /* ── Asking ── */
 
@@ -163,9 +158,9 @@ static char *read_token(const char *path, char error[256])
 
 static char *sts_url(const char *region)
 {
-    const char *endpoint = setting("AWS_ENDPOINT_URL_STS");
+    const char *endpoint = env_text("AWS_ENDPOINT_URL_STS");
     if (endpoint == NULL)
-        endpoint = setting("AWS_ENDPOINT_URL");
+        endpoint = env_text("AWS_ENDPOINT_URL");
     if (endpoint != NULL)
         return xalloc_format("%s/", endpoint);
     if (region == NULL)
@@ -199,7 +194,7 @@ bool key_source_role(const struct key_source_role *role, struct credentials_keys
     static const struct exchange_field fields[] = {
         {"Content-Type", "application/x-www-form-urlencoded", false}};
     const size_t size = 4 * TOKEN_FILE_MAX;
-    const char *session = setting("AWS_ROLE_SESSION_NAME");
+    const char *session = env_text("AWS_ROLE_SESSION_NAME");
     long status;
     char *token = read_token(role->token_file, error);
     if (token == NULL)
@@ -234,8 +229,8 @@ bool key_source_role(const struct key_source_role *role, struct credentials_keys
 
 bool key_source_has_container(void)
 {
-    return setting("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != NULL ||
-           setting("AWS_CONTAINER_CREDENTIALS_FULL_URI") != NULL;
+    return env_text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != NULL ||
+           env_text("AWS_CONTAINER_CREDENTIALS_FULL_URI") != NULL;
 }
 
 /* In clear only to this machine, and to the addresses that stand for it. */
@@ -267,8 +262,8 @@ static bool may_be_told(const char *url)
 /* True, and *token NULL: none is needed. */
 static bool container_token(char **token, char error[256])
 {
-    const char *file = setting("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    const char *text = setting("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    const char *file = env_text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+    const char *text = env_text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     *token = NULL;
     if (file != NULL)
         *token = read_token(file, error);
@@ -286,12 +281,12 @@ static bool container_token(char **token, char error[256])
 bool key_source_container(struct credentials_keys *out, char error[256])
 {
     static const char who[] = "the container's credentials endpoint";
-    const char *relative = setting("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+    const char *relative = env_text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     char *token;
     long status;
     bool got = false;
     char *url = relative != NULL ? xalloc_format(CONTAINER_HOST "%s", relative)
-                                 : xalloc_text(setting("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
+                                 : xalloc_text(env_text("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
     if (!may_be_told(url)) {
         snprintf(error, 256,
                  "AWS_CONTAINER_CREDENTIALS_FULL_URI: expected https, or a loopback address");
@@ -323,7 +318,7 @@ static const char machine[] = "the instance metadata service";
 
 bool key_source_has_machine(void)
 {
-    const char *off = setting("AWS_EC2_METADATA_DISABLED");
+    const char *off = env_text("AWS_EC2_METADATA_DISABLED");
     return off == NULL || !str_eq_nocase(str_from(off), STR("true"));
 }
 
@@ -331,7 +326,7 @@ bool key_source_has_machine(void)
 static char *metadata(const char *method, const char *path, const struct exchange_field *field,
                       char error[256])
 {
-    const char *endpoint = setting("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+    const char *endpoint = env_text("AWS_EC2_METADATA_SERVICE_ENDPOINT");
     struct str base = str_from(endpoint != NULL ? endpoint : "http://169.254.169.254");
     long status;
     while (str_ends(base, STR("/")))

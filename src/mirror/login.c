@@ -1,6 +1,7 @@
 #include "mirror/login.h"
 
 #include "mirror/secret.h"
+#include "sys/env.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,12 +50,12 @@ char *login_basic(const struct login *l)
 
 static bool find_file(char path[4096])
 {
-    const char *file = getenv("REGISTRY_AUTH_FILE"), *directory = getenv("DOCKER_CONFIG");
+    const char *file = env_text("REGISTRY_AUTH_FILE"), *directory = env_text("DOCKER_CONFIG");
     const char *home = getenv("HOME");
     int n = -1;
-    if (file != NULL && file[0] != '\0')
+    if (file != NULL)
         n = snprintf(path, 4096, "%s", file);
-    else if (directory != NULL && directory[0] != '\0')
+    else if (directory != NULL)
         n = snprintf(path, 4096, "%s/config.json", directory);
     else if (home != NULL)
         n = snprintf(path, 4096, "%s/.docker/config.json", home);

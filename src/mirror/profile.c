@@ -1,6 +1,7 @@
 #include "mirror/profile.h"
 
 #include "mirror/secret.h"
+#include "sys/env.h"
 #include "sys/file.h"
 #include "sys/xalloc.h"
 
@@ -14,8 +15,8 @@
 
 const char *profile_default(void)
 {
-    const char *name = getenv("AWS_PROFILE");
-    return name != NULL && name[0] != '\0' ? name : "default";
+    const char *name = env_text("AWS_PROFILE");
+    return name != NULL ? name : "default";
 }
 
 /* ── The format: "[section]", "name = value", comments from '#' or ';' on ── */
@@ -96,8 +97,8 @@ static void read_section(struct profile *p, struct str text, const char *name)
 
 static char *path_of(const char *variable, const char *name)
 {
-    const char *path = getenv(variable), *home = getenv("HOME");
-    if (path != NULL && path[0] != '\0')
+    const char *path = env_text(variable), *home = getenv("HOME");
+    if (path != NULL)
         return xalloc_text(path);
     return home != NULL ? xalloc_format("%s/.aws/%s", home, name) : NULL;
 }

@@ -284,7 +284,7 @@ static void each_page(struct registry *r, struct exchange_client *c, struct aski
     pages_release(&pages);
 }
 
-struct catalog {
+struct repositories {
     const struct registry *r;
     registry_each *each;
     void *owner;
@@ -293,8 +293,8 @@ struct catalog {
 /* Names that nobody could push are passed over: they would be somebody's attempt at a path. */
 static bool take_repository(void *owner, enum listing_member member, struct str name)
 {
-    const struct catalog *catalog = owner;
-    struct str prefix = str_from(catalog->r->prefix);
+    const struct repositories *all = owner;
+    struct str prefix = str_from(all->r->prefix);
     if (member != LISTING_REPOSITORIES || !names_repository_valid(name) ||
         !str_starts(name, prefix))
         return true;
@@ -303,15 +303,15 @@ static bool take_repository(void *owner, enum listing_member member, struct str 
         return true;
     if (prefix.len > 0 && rest.len > 0)
         rest = str_skip(rest, 1);
-    return catalog->each(catalog->owner, rest);
+    return all->each(all->owner, rest);
 }
 
 void registry_repositories(struct registry *r, struct exchange_client *c, registry_each *each,
                            void *owner, struct registry_outcome *out)
 {
     struct asking *a = calloc(1, sizeof(*a));
-    struct catalog catalog = {r, each, owner};
-    const struct names names = {take_repository, NULL, &catalog, 1U << LISTING_REPOSITORIES};
+    struct repositories all = {r, each, owner};
+    const struct names names = {take_repository, NULL, &all, 1U << LISTING_REPOSITORIES};
     *out = (struct registry_outcome){.result = REGISTRY_RETRY};
     if (a == NULL) {
         fail(r, out, REGISTRY_RETRY, "out of memory");

@@ -1,10 +1,9 @@
 #include "mirror/retry.h"
 
 #include "base/num.h"
+#include "mirror/stamp.h"
 
-#include <time.h>
-
-#define FIRST 500
+#define FIRST 500 /* milliseconds, as below: the limit after the first failure */
 #define LONGEST 30000
 
 bool retry_status(long status)
@@ -23,16 +22,14 @@ static int64_t bounded(int64_t ms)
 int64_t retry_after(const char *value, int64_t now)
 {
     uint64_t seconds;
-    struct tm tm = {0};
+    int64_t at;
     if (value == NULL)
         return 0;
     if (num_parse(str_from(value), RETRY_AFTER_MAX, &seconds))
         return bounded((int64_t)seconds * 1000);
-    const char *end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-    if (end == NULL || *end != '\0')
+    if (!stamp_http(value, &at) || at <= now)
         return 0;
-    int64_t at = (int64_t)timegm(&tm);
-    return at > now ? bounded(at - now < RETRY_AFTER_MAX ? (at - now) * 1000 : RETRY_AFTER_MAX) : 0;
+    return bounded(at - now < RETRY_AFTER_MAX ? (at - now) * 1000 : RETRY_AFTER_MAX);
 }
 
 int64_t retry_delay(unsigned attempt, int64_t after, uint64_t random)

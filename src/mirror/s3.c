@@ -341,8 +341,6 @@ static void s3_swap(void *store, struct exchange_client *c, const struct store_s
 
 /* ── What earlier runs left ── */
 
-#define LEFT_S (24 * 3600)
-
 struct tidying {
     struct s3 *s3;
     struct exchange_client *client;
@@ -410,7 +408,7 @@ static void s3_tidy(void *store, struct exchange_client *c, struct store_outcome
 {
     struct s3 *s = store;
     struct s3_answer_uploads *page = xalloc_zero(1, sizeof(*page));
-    struct tidying t = {s, c, clock_wall() + atomic_load(&s->ahead) - LEFT_S, out};
+    struct tidying t = {s, c, clock_wall() + atomic_load(&s->ahead) - STORE_KIND_LEFT_S, out};
     struct s3_answer_uploads before = {.more = false};
     /* A list that does not go on may have no end; ids of one key come in an order of their own. */
     for (unsigned same = 0; tidy_page(&t, page) && same < EMPTY_MAX; before = *page) {

@@ -1,17 +1,12 @@
 #include "mirror/s3_url.h"
 
 #include "config/value.h"
+#include "sys/env.h"
 #include "sys/xalloc.h"
 
 #include <archeio/addr.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static const char *setting(const char *name)
-{
-    const char *value = getenv(name);
-    return value != NULL && value[0] != '\0' ? value : NULL;
-}
 
 /* ── Bucket and prefix ── */
 
@@ -133,9 +128,9 @@ static bool find_endpoint(struct s3 *s, const char *region, const char *endpoint
                           const char *path_style, char error[256])
 {
     if (endpoint == NULL)
-        endpoint = setting("AWS_ENDPOINT_URL_S3");
+        endpoint = env_text("AWS_ENDPOINT_URL_S3");
     if (endpoint == NULL)
-        endpoint = setting("AWS_ENDPOINT_URL");
+        endpoint = env_text("AWS_ENDPOINT_URL");
     if (region == NULL)
         region = credentials_region(s->credentials);
     if (region == NULL && endpoint != NULL)

@@ -1,5 +1,7 @@
 #include "mirror/sorter.h"
 
+#include "sys/env.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -79,8 +81,8 @@ static void sort(struct sorter *s)
 static int open_file(struct sorter *s)
 {
     char path[4096];
-    const char *directory = getenv("TMPDIR");
-    if (directory == NULL || directory[0] == '\0')
+    const char *directory = env_text("TMPDIR");
+    if (directory == NULL)
         directory = "/tmp";
     if (snprintf(path, sizeof(path), "%s/geranos-XXXXXX", directory) >= (int)sizeof(path))
         return ENAMETOOLONG;

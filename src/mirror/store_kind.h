@@ -12,6 +12,7 @@
 
 #define STORE_KIND_KEY_MAX 1024 /* bytes: what S3 takes */
 #define STORE_KIND_NAME_MAX 256
+#define STORE_KIND_LEFT_S (24 * 3600) /* what is unfinished for so long is not gone on with */
 
 /* Of the URL, not decoded: what follows "scheme://", and what follows '?'. */
 struct store_kind_url {
