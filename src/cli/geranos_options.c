@@ -67,7 +67,7 @@ static const struct row {
     {"tag", '\0', TEXTS, WALKING, AT(tag), "PATTERN", "only these tags"},
     {"exclude-tag", '\0', TEXTS, WALKING, AT(exclude_tag), "PATTERN", "not these tags"},
     {"platform", '\0', TEXTS, WALKING, AT(platform), "PATTERN",
-     "of an index only these platforms, such as linux/* or linux/arm64/v8"},
+     "of an index only these platforms, such as linux/amd64 or linux/arm64 (of all its variants)"},
     {"reference", 'r', TEXTS, WALKING, AT(reference), "REFERENCE",
      "only this image, REPOSITORY:TAG or REPOSITORY@DIGEST; may be given several times"},
     {"references", '\0', TEXT, WALKING, AT(references), "FILE",

@@ -102,12 +102,21 @@ bool walk_reference(struct walk *w, struct str reference)
            add(w, MANIFEST, catalog_repository(w->catalog, name), str_skip(reference, at + 1));
 }
 
-static bool admit(const struct pattern_lists *patterns, struct walk_sieve *sieve, struct str name)
+static bool sift(struct walk_sieve *sieve, bool admitted)
 {
-    bool admitted = pattern_admits(patterns, name);
     atomic_fetch_add(&sieve->seen, 1);
     atomic_fetch_add(&sieve->admitted, admitted);
     return admitted;
+}
+
+/* "linux/arm64/v8" is "linux/arm64", too: most indexes say a variant, and hardly anybody else. */
+static bool admit_platform(struct walk *w, struct str platform)
+{
+    size_t variant = str_find_last(platform, '/');
+    bool has_one = variant < platform.len && variant > str_find(platform, '/');
+    return sift(&w->seen_platforms,
+                pattern_admits(&w->platforms, platform) ||
+                    (has_one && pattern_admits(&w->platforms, str_make(platform.data, variant))));
 }
 
 static bool is_empty(struct walk_sieve *sieve)
@@ -123,7 +132,7 @@ void walk_end(struct walk *w)
     if (is_empty(&w->seen_platforms))
         report_failure(w->report, registry_name(w->registry),
                        "none of its platforms fits --platform: expected OS/ARCHITECTURE or "
-                       "OS/ARCHITECTURE/VARIANT, such as linux/arm64*");
+                       "OS/ARCHITECTURE/VARIANT, such as linux/arm64");
 }
 
 bool walk_drop(struct crew_task *task)
@@ -320,7 +329,7 @@ static bool list_tag(void *owner, struct str tag)
 {
     struct listed *l = owner;
     struct walk *w = l->step->walk;
-    return !admit(&w->tags, &w->seen_tags, tag) || list(l, 't', tag);
+    return !sift(&w->seen_tags, pattern_admits(&w->tags, tag)) || list(l, 't', tag);
 }
 
 static bool list_manifest(void *owner, struct str digest)
@@ -407,8 +416,7 @@ static bool take_children(struct step *s, const struct manifest *m, struct diges
     char text[DIGEST_TEXT_MAX];
     for (size_t i = 0; i < m->n_children; i++) {
         const struct manifest_child *c = &m->child[i];
-        if (c->platform[0] != '\0' &&
-            !admit(&s->walk->platforms, &s->walk->seen_platforms, str_from(c->platform))) {
+        if (c->platform[0] != '\0' && !admit_platform(s->walk, str_from(c->platform))) {
             image->partial = true;
             continue;
         }

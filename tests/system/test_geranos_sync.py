@@ -168,16 +168,25 @@ def test_a_repository_behind_the_registry_is_taken_alone(sync, choice, folder):
     assert set(folder.blobs()) == {choice["other", "v1"], digest_of(b"{}")}
 
 
-def test_platforms_choose_from_an_index(sync, source, folder):
+@pytest.mark.parametrize("pattern, meant", [
+    ("linux/a*", {"amd64", "arm64/v8", "arm/v7"}),
+    ("linux/arm64", {"arm64/v8"}),
+    ("linux/arm64/v8", {"arm64/v8"}),
+    ("linux/arm/v*", {"arm/v7"}),
+    ("linux/arm/v6", set()),
+])
+def test_platforms_choose_from_an_index(sync, source, folder, pattern, meant):
     children = []
-    for arch in ("amd64", "arm64", "s390x"):
-        image = source.image("app", None, [noise(50, len(arch) + ord(arch[1]))],
-                             f'{{"a":"{arch}"}}'.encode())
-        children.append(image | {"platform": {"os": "linux", "architecture": arch}})
+    configs = {}
+    for name in ("amd64", "arm64/v8", "arm/v7", "s390x"):
+        config = f'{{"a":"{name}"}}'.encode()
+        configs[digest_of(config)] = name
+        image = source.image("app", None, [noise(50)], config)
+        platform = dict(zip(("os", "architecture", "variant"), ["linux", *name.split("/")]))
+        children.append(image | {"platform": platform})
     source.index("app", "v1", children)
-    assert sync(folder, options=["--platform", "linux/a*"]).returncode == 0
-    configs = {digest_of(f'{{"a":"{a}"}}'.encode()): a for a in ("amd64", "arm64", "s390x")}
-    assert {configs[d] for d in folder.blobs() if d in configs} == {"amd64", "arm64"}
+    assert sync(folder, options=["--platform", pattern]).returncode == (0 if meant else 1)
+    assert {configs[d] for d in folder.blobs() if d in configs} == meant
 
 
 def test_references_come_on_standard_input(sync, source, registry, choice, folder):
