@@ -14,6 +14,7 @@
 #define COLLECT_EVERY (20 * CLOCK_MS) /* while a set waits to be freed */
 #define AHEAD_MAX 300                 /* seconds that another machine's clock may be ahead */
 #define NO_FAILURE EXIST_INDEX_FAILURES
+#define HOLD_OFF_MAX (3600 * CLOCK_S)
 
 /* One store. */
 struct task {
@@ -22,6 +23,11 @@ struct task {
     struct index_set *set; /* that is published; NULL: none */
     char etag[INDEX_LOAD_ETAG_MAX];
     int failure; /* of the last try: enum exist_index_failure, or NO_FAILURE */
+
+    /* A set that came in vain: it may be large, and every byte of it is paid for. */
+    struct blob_index_pointer refused;
+    unsigned refusals; /* of that pointer's set, one after the other; 0: there is none */
+    int64_t hold_off;  /* it is not asked for again before this */
 };
 
 struct index_thread {
@@ -156,6 +162,23 @@ static void let_go(struct index_thread *t, struct task *k)
     k->etag[0] = '\0';
 }
 
+static bool is_refused(const struct task *k, const struct blob_index_pointer *p)
+{
+    return k->refusals > 0 && p->time == k->refused.time &&
+           memcmp(&p->object, &k->refused.object, sizeof(p->object)) == 0;
+}
+
+/* The wait doubles as long as the same pointer names it; a new pointer is followed at once. */
+static void refuse(struct index_thread *t, struct task *k, const struct blob_index_pointer *p)
+{
+    int64_t wait = setting(&t->exist->index_refresh);
+    k->refusals = is_refused(k, p) ? k->refusals + 1 : 1;
+    k->refused = *p;
+    for (unsigned i = 0; i < k->refusals && wait <= HOLD_OFF_MAX / 2; i++)
+        wait *= 2;
+    k->hold_off = clock_now() + wait;
+}
+
 static bool load(struct index_thread *t, struct task *k, struct index_load *l,
                  const struct blob_index_pointer *p)
 {
@@ -170,8 +193,10 @@ static bool load(struct index_thread *t, struct task *k, struct index_load *l,
     struct index_set *s = index_load_set(l, x, p);
     if (s == NULL) {
         failed(t, k, l->failure, l->why);
+        refuse(t, k, p);
         return false;
     }
+    k->refusals = 0;
     atomic_store_explicit(&s->until, believed_until(t->exist, p->time), memory_order_relaxed);
     publish(t, k, s);
     atomic_fetch_add_explicit(&x->counts[k->store].loads, 1, memory_order_relaxed);
@@ -194,7 +219,7 @@ static bool take_pointer(struct index_thread *t, struct task *k, struct index_lo
     if (!is_timely(t, k, p))
         return false;
     if (!is_named(k->set, p))
-        return load(t, k, l, p);
+        return !(is_refused(k, p) && clock_now() < k->hold_off) && load(t, k, l, p);
     confirm(t, k, p->time);
     return true;
 }

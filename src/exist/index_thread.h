@@ -5,6 +5,8 @@
  * One store after the other, each every index_refresh, give or take a tenth. Whatever goes wrong is
  * counted, and logged when it begins and when it is over; the set that was there is believed for
  * index_max_age since it was made and present_ttl since it was last found to be current, no longer.
+ * A set that came in vain is asked for ever more rarely, though once an hour at least, until the
+ * pointer is another.
  */
 #ifndef EXIST_INDEX_THREAD_H
 #define EXIST_INDEX_THREAD_H

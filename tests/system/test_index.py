@@ -256,6 +256,23 @@ def test_an_index_that_is_wrong_is_ignored_and_counted_and_said(what, bucket, se
     assert server.where(digest_of(2)) == "store"
 
 
+def test_a_set_that_came_in_vain_is_asked_for_ever_more_rarely_until_the_pointer_is_another(
+        bucket, serve):
+    """It may be hundreds of megabytes, and be paid for by the byte."""
+    key = index.publish(bucket.root, digests(1, 2, 3), time.time() - 5)
+    good = (bucket.root / key).read_bytes()
+    index.write(bucket.root, key, good[:-1] + b"x")
+    server = serve()
+
+    def asked(path):
+        return sum(a.path == f"/{path}" for a in bucket.accesses())
+
+    wait_until(lambda: asked(index.CURRENT) >= 40, 20, "forty looks at the pointer")
+    assert 2 <= asked(key) <= 8
+    index.publish(bucket.root, digests(1, 2, 3))
+    server.wait_used(3)
+
+
 def test_what_was_loaded_is_believed_while_the_next_cannot_be(bucket, serve):
     """Until present_ttl has passed since it was last found to be current."""
     index.publish(bucket.root, digests(1))
