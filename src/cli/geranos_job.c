@@ -260,14 +260,29 @@ bool geranos_job_run(struct geranos_job *j, const char *command, const struct sy
     return false;
 }
 
+/* It went well nevertheless, but other programs of this machine may not be so kind. */
+static void say_wrong_clocks(const struct geranos_job *j)
+{
+    for (size_t i = 0; i < j->n_stores; i++) {
+        long long ahead = store_ahead(j->store[i]);
+        if (ahead != 0)
+            log_warning("%s refuses requests by this machine's clock, which is %lld s %s its own: "
+                        "set this machine's clock",
+                        store_name(j->store[i]), llabs(ahead), ahead > 0 ? "behind" : "ahead of");
+    }
+}
+
 void geranos_job_finish(struct geranos_job *j, bool fine, json_t *more)
 {
+    bool running = j->progress != NULL;
     progress_end(j->progress,
                  atomic_load(&stop) ? "interrupted"
                  : fine             ? "complete"
                                     : "incomplete",
                  more);
     j->progress = NULL;
+    if (running)
+        say_wrong_clocks(j);
 }
 
 json_t *geranos_job_sums(const struct geranos_job *j, const struct catalog_sums *sums)

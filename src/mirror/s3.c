@@ -31,6 +31,12 @@ static void *s3_open(const struct store_kind_url *url, char name[STORE_KIND_NAME
     return s;
 }
 
+static int64_t s3_ahead(void *store)
+{
+    struct s3 *s = store;
+    return atomic_load(&s->ahead);
+}
+
 static void not_understood(const struct s3 *s, const char *why, struct store_outcome *out)
 {
     store_kind_say(out, STORE_FAILED, s->name, "it answers what is not understood: %s: is it S3?",
@@ -426,6 +432,7 @@ const struct store_kind s3_kind = {
     .by_prefix = true,
     .open = s3_open,
     .close = s3_close,
+    .ahead = s3_ahead,
     .list = s3_list,
     .get = s3_get,
     .read = s3_read,

@@ -77,6 +77,11 @@ const char *store_name(const struct store *s)
     return s->name;
 }
 
+int64_t store_ahead(const struct store *s)
+{
+    return s->kind->ahead != NULL ? s->kind->ahead(s->self) : 0;
+}
+
 bool store_lists_by_prefix(const struct store *s)
 {
     return s->kind->by_prefix;

@@ -31,6 +31,10 @@ const char *store_name(const struct store *s);
 struct str store_digest_key(const char *prefix, const struct digest *d,
                             char out[STORE_DIGEST_KEY_MAX]);
 
+/* Seconds that its clock is ahead of this machine's, where requests were refused for that and have
+ * its time since; 0: none was. */
+int64_t store_ahead(const struct store *s);
+
 enum store_result {
     STORE_OK,
     STORE_MISSING, /* there is no such object */

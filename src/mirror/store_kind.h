@@ -59,6 +59,7 @@ struct store_kind {
     void *(*open)(const struct store_kind_url *url, char name[STORE_KIND_NAME_MAX],
                   char error[256]);
     void (*close)(void *store);
+    int64_t (*ahead)(void *store); /* NULL: it is never */
 
     void (*list)(void *store, struct exchange_client *c, const struct store_kind_list *list,
                  struct store_outcome *out);

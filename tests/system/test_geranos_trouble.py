@@ -7,6 +7,7 @@ With GERANOS_FAULTS_EVERY=1 every single allocation fails once; else one of so m
 import itertools
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from lib.faulty import Faulty, Watcher
 from lib.program import SANITIZER
 from lib.radosgw import RadosGW
 from lib.source import noise
-from lib.target import BLOBS, Folder
+from lib.target import BLOBS, Bucket, Folder
 
 EVERY = int(os.environ.get("GERANOS_FAULTS_EVERY", "97"))
 # What libraries lose that run out of memory as they begin.
@@ -39,8 +40,9 @@ def folder(tmp_path):
     return Folder(tmp_path)
 
 
-def sync(tmp_path, registry, target, *options):
-    return geranos.run(tmp_path, "sync", "--from", registry.url, "--to", target.url, *options)
+def sync(tmp_path, registry, target, *options, **more):
+    return geranos.run(tmp_path, "sync", "--from", registry.url, "--to", target.url, *options,
+                       **more)
 
 
 # ── Memory ──
@@ -173,3 +175,28 @@ def test_what_a_bucket_refuses_is_said_in_one_line_with_what_to_do(tmp_path, reg
         assert RadosGW.USER[1] not in done.stderr
     finally:
         bucket.stop()
+
+
+# ── The clock ──
+
+
+def faketime(offset):
+    """What a program is started with whose clock is to be off; the package faketime has it."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    assert library, "faketime is not installed: scripts/install-packages test"
+    options = os.environ.get("ASAN_OPTIONS", "detect_leaks=1")
+    return {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0"}
+
+
+@pytest.mark.parametrize("offset, which", [("+2h", "ahead of"), ("-3d", "behind")])
+def test_with_a_wrong_clock_the_stores_is_used_and_that_is_said_in_one_line(tmp_path, registry,
+                                                                           radosgw, offset,
+                                                                           which):
+    bucket = Bucket(radosgw)
+    done = sync(tmp_path, registry, bucket, keys=RadosGW.USER, **faketime(offset))
+    assert done.returncode == 0, done.stderr
+    assert bucket.blobs() == registry.blobs
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and bucket.url.partition("?")[0] in lines[0], lines
+    assert which in lines[0] and lines[0].endswith("set this machine's clock"), lines
