@@ -1,6 +1,7 @@
 """What drips or stalls holds nothing up: geranos gives it a minute, says so, and tries it again,
 while everything else goes on."""
 
+import resource
 import threading
 import time
 
@@ -9,10 +10,13 @@ import pytest
 from lib import faulty, geranos
 from lib.crowded import Crowded
 from lib.faulty import Faulty
+from lib.radosgw import RadosGW
 from lib.source import noise
+from lib.target import Bucket
 
 KEYS = ("AKID", "secret")
 MINUTE = 60
+PAUSE = 4
 
 
 class Stall:
@@ -89,6 +93,34 @@ def test_a_listing_that_stalls_is_tried_again(tmp_path, registry, store):
     done = sync(tmp_path, registry, store)
     assert MINUTE - 5 < done.took < 2 * MINUTE
     assert "retries: 1" in done.stdout
+
+
+@pytest.mark.parametrize("size, before", [(50_000, 25_000), (50_000, 1), (11 << 20, 25_000)])
+def test_an_upload_that_waits_for_its_source_uses_no_processor(tmp_path, registry, radosgw, size,
+                                                              before):
+    """Once it was asked all the time whether it had something to send."""
+    bucket = Bucket(radosgw, "&parts-above=5MiB&part-size=5MiB")
+    used = []
+    for n, fault in enumerate((None, pauses(before))):
+        registry.image("app", f"v{n}", registry.blob("app", noise(size, n), fault))
+        begun = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = geranos.run(tmp_path, "sync", "--from", registry.url, "--to", bucket.url,
+                           keys=RadosGW.USER)
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert done.returncode == 0, done.stderr
+        used.append(ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime)
+    assert bucket.blobs() == registry.blobs
+    assert used[1] < used[0] + PAUSE / 16
+
+
+def pauses(before):
+    """A fault: so many bytes are kept back for a while."""
+    def fault(x):
+        x.head(200, f"Content-Length: {len(x.body)}")
+        x.raw(x.body[:-before])
+        time.sleep(PAUSE)
+        x.raw(x.body[-before:])
+    return fault
 
 
 class Watcher:
