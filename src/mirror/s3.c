@@ -7,6 +7,7 @@
 #include "sys/xalloc.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,6 +45,10 @@ static void not_understood(const struct s3 *s, const char *why, struct store_out
 }
 
 /* ── Listing ── */
+
+#define SMALL (1 << 20) /* bytes of a page: of larger ones there is one at a time */
+
+static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
 
 #define EMPTY_MAX 1000 /* pages in a row without a key: of what was deleted */
 
@@ -93,12 +98,22 @@ static bool list_page(struct listing *l, struct exchange_client *c, const char *
                                        {STR("prefix"), str_from(prefix)},
                                        {STR("encoding-type"), STR("url")},
                                        {STR("continuation-token"), str_from(page->token)}};
-    const struct s3_call_want want = {.method = "GET",
-                                      .query = query,
-                                      .n_query = page->token[0] != '\0' ? 4 : 3,
-                                      .max_bytes = S3_ANSWER_BYTES_MAX};
+    struct s3_call_want want = {.method = "GET",
+                                .query = query,
+                                .n_query = page->token[0] != '\0' ? 4 : 3,
+                                .max_bytes = SMALL};
     if (!s3_call_run(&call, s, c, &want, out))
         return false;
+    bool is_large = call.x->too_long;
+    if (is_large) {
+        s3_call_end(&call);
+        want.max_bytes = S3_ANSWER_BYTES_MAX;
+        pthread_mutex_lock(&large);
+        if (!s3_call_run(&call, s, c, &want, out)) {
+            pthread_mutex_unlock(&large);
+            return false;
+        }
+    }
     s3_call_outcome(&call, out);
     if (out->result == STORE_MISSING)
         not_understood(s, "HTTP 404 to a listing", out);
@@ -110,6 +125,8 @@ static bool list_page(struct listing *l, struct exchange_client *c, const char *
             not_understood(s, why, out);
     }
     s3_call_end(&call);
+    if (is_large)
+        pthread_mutex_unlock(&large);
     return more;
 }
 

@@ -12,8 +12,8 @@
 #define S3_ANSWER_TOKEN_MAX 2048
 #define S3_ANSWER_UPLOAD_MAX 1024
 #define S3_ANSWER_ETAG_MAX 128
-#define S3_ANSWER_PAGE_MAX 1000 /* entries of one response */
-#define S3_ANSWER_BYTES_MAX (8 << 20)
+#define S3_ANSWER_PAGE_MAX 1000       /* entries of one response */
+#define S3_ANSWER_BYTES_MAX (4 << 20) /* a thousand of the longest keys, escaped */
 
 /* Error: printable ASCII, cut where too long; "" where there is none. */
 struct s3_answer_error {

@@ -20,6 +20,6 @@ struct s3_fault {
 
 /* Sets the store's clock by the server's where that is what is wrong, and has its keys renewed
  * where they have expired: the next attempt may then succeed. */
-void s3_fault_judge(const struct s3_fault *f, struct store_outcome *out);
+void s3_fault_judge(const struct s3_fault *fault, struct store_outcome *out);
 
 #endif

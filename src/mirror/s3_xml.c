@@ -2,6 +2,40 @@
 
 #include <expat.h>
 #include <limits.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#define MEMORY_MAX                                                                                 \
+    (2 << 20) /* bytes that a document takes besides itself: it has no attributes                  \
+               */
+
+/* What this thread's document may still take. */
+static _Thread_local size_t left;
+
+static void *retake(void *block, size_t size)
+{
+    size_t before = block != NULL ? malloc_usable_size(block) : 0;
+    if (size > left + before)
+        return NULL;
+    void *grown = realloc(block, size);
+    size_t after = grown != NULL ? malloc_usable_size(grown) : before;
+    left = left + before > after ? left + before - after : 0;
+    return grown;
+}
+
+static void *take(size_t size)
+{
+    return retake(NULL, size);
+}
+
+static void give(void *block)
+{
+    if (block != NULL)
+        left += malloc_usable_size(block);
+    free(block);
+}
+
+static const XML_Memory_Handling_Suite memory = {take, retake, give};
 
 struct reading {
     XML_Parser parser;
@@ -94,7 +128,8 @@ bool s3_xml_read(struct str document, s3_xml_element *element, void *owner, cons
     if (document.len > INT_MAX)
         return false;
     *why = "out of memory";
-    r.parser = XML_ParserCreate("UTF-8");
+    left = MEMORY_MAX;
+    r.parser = XML_ParserCreate_MM("UTF-8", &memory, NULL);
     if (r.parser == NULL)
         return false;
     XML_SetUserData(r.parser, &r);
@@ -102,7 +137,10 @@ bool s3_xml_read(struct str document, s3_xml_element *element, void *owner, cons
     XML_SetCharacterDataHandler(r.parser, text);
     XML_SetStartDoctypeDeclHandler(r.parser, doctype);
     bool whole = XML_Parse(r.parser, document.data, (int)document.len, 1) == XML_STATUS_OK;
-    *why = r.why != NULL ? r.why : XML_ErrorString(XML_GetErrorCode(r.parser));
+    enum XML_Error error = XML_GetErrorCode(r.parser);
+    *why = r.why != NULL                  ? r.why
+           : error == XML_ERROR_NO_MEMORY ? "it takes too much memory"
+                                          : XML_ErrorString(error);
     XML_ParserFree(r.parser);
     return whole && r.why == NULL;
 }

@@ -1,6 +1,7 @@
 /*
  * XML from a store: text in elements, and nothing else. A response is hostile input: a document
- * type (and with it every entity declaration) is refused, and depth, names and texts are bounded.
+ * type (and with it every entity declaration) is refused, and depth, names, texts and the memory
+ * that it takes are bounded.
  */
 #ifndef MIRROR_S3_XML_H
 #define MIRROR_S3_XML_H

@@ -56,6 +56,20 @@ static void check_refused(const char *document, const char *expected)
         fail_msg("%s: \"%s\", expected \"%s\"", document, why, expected);
 }
 
+static void what_takes_too_much_memory_is_refused(void **state)
+{
+    (void)state;
+    size_t size = 4 << 20, len = 2;
+    char *document = malloc(size);
+    memcpy(document, "<a", 2);
+    for (int i = 0; len + 32 < size; i++)
+        len += (size_t)snprintf(document + len, size - len, " a%d=\"\"", i);
+    snprintf(document + len, size - len, "/>");
+    check_refused(document, "too much memory");
+    free(document);
+    check_xml("<a b=\"c\">x</a>", "a=x;");
+}
+
 static void entities_and_document_types_are_refused(void **state)
 {
     (void)state;
@@ -295,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_end_with_their_path_and_text),
         cmocka_unit_test(white_space_that_keeps_a_connection_alive_is_skipped),
+        cmocka_unit_test(what_takes_too_much_memory_is_refused),
         cmocka_unit_test(entities_and_document_types_are_refused),
         cmocka_unit_test(what_is_too_deep_or_too_long_is_refused),
         cmocka_unit_test(what_is_not_well_formed_is_refused),
