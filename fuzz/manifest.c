@@ -7,6 +7,7 @@
  */
 #include "fuzz.h"
 
+#include "mirror/answer_json.h"
 #include "mirror/manifest.h"
 #include "mirror/signed.h"
 
@@ -101,6 +102,14 @@ static void check_signed(const uint8_t *data, size_t size)
     FUZZ_CHECK(stripped ? len > 0 && len <= size && bytes[len] == '\0' && bytes[0] == (char)data[0]
                         : len == size && memcmp(bytes, data, size) == 0);
     free(bytes);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    answer_json_open();
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
