@@ -40,9 +40,10 @@ static bool read_in(struct str page, size_t piece, struct names *names)
     return fine && listing_is_whole(&l);
 }
 
-static bool is_deep(struct str page)
+/* Lies too deep; or holds a zero byte, which jansson passes over behind a word. */
+static bool is_odd(struct str page)
 {
-    size_t marks = 0;
+    size_t marks = str_find(page, '\0') < page.len ? 33 : 0;
     for (size_t i = 0; i < page.len; i++)
         marks += page.data[i] == '[' || page.data[i] == '{';
     return marks > 32;
@@ -61,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(some.n == all.n && some.mixed == all.mixed);
     }
     json_t *root = json_loadb(bytes, size, 0, NULL);
-    FUZZ_CHECK(!json_is_object(root) || whole || is_deep(page));
+    FUZZ_CHECK(!json_is_object(root) || whole || is_odd(page));
     json_decref(root);
     free(bytes);
     return 0;

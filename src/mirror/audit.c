@@ -161,18 +161,22 @@ struct object {
     unsigned store;
     unsigned attempts;
     struct digest digest;
+    int64_t size; /* as it was listed */
 };
 
 struct hashing {
     struct audit *audit;
     EVP_MD_CTX *hash;
     int64_t size;
+    int64_t listed; /* bytes: more than that may have no end */
 };
 
 static enum exchange_flow hash_some(void *owner, const char *data, size_t len)
 {
     struct hashing *h = owner;
     h->size += (int64_t)len;
+    if (h->size > h->listed)
+        return EXCHANGE_STOP;
     atomic_fetch_add_explicit(&h->audit->bytes, len, memory_order_relaxed);
     return !stopped(h->audit) && EVP_DigestUpdate(h->hash, data, len) == 1 ? EXCHANGE_GO
                                                                            : EXCHANGE_STOP;
@@ -216,6 +220,9 @@ static void read_object(struct object *o, struct exchange_client *client, struct
     store_read(o->audit->options->store[o->store], client, at, hash_some, h, out);
     if (out->result == STORE_OK)
         judge(o, at, h);
+    if (h->size > h->listed)
+        *out = (struct store_outcome){.result = STORE_FAILED,
+                                      .error = "it is longer than the store's listing says"};
 }
 
 static void leave(struct audit *a)
@@ -231,7 +238,7 @@ static void run_object(struct crew_task *task, struct exchange_client *client,
 {
     struct object *o = (struct object *)(void *)task;
     struct audit *a = o->audit;
-    struct hashing h = {.audit = a};
+    struct hashing h = {.audit = a, .listed = o->size};
     struct store_outcome out;
     char key[STORE_DIGEST_KEY_MAX], what[REPORT_WHAT_MAX];
     read_object(o, client, &h, &out);
@@ -272,7 +279,7 @@ static bool enter(struct audit *a)
     return !stopped(a);
 }
 
-static bool add_object(struct listing *l, const struct digest *d)
+static bool add_object(struct listing *l, const struct digest *d, int64_t size)
 {
     struct audit *a = l->audit;
     if (!audit_is_due(d, a->options->sample, a->options->day))
@@ -284,7 +291,7 @@ static bool add_object(struct listing *l, const struct digest *d)
         return false;
     }
     atomic_fetch_add(&a->due, 1);
-    *o = (struct object){.audit = a, .store = l->store, .digest = *d};
+    *o = (struct object){.audit = a, .store = l->store, .digest = *d, .size = size};
     o->task.run = run_object;
     o->task.servers = UINT32_C(1) << (STORES + l->store);
     crew_add(a->crew, QUEUE_OBJECTS, &o->task);
@@ -322,7 +329,7 @@ static bool take(void *owner, struct str key, int64_t size)
     atomic_fetch_add(&l->audit->listed, 1);
     switch (digest_parse(name, &d)) {
     case DIGEST_OK:
-        return add_object(l, &d);
+        return add_object(l, &d, size);
     case DIGEST_UNKNOWN:
         atomic_fetch_add(&l->audit->unknown, 1);
         return true;

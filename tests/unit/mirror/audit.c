@@ -195,6 +195,16 @@ static void what_cannot_be_read_is_a_failure_and_not_damaged(void **state)
     assert_int_equal(s.damaged, 0);
 }
 
+/* It might have no end. */
+static void what_is_longer_than_it_was_listed_is_not_read_to_its_end(void **state)
+{
+    struct audit_status s;
+    (void)state;
+    assert_int_equal(run_with(200, "hello, and more", &s), 1);
+    assert_string_equal(told, "");
+    assert_int_equal(s.read, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -208,6 +218,7 @@ int main(void)
         TEST(only_bytes_that_were_read_are_damaged),
         TEST(what_is_gone_since_it_was_listed_is_not_damaged),
         TEST(what_cannot_be_read_is_a_failure_and_not_damaged),
+        TEST(what_is_longer_than_it_was_listed_is_not_read_to_its_end),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
