@@ -217,7 +217,8 @@ static void read_object(struct object *o, struct exchange_client *client, struct
     *out = (struct store_outcome){.result = STORE_RETRY, .error = "out of memory"};
     if (h->hash == NULL || EVP_DigestInit_ex(h->hash, md, NULL) != 1)
         return;
-    store_read(o->audit->options->store[o->store], client, at, hash_some, h, out);
+    store_read(o->audit->options->store[o->store], client, &(struct store_read){at, hash_some, h},
+               out);
     if (out->result == STORE_OK)
         judge(o, at, h);
     if (h->size > h->listed)
@@ -347,7 +348,7 @@ static void run_listing(struct crew_task *task, struct exchange_client *client,
     struct audit *a = l->audit;
     struct store *store = a->options->store[l->store];
     struct store_outcome out;
-    store_list(store, client, str_from(a->options->blobs), take, l, &out);
+    store_list(store, client, &(struct store_list){str_from(a->options->blobs), take, l}, &out);
     if (l->no_memory)
         report_failure(&a->report, store_name(store), "out of memory");
     else if (out.result != STORE_OK && out.result != STORE_MISSING && !stopped(a)) {

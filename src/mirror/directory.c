@@ -107,8 +107,8 @@ static struct path path_of(struct str key)
 
 /* ── Listing ── */
 
-static void directory_list(void *store, struct exchange_client *c,
-                           const struct store_kind_list *list, struct store_outcome *out)
+static void directory_list(void *store, struct exchange_client *c, const struct store_list *list,
+                           struct store_outcome *out)
 {
     struct directory *d = store;
     (void)c;
@@ -172,7 +172,7 @@ static int read_whole(int fd, size_t most, struct store_content *content)
     return 0;
 }
 
-static void directory_get(void *store, struct exchange_client *c, const struct store_kind_get *get,
+static void directory_get(void *store, struct exchange_client *c, const struct store_get *get,
                           struct store_content *content, struct store_outcome *out)
 {
     struct directory *d = store;
@@ -198,8 +198,8 @@ static void directory_get(void *store, struct exchange_client *c, const struct s
     close(fd);
 }
 
-static void directory_read(void *store, struct exchange_client *c,
-                           const struct store_kind_read *read, struct store_outcome *out)
+static void directory_read(void *store, struct exchange_client *c, const struct store_read *read,
+                           struct store_outcome *out)
 {
     struct directory *d = store;
     struct stat st;
@@ -456,7 +456,7 @@ static void directory_put_end(void *put)
     free(p);
 }
 
-static void directory_set(void *store, struct exchange_client *c, const struct store_kind_set *set,
+static void directory_set(void *store, struct exchange_client *c, const struct store_set *set,
                           struct store_outcome *out)
 {
     struct str left = set->content;
@@ -507,7 +507,7 @@ static void directory_swap(void *store, struct exchange_client *c, const struct 
     if (held >= 0)
         fcntl(held, F_OFD_SETLKW, &whole);
     if (is_same(d, swap))
-        directory_set(d, c, &(struct store_kind_set){swap->key, swap->content, true}, out);
+        directory_set(d, c, &(struct store_set){swap->key, swap->content, true}, out);
     else
         store_kind_end(out, STORE_THERE);
     if (held >= 0)

@@ -9,7 +9,7 @@
 #define DEPTH_MAX 32
 
 struct tour {
-    const struct store_kind_list *list;
+    const struct store_list *list;
     const char *work;
     char key[STORE_KIND_KEY_MAX + 1]; /* of the directory that is being read, with its slash */
     size_t len;
@@ -68,7 +68,7 @@ static void visit(struct tour *t, int at, unsigned depth)
     closedir(dir);
 }
 
-int directory_walk(int root, const char *work, const struct store_kind_list *list)
+int directory_walk(int root, const char *work, const struct store_list *list)
 {
     struct tour t = {.list = list, .work = work};
     size_t slash = str_find_last(list->prefix, '/');

@@ -142,7 +142,7 @@ static bool look_for_set(struct publish *p, struct search *s)
     unsigned attempts = 0;
     do {
         s->size = -1;
-        store_list(p->o->store, p->client, s->key, found, s, &out);
+        store_list(p->o->store, p->client, &(struct store_list){s->key, found, s}, &out);
     } while (again(p, &attempts, &out));
     if (out.result == STORE_OK || out.result == STORE_MISSING)
         return true;
@@ -161,7 +161,7 @@ static void hash_set(struct publish *p, struct str key, uint8_t hash[32], struct
     bool fine = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
     *out = (struct store_outcome){.result = STORE_RETRY, .error = "out of memory"};
     if (fine)
-        store_read(p->o->store, p->client, key, hash_piece, md, out);
+        store_read(p->o->store, p->client, &(struct store_read){key, hash_piece, md}, out);
     if (fine && out->result == STORE_OK && EVP_DigestFinal_ex(md, hash, NULL) != 1)
         *out = (struct store_outcome){.result = STORE_RETRY, .error = "out of memory"};
     EVP_MD_CTX_free(md);
@@ -236,8 +236,8 @@ static bool look(struct publish *p)
     struct store_content content;
     unsigned attempts = 0;
     do {
-        store_get(p->o->store, p->client, STR(BLOB_INDEX_CURRENT), NULL, POINTER_MOST, &content,
-                  &out);
+        store_get(p->o->store, p->client,
+                  &(struct store_get){STR(BLOB_INDEX_CURRENT), NULL, POINTER_MOST}, &content, &out);
     } while (again(p, &attempts, &out));
     if (out.result != STORE_OK && out.result != STORE_MISSING) {
         fail(p, out.error);

@@ -21,7 +21,7 @@ static void run(struct crew_task *task, struct exchange_client *client, struct c
     struct store_outcome out;
     char key[STORE_DIGEST_KEY_MAX];
     struct str at = store_digest_key(r->prefix, &t->manifest, key);
-    store_set(r->store[t->store], client, at, STR(RECORD), false, &out);
+    store_set(r->store[t->store], client, &(struct store_set){at, STR(RECORD), false}, &out);
     bool fine = out.result == STORE_OK || out.result == STORE_THERE;
     if (fine || out.throttled)
         crew_answer(result, r->server + t->store, out.throttled, out.delay);

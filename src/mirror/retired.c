@@ -56,7 +56,8 @@ static bool read_current(struct tidying *t)
 {
     struct store_content content;
     struct blob_index_pointer p;
-    store_get(t->store, t->client, STR(BLOB_INDEX_CURRENT), NULL, BLOB_INDEX_POINTER_MAX, &content,
+    store_get(t->store, t->client,
+              &(struct store_get){STR(BLOB_INDEX_CURRENT), NULL, BLOB_INDEX_POINTER_MAX}, &content,
               t->out);
     bool fine = t->out->result == STORE_OK &&
                 blob_index_pointer_parse(str_make(content.data, content.len), &p) == NULL;
@@ -72,8 +73,10 @@ static void mark(struct tidying *t, const struct digest *d)
 {
     char key[STORE_DIGEST_KEY_MAX], text[MARKER_MOST];
     int len = snprintf(text, sizeof(text), SAYS "%" PRId64 "\n", clock_wall());
-    store_set(t->store, t->client, store_digest_key(PUBLISH_RETIRED, d, key),
-              str_make(text, (size_t)len), true, t->out);
+    store_set(t->store, t->client,
+              &(struct store_set){store_digest_key(PUBLISH_RETIRED, d, key),
+                                  str_make(text, (size_t)len), true},
+              t->out);
 }
 
 static void remove_at(struct tidying *t, const char *prefix, const struct digest *d)
@@ -90,7 +93,8 @@ static bool read_marker(struct tidying *t, const struct digest *d, int64_t *sinc
     char key[STORE_DIGEST_KEY_MAX];
     struct store_content content;
     uint64_t time;
-    store_get(t->store, t->client, store_digest_key(PUBLISH_RETIRED, d, key), NULL, MARKER_MOST,
+    store_get(t->store, t->client,
+              &(struct store_get){store_digest_key(PUBLISH_RETIRED, d, key), NULL, MARKER_MOST},
               &content, t->out);
     struct str text = str_make(content.data != NULL ? content.data : "", content.len);
     bool fine = str_starts(text, STR(SAYS)) && str_ends(text, STR("\n"));
@@ -138,7 +142,7 @@ void retired_tidy(struct store *s, struct exchange_client *c,
                   const struct blob_index_pointer *before, struct store_outcome *out)
 {
     struct tidying t = {.store = s, .client = c, .out = out, .before = before};
-    store_list(s, c, STR(BLOB_INDEX_DIRECTORY), take, &t, out);
+    store_list(s, c, &(struct store_list){STR(BLOB_INDEX_DIRECTORY), take, &t}, out);
     if (out->result == STORE_OK && !t.full && read_current(&t))
         for (uint64_t i = 0; i < t.known.n && out->result == STORE_OK; i++)
             settle(&t, digests_at(&t.known, i));

@@ -54,7 +54,7 @@ static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
 
 struct listing {
     const struct s3 *s3;
-    const struct store_kind_list *list;
+    const struct store_list *list;
     size_t n;                         /* keys of this page */
     unsigned empty;                   /* pages in a row without one */
     bool goes_back;                   /* a page begins before the end of the one before it */
@@ -130,7 +130,7 @@ static bool list_page(struct listing *l, struct exchange_client *c, const char *
     return more;
 }
 
-static void s3_list(void *store, struct exchange_client *c, const struct store_kind_list *list,
+static void s3_list(void *store, struct exchange_client *c, const struct store_list *list,
                     struct store_outcome *out)
 {
     struct s3 *s = store;
@@ -190,7 +190,7 @@ static void finish_get(struct s3_call *call, struct gathering *g, struct store_o
     memset(g->content, 0, sizeof(*g->content));
 }
 
-static void s3_get(void *store, struct exchange_client *c, const struct store_kind_get *get,
+static void s3_get(void *store, struct exchange_client *c, const struct store_get *get,
                    struct store_content *content, struct store_outcome *out)
 {
     struct s3 *s = store;
@@ -214,7 +214,7 @@ static void s3_get(void *store, struct exchange_client *c, const struct store_ki
     s3_call_end(&call);
 }
 
-static void s3_read(void *store, struct exchange_client *c, const struct store_kind_read *read,
+static void s3_read(void *store, struct exchange_client *c, const struct store_read *read,
                     struct store_outcome *out)
 {
     struct s3_call call;
@@ -244,7 +244,7 @@ static bool is_there(struct s3 *s, struct exchange_client *c, struct str key,
 }
 
 /* True: once more, because the server does not know If-None-Match. */
-static bool try_set(struct s3 *s, struct exchange_client *c, const struct store_kind_set *set,
+static bool try_set(struct s3 *s, struct exchange_client *c, const struct store_set *set,
                     struct store_outcome *out)
 {
     struct s3_call call;
@@ -273,7 +273,7 @@ static bool try_set(struct s3 *s, struct exchange_client *c, const struct store_
     return again;
 }
 
-static void s3_set(void *store, struct exchange_client *c, const struct store_kind_set *set,
+static void s3_set(void *store, struct exchange_client *c, const struct store_set *set,
                    struct store_outcome *out)
 {
     if (try_set(store, c, set, out))
@@ -297,7 +297,7 @@ static bool is_same(struct s3 *s, struct exchange_client *c, const struct store_
                     struct store_outcome *out)
 {
     struct store_content content = {.data = NULL};
-    s3_get(s, c, &(struct store_kind_get){swap->key, NULL, SWAPPED_MAX}, &content, out);
+    s3_get(s, c, &(struct store_get){swap->key, NULL, SWAPPED_MAX}, &content, out);
     bool same = out->result == STORE_OK        ? strcmp(content.etag, swap->etag) == 0
                 : out->result == STORE_MISSING ? swap->etag[0] == '\0'
                                                : false;

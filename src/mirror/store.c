@@ -135,36 +135,35 @@ static bool check_key(const struct store *s, struct str key, struct store_outcom
 
 /* ── Reading and writing ── */
 
-void store_list(struct store *s, struct exchange_client *c, struct str prefix, store_each *each,
-                void *owner, struct store_outcome *out)
-{
-    if (!is_key(prefix, true))
-        check_key(s, prefix, out);
-    else
-        s->kind->list(s->self, c, &(struct store_kind_list){prefix, each, owner}, out);
-}
-
-void store_get(struct store *s, struct exchange_client *c, struct str key, const char *etag,
-               size_t most, struct store_content *content, struct store_outcome *out)
-{
-    *content = (struct store_content){.data = NULL};
-    if (check_key(s, key, out))
-        s->kind->get(s->self, c, &(struct store_kind_get){key, etag, most}, content, out);
-}
-
-void store_read(struct store *s, struct exchange_client *c, struct str key,
-                enum exchange_flow (*write)(void *owner, const char *data, size_t len), void *owner,
+void store_list(struct store *s, struct exchange_client *c, const struct store_list *list,
                 struct store_outcome *out)
 {
-    if (check_key(s, key, out))
-        s->kind->read(s->self, c, &(struct store_kind_read){key, write, owner}, out);
+    if (!is_key(list->prefix, true))
+        check_key(s, list->prefix, out);
+    else
+        s->kind->list(s->self, c, list, out);
 }
 
-void store_set(struct store *s, struct exchange_client *c, struct str key, struct str content,
-               bool replace, struct store_outcome *out)
+void store_get(struct store *s, struct exchange_client *c, const struct store_get *get,
+               struct store_content *content, struct store_outcome *out)
 {
-    if (check_key(s, key, out))
-        s->kind->set(s->self, c, &(struct store_kind_set){key, content, replace}, out);
+    *content = (struct store_content){.data = NULL};
+    if (check_key(s, get->key, out))
+        s->kind->get(s->self, c, get, content, out);
+}
+
+void store_read(struct store *s, struct exchange_client *c, const struct store_read *read,
+                struct store_outcome *out)
+{
+    if (check_key(s, read->key, out))
+        s->kind->read(s->self, c, read, out);
+}
+
+void store_set(struct store *s, struct exchange_client *c, const struct store_set *set,
+               struct store_outcome *out)
+{
+    if (check_key(s, set->key, out))
+        s->kind->set(s->self, c, set, out);
 }
 
 void store_swap(struct store *s, struct exchange_client *c, const struct store_swap *swap,

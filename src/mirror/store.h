@@ -62,12 +62,19 @@ struct store_outcome {
  * are faster than one. */
 bool store_lists_by_prefix(const struct store *s);
 
+typedef bool store_each(void *owner, struct str key, int64_t size);
+
+struct store_list {
+    struct str prefix;
+    store_each *each;
+    void *owner;
+};
+
 /* Calls each for every object whose key begins with prefix, in any order; false from it ends the
  * listing, which is then STORE_OK. A listing that failed may have named some objects already, and
  * names them again when it is repeated. */
-typedef bool store_each(void *owner, struct str key, int64_t size);
-void store_list(struct store *s, struct exchange_client *c, struct str prefix, store_each *each,
-                void *owner, struct store_outcome *out);
+void store_list(struct store *s, struct exchange_client *c, const struct store_list *list,
+                struct store_outcome *out);
 
 struct store_content {
     char *data; /* owned, terminated behind len bytes */
@@ -75,22 +82,37 @@ struct store_content {
     char etag[128];
 };
 
-/* A small object, at most `most` bytes, whole. etag: NULL, or what to compare with: STORE_THERE if
- * it is the same. */
-void store_get(struct store *s, struct exchange_client *c, struct str key, const char *etag,
-               size_t most, struct store_content *content, struct store_outcome *out);
+struct store_get {
+    struct str key;
+    const char *etag; /* NULL, or what to compare with: STORE_THERE if it is the same */
+    size_t most;      /* bytes */
+};
+
+/* A small object, whole. */
+void store_get(struct store *s, struct exchange_client *c, const struct store_get *get,
+               struct store_content *content, struct store_outcome *out);
+
+struct store_read {
+    struct str key;
+    enum exchange_flow (*write)(void *owner, const char *data, size_t len);
+    void *owner;
+};
 
 /* Any object, piece by piece: GO, or STOP. What came before an error is no object. */
-void store_read(struct store *s, struct exchange_client *c, struct str key,
-                enum exchange_flow (*write)(void *owner, const char *data, size_t len), void *owner,
+void store_read(struct store *s, struct exchange_client *c, const struct store_read *read,
                 struct store_outcome *out);
 
 /* ── Writing ── */
 
-/* A small object. replace: what is there may be replaced (a marker of ours); else it is
- * STORE_THERE. Blocks. */
-void store_set(struct store *s, struct exchange_client *c, struct str key, struct str content,
-               bool replace, struct store_outcome *out);
+struct store_set {
+    struct str key;
+    struct str content;
+    bool replace; /* what is there may be replaced (a marker of ours); else it is STORE_THERE */
+};
+
+/* A small object. Blocks. */
+void store_set(struct store *s, struct exchange_client *c, const struct store_set *set,
+               struct store_outcome *out);
 
 /* A small object that may be replaced only as it was read: STORE_THERE if something else is there
  * by now. A store without such a condition is looked at right before it is written to, and somebody

@@ -20,30 +20,6 @@ struct store_kind_url {
     struct str query;
 };
 
-struct store_kind_get {
-    struct str key;
-    const char *etag;
-    size_t most;
-};
-
-struct store_kind_set {
-    struct str key;
-    struct str content;
-    bool replace;
-};
-
-struct store_kind_read {
-    struct str key;
-    enum exchange_flow (*write)(void *owner, const char *data, size_t len);
-    void *owner;
-};
-
-struct store_kind_list {
-    struct str prefix;
-    store_each *each;
-    void *owner;
-};
-
 struct store_kind_put {
     const struct store_object *object;
     enum exchange_flow (*read)(void *owner, char *data, size_t *len);
@@ -61,13 +37,13 @@ struct store_kind {
     void (*close)(void *store);
     int64_t (*ahead)(void *store); /* NULL: it is never */
 
-    void (*list)(void *store, struct exchange_client *c, const struct store_kind_list *list,
+    void (*list)(void *store, struct exchange_client *c, const struct store_list *list,
                  struct store_outcome *out);
-    void (*get)(void *store, struct exchange_client *c, const struct store_kind_get *get,
+    void (*get)(void *store, struct exchange_client *c, const struct store_get *get,
                 struct store_content *content, struct store_outcome *out);
-    void (*read)(void *store, struct exchange_client *c, const struct store_kind_read *read,
+    void (*read)(void *store, struct exchange_client *c, const struct store_read *read,
                  struct store_outcome *out);
-    void (*set)(void *store, struct exchange_client *c, const struct store_kind_set *set,
+    void (*set)(void *store, struct exchange_client *c, const struct store_set *set,
                 struct store_outcome *out);
     void (*swap)(void *store, struct exchange_client *c, const struct store_swap *swap,
                  struct store_outcome *out);

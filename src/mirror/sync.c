@@ -235,7 +235,7 @@ static void check_there(struct copy_target *t, int64_t size, struct exchange_cli
     struct store_outcome out;
     if (!t->done || t->outcome.result != STORE_THERE)
         return;
-    store_list(t->store, client, t->key, is_object, &o, &out);
+    store_list(t->store, client, &(struct store_list){t->key, is_object, &o}, &out);
     if (out.result == STORE_OK && o.size < 0)
         say_not_listed(&out, t->store);
     else if (out.result == STORE_OK && size >= 0 && o.size != size)

@@ -166,7 +166,8 @@ static int set(const char *key, const char *path, bool replace)
     struct store_outcome out;
     if (file_read(path, 1 << 20, &data, &len, NULL) != 0)
         return 2;
-    store_set(store, client, str_from(key), str_make(data, len), replace, &out);
+    store_set(store, client, &(struct store_set){str_from(key), str_make(data, len), replace},
+              &out);
     free(data);
     return say(&out);
 }
@@ -175,7 +176,7 @@ static int get(const char *key, const char *etag)
 {
     struct store_content content;
     struct store_outcome out;
-    store_get(store, client, str_from(key), etag, 1 << 20, &content, &out);
+    store_get(store, client, &(struct store_get){str_from(key), etag, 1 << 20}, &content, &out);
     printf("%s\n", content.etag);
     if (content.len > 0)
         fwrite(content.data, 1, content.len, stdout);
@@ -198,9 +199,9 @@ static int run(int n, char **words)
     if (strcmp(what, "get") == 0)
         return get(key, n > 2 ? words[2] : NULL);
     if (strcmp(what, "list") == 0)
-        store_list(store, client, str_from(key), print_key, NULL, &out);
+        store_list(store, client, &(struct store_list){str_from(key), print_key, NULL}, &out);
     else if (strcmp(what, "read") == 0)
-        store_read(store, client, str_from(key), print_data, NULL, &out);
+        store_read(store, client, &(struct store_read){str_from(key), print_data, NULL}, &out);
     else if (strcmp(what, "tidy") == 0)
         store_tidy(store, client, &out);
     else

@@ -70,7 +70,7 @@ static void check_content(const char *key, const char *data, size_t len)
 {
     struct store_content content;
     struct store_outcome out;
-    store_get(store, NULL, str_from(key), NULL, 2000000, &content, &out);
+    store_get(store, NULL, &(struct store_get){str_from(key), NULL, 2000000}, &content, &out);
     assert_int_equal(out.result, STORE_OK);
     assert_int_equal(content.len, len);
     assert_memory_equal(content.data, data, len);
@@ -163,7 +163,7 @@ static void a_broken_put_leaves_nothing(void **state)
     (void)state;
     assert_int_equal(out.result, STORE_RETRY);
     assert_non_null(strstr(out.error, "broken off"));
-    store_get(store, NULL, STR(KEY), NULL, 100, &content, &out);
+    store_get(store, NULL, &(struct store_get){STR(KEY), NULL, 100}, &content, &out);
     assert_int_equal(out.result, STORE_MISSING);
     assert_int_equal(n_temporaries(), 0);
 }
@@ -185,12 +185,12 @@ static void small_objects_are_set_once_or_replaced(void **state)
 {
     struct store_outcome out;
     (void)state;
-    store_set(store, NULL, STR("geranos/index"), STR("one"), false, &out);
+    store_set(store, NULL, &(struct store_set){STR("geranos/index"), STR("one"), false}, &out);
     assert_int_equal(out.result, STORE_OK);
-    store_set(store, NULL, STR("geranos/index"), STR("two"), false, &out);
+    store_set(store, NULL, &(struct store_set){STR("geranos/index"), STR("two"), false}, &out);
     assert_int_equal(out.result, STORE_THERE);
     check_content("geranos/index", "one", 3);
-    store_set(store, NULL, STR("geranos/index"), STR("three"), true, &out);
+    store_set(store, NULL, &(struct store_set){STR("geranos/index"), STR("three"), true}, &out);
     assert_int_equal(out.result, STORE_OK);
     check_content("geranos/index", "three", 5);
 }
@@ -200,13 +200,13 @@ static void an_etag_changes_with_the_content(void **state)
     struct store_content content, again;
     struct store_outcome out;
     (void)state;
-    store_set(store, NULL, STR("x"), STR("one"), true, &out);
-    store_get(store, NULL, STR("x"), NULL, 100, &content, &out);
-    store_get(store, NULL, STR("x"), content.etag, 100, &again, &out);
+    store_set(store, NULL, &(struct store_set){STR("x"), STR("one"), true}, &out);
+    store_get(store, NULL, &(struct store_get){STR("x"), NULL, 100}, &content, &out);
+    store_get(store, NULL, &(struct store_get){STR("x"), content.etag, 100}, &again, &out);
     assert_int_equal(out.result, STORE_THERE);
     assert_null(again.data);
-    store_set(store, NULL, STR("x"), STR("two"), true, &out);
-    store_get(store, NULL, STR("x"), content.etag, 100, &again, &out);
+    store_set(store, NULL, &(struct store_set){STR("x"), STR("two"), true}, &out);
+    store_get(store, NULL, &(struct store_get){STR("x"), content.etag, 100}, &again, &out);
     assert_int_equal(out.result, STORE_OK);
     assert_string_equal(again.data, "two");
     free(content.data);
@@ -218,8 +218,8 @@ static void what_is_too_large_is_not_read(void **state)
     struct store_content content;
     struct store_outcome out;
     (void)state;
-    store_set(store, NULL, STR("x"), STR("12345"), true, &out);
-    store_get(store, NULL, STR("x"), NULL, 4, &content, &out);
+    store_set(store, NULL, &(struct store_set){STR("x"), STR("12345"), true}, &out);
+    store_get(store, NULL, &(struct store_get){STR("x"), NULL, 4}, &content, &out);
     assert_int_equal(out.result, STORE_FAILED);
     assert_null(content.data);
 }
@@ -238,10 +238,10 @@ static void any_object_is_read_piece_by_piece(void **state)
     struct store_outcome out;
     (void)state;
     put(KEY, big, sizeof(big), 0);
-    store_read(store, NULL, STR(KEY), count, &n, &out);
+    store_read(store, NULL, &(struct store_read){STR(KEY), count, &n}, &out);
     assert_int_equal(out.result, STORE_OK);
     assert_int_equal(n, sizeof(big));
-    store_read(store, NULL, STR("none"), count, &n, &out);
+    store_read(store, NULL, &(struct store_read){STR("none"), count, &n}, &out);
     assert_int_equal(out.result, STORE_MISSING);
 }
 
@@ -267,7 +267,7 @@ static struct listed list(const char *prefix, unsigned most)
 {
     struct listed l = {.most = most};
     struct store_outcome out;
-    store_list(store, NULL, str_from(prefix), note, &l, &out);
+    store_list(store, NULL, &(struct store_list){str_from(prefix), note, &l}, &out);
     assert_int_equal(out.result, STORE_OK);
     return l;
 }
@@ -276,11 +276,11 @@ static void objects_are_listed_by_any_prefix(void **state)
 {
     struct store_outcome out;
     (void)state;
-    store_set(store, NULL, STR("a/b/sha256:aa1"), STR("1"), false, &out);
-    store_set(store, NULL, STR("a/b/sha256:aa2"), STR("22"), false, &out);
-    store_set(store, NULL, STR("a/b/sha256:bb"), STR("333"), false, &out);
-    store_set(store, NULL, STR("a/bc"), STR("4444"), false, &out);
-    store_set(store, NULL, STR("d"), STR("55555"), false, &out);
+    store_set(store, NULL, &(struct store_set){STR("a/b/sha256:aa1"), STR("1"), false}, &out);
+    store_set(store, NULL, &(struct store_set){STR("a/b/sha256:aa2"), STR("22"), false}, &out);
+    store_set(store, NULL, &(struct store_set){STR("a/b/sha256:bb"), STR("333"), false}, &out);
+    store_set(store, NULL, &(struct store_set){STR("a/bc"), STR("4444"), false}, &out);
+    store_set(store, NULL, &(struct store_set){STR("d"), STR("55555"), false}, &out);
     assert_int_equal(list("", 0).n, 5);
     assert_int_equal(list("", 0).bytes, 15);
     assert_int_equal(list("a/b", 0).n, 4);
@@ -328,13 +328,13 @@ static void keys_that_lead_elsewhere_are_refused(void **state)
     struct store_outcome out;
     (void)state;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        store_set(store, NULL, str_from(keys[i]), STR("x"), true, &out);
+        store_set(store, NULL, &(struct store_set){str_from(keys[i]), STR("x"), true}, &out);
         assert_int_equal(out.result, STORE_FAILED);
         assert_non_null(strstr(out.error, "is no key"));
         out = put(keys[i], "x", 1, 0);
         assert_int_equal(out.result, STORE_FAILED);
     }
-    store_list(store, NULL, STR("../"), note, &(struct listed){0}, &out);
+    store_list(store, NULL, &(struct store_list){STR("../"), note, &(struct listed){0}}, &out);
     assert_int_equal(out.result, STORE_FAILED);
     assert_int_equal(list("", 0).n, 0);
 }
@@ -343,8 +343,8 @@ static void a_file_in_the_way_is_said(void **state)
 {
     struct store_outcome out;
     (void)state;
-    store_set(store, NULL, STR("a"), STR("x"), false, &out);
-    store_set(store, NULL, STR("a/b"), STR("x"), false, &out);
+    store_set(store, NULL, &(struct store_set){STR("a"), STR("x"), false}, &out);
+    store_set(store, NULL, &(struct store_set){STR("a/b"), STR("x"), false}, &out);
     assert_int_equal(out.result, STORE_FAILED);
     assert_non_null(strstr(out.error, "a file stands where a directory is needed"));
     assert_int_equal(n_temporaries(), 0);
@@ -437,7 +437,7 @@ static void what_is_swapped_is_what_was_read(void **state)
     assert_int_equal(swap("", "one"), STORE_OK);
     assert_int_equal(swap("", "two"), STORE_THERE);
     check_content("a/current", "one", 3);
-    store_get(store, NULL, STR("a/current"), NULL, 100, &content, &out);
+    store_get(store, NULL, &(struct store_get){STR("a/current"), NULL, 100}, &content, &out);
     assert_int_equal(swap(content.etag, "three"), STORE_OK);
     assert_int_equal(swap(content.etag, "four"), STORE_THERE);
     check_content("a/current", "three", 5);
@@ -455,7 +455,8 @@ static void of_many_who_swap_none_undoes_another(void **state)
         if (fork() == 0) {
             for (int i = 0; i < 25;) {
                 char text[16];
-                store_get(store, NULL, STR("a/current"), NULL, 100, &content, &out);
+                store_get(store, NULL, &(struct store_get){STR("a/current"), NULL, 100}, &content,
+                          &out);
                 snprintf(text, sizeof(text), "%d",
                          (content.data != NULL ? atoi(content.data) : 0) + 1);
                 i += swap(content.etag, text) == STORE_OK;
@@ -472,7 +473,7 @@ static void what_is_removed_is_gone(void **state)
 {
     struct store_outcome out;
     (void)state;
-    store_set(store, NULL, STR("a/x"), STR("one"), false, &out);
+    store_set(store, NULL, &(struct store_set){STR("a/x"), STR("one"), false}, &out);
     store_remove(store, NULL, STR("a/x"), &out);
     assert_int_equal(out.result, STORE_OK);
     assert_int_not_equal(access(path("a/x"), F_OK), 0);

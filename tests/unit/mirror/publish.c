@@ -56,7 +56,7 @@ static int teardown(void **state)
 static void set(const char *key, const char *text)
 {
     struct store_outcome out;
-    store_set(store, NULL, str_from(key), str_from(text), true, &out);
+    store_set(store, NULL, &(struct store_set){str_from(key), str_from(text), true}, &out);
     assert_int_equal(out.result, STORE_OK);
 }
 
@@ -113,7 +113,8 @@ static struct blob_index_pointer pointer(void)
     struct store_content content;
     struct store_outcome out;
     struct blob_index_pointer p;
-    store_get(store, NULL, STR(BLOB_INDEX_CURRENT), NULL, 1000, &content, &out);
+    store_get(store, NULL, &(struct store_get){STR(BLOB_INDEX_CURRENT), NULL, 1000}, &content,
+              &out);
     assert_int_equal(out.result, STORE_OK);
     assert_null(blob_index_pointer_parse(str_make(content.data, content.len), &p));
     free(content.data);
@@ -154,7 +155,8 @@ static void check_published(size_t n)
     struct store_content content;
     struct store_outcome out;
     struct blob_index x;
-    store_get(store, NULL, str_from(key_of(BLOB_INDEX_DIRECTORY, &p.object)), NULL, 1 << 20,
+    store_get(store, NULL,
+              &(struct store_get){str_from(key_of(BLOB_INDEX_DIRECTORY, &p.object)), NULL, 1 << 20},
               &content, &out);
     assert_int_equal(out.result, STORE_OK);
     assert_int_equal(p.count[0], n);

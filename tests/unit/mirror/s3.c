@@ -10,7 +10,7 @@
 static struct store_outcome list(struct store *s, store_each *each, void *owner)
 {
     struct store_outcome out;
-    store_list(s, client, STR("images/"), each, owner, &out);
+    store_list(s, client, &(struct store_list){STR("images/"), each, owner}, &out);
     return out;
 }
 
@@ -132,12 +132,12 @@ static void a_small_object_is_set_without_conditions_at_once(void **state)
     struct store_outcome out;
     (void)state;
     answer = knows_no_conditions;
-    store_set(store, client, STR("geranos/x"), STR("hello"), false, &out);
+    store_set(store, client, &(struct store_set){STR("geranos/x"), STR("hello"), false}, &out);
     assert_int_equal(out.result, STORE_OK);
-    store_set(store, client, STR("geranos/there"), STR("hello"), false, &out);
+    store_set(store, client, &(struct store_set){STR("geranos/there"), STR("hello"), false}, &out);
     assert_int_equal(out.result, STORE_THERE);
     int before = n_seen;
-    store_set(store, client, STR("geranos/there"), STR("hello"), true, &out);
+    store_set(store, client, &(struct store_set){STR("geranos/there"), STR("hello"), true}, &out);
     assert_int_equal(out.result, STORE_OK);
     assert_int_equal(n_seen, before + 1);
     assert_false(said(before, "if-none-match"));
@@ -499,17 +499,17 @@ static void a_small_object_is_read_with_its_etag(void **state)
     struct store_outcome out;
     (void)state;
     answer = an_object;
-    store_get(store, client, STR("x"), NULL, 5, &content, &out);
+    store_get(store, client, &(struct store_get){STR("x"), NULL, 5}, &content, &out);
     assert_int_equal(out.result, STORE_OK);
     assert_string_equal(content.data, "hello");
     assert_string_equal(content.etag, "\"e1\"");
     free(content.data);
-    store_get(store, client, STR("x"), "\"e1\"", 5, &content, &out);
+    store_get(store, client, &(struct store_get){STR("x"), "\"e1\"", 5}, &content, &out);
     assert_int_equal(out.result, STORE_THERE);
     assert_null(content.data);
-    store_get(store, client, STR("none"), NULL, 5, &content, &out);
+    store_get(store, client, &(struct store_get){STR("none"), NULL, 5}, &content, &out);
     assert_int_equal(out.result, STORE_MISSING);
-    store_get(store, client, STR("x"), NULL, 4, &content, &out);
+    store_get(store, client, &(struct store_get){STR("x"), NULL, 4}, &content, &out);
     check_error(out, STORE_FAILED, "more than the 4 bytes");
     assert_null(content.data);
 }
