@@ -307,7 +307,8 @@ static void everything(struct step *s, struct exchange_client *client, struct cr
     else if (out.result != REGISTRY_OK && again(s, &out, result))
         forget_names(s);
     else if (out.result == REGISTRY_OK && named.admitted == 0)
-        give_up(s, named.n > 0 ? "none of its repositories fits --include and --exclude"
+        give_up(s, named.n > 0 ? "none of its repositories fits --include and --exclude: expected "
+                                 "patterns of whole names below it, such as team/**"
                                : "it has no repositories");
     if (result->verdict != CREW_AGAIN)
         go_on_with_names(s, result);
