@@ -200,9 +200,9 @@ static bool load(struct index_thread *t, struct task *k, struct index_load *l,
     atomic_store_explicit(&s->until, believed_until(t->exist, p->time), memory_order_relaxed);
     publish(t, k, s);
     atomic_fetch_add_explicit(&x->counts[k->store].loads, 1, memory_order_relaxed);
+    unsigned long long n = p->count[0] + p->count[1];
     log_info("store %.*s: its index of %llu digests, made %lld s ago, is used", (int)l->base.len,
-             l->base.data, (unsigned long long)(p->count[0] + p->count[1]),
-             (long long)(clock_wall() - p->time));
+             l->base.data, n, (long long)(clock_wall() - p->time));
     k->failure = NO_FAILURE;
     return true;
 }
