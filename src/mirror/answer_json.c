@@ -1,6 +1,7 @@
 #include "mirror/answer_json.h"
 
 #include <malloc.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,6 +67,7 @@ void answer_json_open(void)
 /* Small ones are so many that giving the memory back each time would cost more than it is. */
 static void let_go(void)
 {
+    OPENSSL_cleanse(memory, used < KEPT ? used : KEPT); /* a token may have been in it */
     if (used > KEPT)
         madvise(memory + KEPT, ANSWER_JSON_TREE_MAX - KEPT, MADV_DONTNEED);
     used = 0;

@@ -1,12 +1,12 @@
 #include "mirror/token.h"
 
+#include "mirror/answer_json.h"
 #include "mirror/challenge.h"
 #include "mirror/dictionary.h"
 #include "mirror/percent.h"
 #include "mirror/secret.h"
 #include "sys/clock.h"
 
-#include <jansson.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -156,7 +156,8 @@ static bool is_token(const char *text)
 
 static struct token *read_token(const char *answer)
 {
-    json_t *root = answer != NULL ? json_loads(answer, 0, NULL) : NULL;
+    char why[160];
+    json_t *root = answer != NULL ? answer_json_read(answer, strlen(answer), 0, why) : NULL;
     const char *text = json_string_value(json_object_get(root, "token"));
     if (text == NULL || text[0] == '\0')
         text = json_string_value(json_object_get(root, "access_token"));
@@ -172,7 +173,7 @@ static struct token *read_token(const char *answer)
             snprintf(t->header, size, "Bearer %s", text);
         t->until = clock_now() + (seconds - EARLY) * CLOCK_S;
     }
-    json_decref(root);
+    answer_json_done(root);
     return t;
 }
 

@@ -126,6 +126,11 @@ static bool is_empty(struct walk_sieve *sieve)
 
 void walk_end(struct walk *w)
 {
+    if (is_empty(&w->seen_repositories)) /* some say 404 to whoever may not know */
+        report_failure(
+            w->report, registry_name(w->registry),
+            "it has none of the repositories that it names: log in, or ask for the right "
+            "to pull");
     if (is_empty(&w->seen_tags))
         report_failure(w->report, registry_name(w->registry),
                        "none of its tags fits --tag and --exclude-tag");
@@ -366,6 +371,8 @@ static void repository(struct step *s, struct exchange_client *client, struct cr
     registry_list(w->registry, client, name, &listing, &out);
     answered(s, &out, result);
     /* A catalog may name repositories that have been emptied. */
+    if (out.result == REGISTRY_OK || (out.result == REGISTRY_MISSING && s->kind != ONLY))
+        sift(&w->seen_repositories, out.result == REGISTRY_OK);
     bool listed = out.result == REGISTRY_OK || (out.result == REGISTRY_MISSING && s->kind != ONLY);
     if (l.too_many)
         give_up(s, TOO_MANY);

@@ -29,10 +29,11 @@ struct walk {
     /* Counted for people. */
     _Atomic uint64_t manifests;
 
-    /* Private: what patterns were asked about, and what they let through. */
+    /* Private: what patterns were asked about, and what they let through; repositories that were
+     * named, and that were there. */
     struct walk_sieve {
         _Atomic uint64_t seen, admitted;
-    } seen_tags, seen_platforms;
+    } seen_tags, seen_platforms, seen_repositories;
 };
 
 /* Hands in the first task: all that lies below the registry's prefix. False: no memory, here as
@@ -43,7 +44,8 @@ bool walk_all(struct walk *w);
  * too, if it is none. */
 bool walk_reference(struct walk *w, struct str reference);
 
-/* After its last task: reports patterns that let nothing through; they are hardly meant so. */
+/* After its last task: reports patterns that let nothing through, and a registry that has nothing
+ * of what it names; hardly anybody means that. */
 void walk_end(struct walk *w);
 
 /* For crew_run(): a task of this walk that will not run. */

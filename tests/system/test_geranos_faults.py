@@ -599,6 +599,19 @@ def test_listings_that_are_none_are_named(registry, folder, sync):
         assert [x for x in lines if f"{registry.host}/{name}\t" in x], lines
 
 
+def test_a_registry_that_shows_names_and_nothing_else_is_no_empty_one(registry, folder, sync):
+    """To whoever may not pull some answer 404."""
+    gone = {f"/v2/{name}/tags/list": faulty.answer(404, b"{}") for name in ("gone", "good/image")}
+    with_good_one(registry)
+    registry.tags["gone"] = []
+    registry.faults |= gone
+    done = sync()
+    assert done.returncode == 1
+    assert len(done.failures) == 1 and "none of the repositories" in done.failures[0]
+    del registry.faults["/v2/good/image/tags/list"]
+    check(sync(), folder, registry)
+
+
 # ── Into a bucket ──
 
 
