@@ -122,29 +122,15 @@ static void put_set(struct publish *p, const struct store_object *object, struct
     store_put_end(put);
 }
 
-struct search {
-    struct str key;
-    int64_t size; /* -1: it is not there */
-};
-
-static bool found(void *owner, struct str key, int64_t size)
-{
-    struct search *s = owner;
-    if (str_eq(key, s->key))
-        s->size = size;
-    return true;
-}
-
 /* False: it has been reported. */
-static bool look_for_set(struct publish *p, struct search *s)
+static bool look_for_set(struct publish *p, struct str key, int64_t *size)
 {
     struct store_outcome out;
     unsigned attempts = 0;
     do {
-        s->size = -1;
-        store_list(p->o->store, p->client, &(struct store_list){s->key, found, s}, &out);
+        store_size(p->o->store, p->client, key, size, &out);
     } while (again(p, &attempts, &out));
-    if (out.result == STORE_OK || out.result == STORE_MISSING)
+    if (out.result == STORE_OK)
         return true;
     fail(p, out.error);
     return false;
@@ -189,18 +175,18 @@ static bool store_set_once(struct publish *p, bool check, bool *was_there)
 {
     struct store_outcome out;
     unsigned attempts = 0;
-    char key[STORE_DIGEST_KEY_MAX];
-    struct search s = {.key = store_digest_key(BLOB_INDEX_DIRECTORY, &p->ours.object, key)};
-    int64_t size = (int64_t)blob_index_size(p->ours.count);
-    if (!look_for_set(p, &s))
+    char memory[STORE_DIGEST_KEY_MAX];
+    struct str key = store_digest_key(BLOB_INDEX_DIRECTORY, &p->ours.object, memory);
+    int64_t size = (int64_t)blob_index_size(p->ours.count), found;
+    if (!look_for_set(p, key, &found))
         return false;
-    *was_there = s.size == size;
-    if (*was_there && check && !check_set(p, s.key, was_there))
+    *was_there = found == size;
+    if (*was_there && check && !check_set(p, key, was_there))
         return false;
     if (*was_there)
         return true;
     const struct store_object object = {
-        .key = s.key, .digest = p->ours.object, .size = size, .replace = s.size >= 0};
+        .key = key, .digest = p->ours.object, .size = size, .replace = found >= 0};
     do {
         put_set(p, &object, &out);
     } while (again(p, &attempts, &out));

@@ -144,6 +144,29 @@ void store_list(struct store *s, struct exchange_client *c, const struct store_l
         s->kind->list(s->self, c, list, out);
 }
 
+struct sized {
+    struct str key;
+    int64_t *size;
+};
+
+static bool take_size(void *owner, struct str key, int64_t size)
+{
+    const struct sized *one = owner;
+    if (str_eq(key, one->key))
+        *one->size = size;
+    return *one->size < 0;
+}
+
+void store_size(struct store *s, struct exchange_client *c, struct str key, int64_t *size,
+                struct store_outcome *out)
+{
+    struct sized one = {key, size};
+    *size = -1;
+    store_list(s, c, &(struct store_list){key, take_size, &one}, out);
+    if (out->result == STORE_MISSING)
+        store_kind_end(out, STORE_OK);
+}
+
 void store_get(struct store *s, struct exchange_client *c, const struct store_get *get,
                struct store_content *content, struct store_outcome *out)
 {

@@ -76,6 +76,10 @@ struct store_list {
 void store_list(struct store *s, struct exchange_client *c, const struct store_list *list,
                 struct store_outcome *out);
 
+/* How large the object of that key is, as a listing has it; -1, and STORE_OK: it is not listed. */
+void store_size(struct store *s, struct exchange_client *c, struct str key, int64_t *size,
+                struct store_outcome *out);
+
 struct store_content {
     char *data; /* owned, terminated behind len bytes */
     size_t len;

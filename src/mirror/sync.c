@@ -197,19 +197,6 @@ static uint32_t lacking(const struct sync *s, const struct catalog_blob *b)
     return all & ~(b->have | b->wrong | atomic_load(&s->inventory.failed));
 }
 
-struct object {
-    struct str key;
-    int64_t size; /* -1: it was not listed */
-};
-
-static bool is_object(void *owner, struct str key, int64_t size)
-{
-    struct object *o = owner;
-    if (str_eq(key, o->key))
-        o->size = size;
-    return o->size < 0;
-}
-
 static void say_wrong_size(struct store_outcome *out, const struct store *store)
 {
     *out = (struct store_outcome){.result = STORE_FAILED};
@@ -231,14 +218,14 @@ static void say_not_listed(struct store_outcome *out, const struct store *store)
 /* What was there although no listing named it may be another's, or wrong. */
 static void check_there(struct copy_target *t, int64_t size, struct exchange_client *client)
 {
-    struct object o = {t->key, -1};
+    int64_t listed;
     struct store_outcome out;
     if (!t->done || t->outcome.result != STORE_THERE)
         return;
-    store_list(t->store, client, &(struct store_list){t->key, is_object, &o}, &out);
-    if (out.result == STORE_OK && o.size < 0)
+    store_size(t->store, client, t->key, &listed, &out);
+    if (out.result == STORE_OK && listed < 0)
         say_not_listed(&out, t->store);
-    else if (out.result == STORE_OK && size >= 0 && o.size != size)
+    else if (out.result == STORE_OK && size >= 0 && listed != size)
         say_wrong_size(&out, t->store);
     if (out.result == STORE_OK)
         return;
