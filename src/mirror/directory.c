@@ -38,6 +38,8 @@ static const char *advice(int error)
     case ENOTDIR:
     case EISDIR:
         return "a file stands where a directory is needed, or the reverse: move it away";
+    case ELOOP:
+        return "a symbolic link leads in a circle, or directories lie too deep: remove it";
     case ENAMETOOLONG:
         return "the name is longer than this file system allows";
     default:

@@ -143,6 +143,14 @@ def test_what_is_no_object_in_the_place_of_a_blob_is_not_taken_for_one(tmp_path,
     assert {pipe, link} <= {name for line in complaints for name in (pipe, link) if name in line}
 
 
+def test_a_link_in_a_circle_is_said(tmp_path, registry, folder):
+    (folder.root / BLOBS).mkdir(parents=True)
+    (folder.root / BLOBS / "loop").symlink_to(".")
+    done = sync(tmp_path, registry, folder)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and "symbolic link" in done.stderr, done.stderr
+
+
 # ── Keys and buckets ──
 
 
