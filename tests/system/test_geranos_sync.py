@@ -3,7 +3,7 @@ and a real S3 server."""
 
 import pytest
 
-from lib import geranos
+from lib import geranos, schema1
 from lib.radosgw import RadosGW
 from lib.registry import Registry
 from lib.source import Source, digest_of, noise, push_every_kind
@@ -44,6 +44,14 @@ def sync(tmp_path, registry):
                            keys=RadosGW.USER, **more)
 
     return run
+
+
+@pytest.fixture
+def old_registry(tmp_path):
+    """One that takes manifests of schema 1."""
+    one = Registry(tmp_path / "old", auth="compatibility:\n  schema1:\n    enabled: true")
+    yield one
+    one.stop()
 
 
 # ── What is copied ──
@@ -129,6 +137,25 @@ def test_thousands_of_blobs_are_found_in_a_bucket(sync, source, registry, radosg
     done = sync(store)
     assert (done.returncode, registry.blob_reads()[asked:]) == (0, [])
     assert "copied 0 blobs" in done.stdout
+
+
+def test_of_a_signed_manifest_each_blob_is_mirrored_once(tmp_path, old_registry, store):
+    """Schema 1 names the empty layer again and again."""
+    source = Source(old_registry.host)
+    first, empty, last = (source.blob("old/app", data)["digest"]
+                          for data in (noise(40_000, 1), noise(32), noise(20_000, 2)))
+    payload = schema1.payload_of("old/app", "v1", [last, empty, first, empty, empty])
+    status, _, text = source.request("PUT", "/v2/old/app/manifests/v1",
+                                     schema1.sign(payload, tmp_path), content_type=schema1.KIND)
+    assert status == 201, text
+    source.image("old/app", "v2", [noise(40_000, 1)])  # shares a layer
+    done = geranos.run(tmp_path, "sync", "--from", old_registry.url, "--to", store.url,
+                       keys=RadosGW.USER)
+    assert done.returncode == 0, done.stderr
+    assert store.blobs() == source.blobs
+    assert store.records() == {digest_of(payload), *source.manifests}
+    reads = old_registry.blob_reads()
+    assert sorted(reads) == sorted(source.blobs), reads
 
 
 # ── What is meant ──
