@@ -17,7 +17,10 @@ enum { QUEUE_LIST, QUEUE_WALK, QUEUE_OBJECTS, QUEUES };
 enum { SOURCE, STORES }; /* servers: a number for each store from STORES on */
 
 #define WALKERS 16
-#define AHEAD 4096 /* objects that were listed and wait to be read: more are not listed yet */
+#define LISTERS 16
+#define PAGE 1000    /* keys: what S3 says at once */
+#define LONGEST 1025 /* key, terminated */
+#define AHEAD 4096   /* objects that were listed and wait to be read: more are not listed yet */
 #define PATIENCE (200 * CLOCK_MS) /* how late a stop is noticed */
 
 static_assert(AUDIT_STORES_MAX <= COPY_TARGETS_MAX, "a blob is repaired in all of them at once");
@@ -55,13 +58,13 @@ static struct crew *make_crew(const struct audit_options *o)
 {
     unsigned places[CREW_SERVERS_MAX];
     const struct crew_queue_options queues[QUEUES] = {
-        [QUEUE_LIST] = {.at_once = (unsigned)o->n_stores},
+        [QUEUE_LIST] = {.at_once = LISTERS},
         [QUEUE_WALK] = {.at_once = WALKERS, .by_weight = true},
         [QUEUE_OBJECTS] = {.at_once = o->jobs},
     };
     /* Who lists may wait for who reads, so there is a thread for each. */
     const struct crew_options options = {
-        .threads = o->jobs + (unsigned)o->n_stores,
+        .threads = o->jobs + LISTERS,
         .queues = queues,
         .n_queues = QUEUES,
         .places = places,
@@ -264,9 +267,12 @@ struct listing {
     unsigned store;
     unsigned attempts;
     bool no_memory;
-    bool repeated;
-    bool advanced;                   /* in this attempt, beyond the ones before */
-    char last[STORE_DIGEST_KEY_MAX]; /* of those that were seen */
+    bool sorted;   /* its keys come in their order */
+    bool whole;    /* it is parted after a page */
+    bool advanced; /* in this attempt */
+    size_t seen;
+    char last[LONGEST];  /* of those that were seen, or the one before the first */
+    char until[LONGEST]; /* the last that is its; "": to the end */
 };
 
 /* Until there is room for one more. False: everything is to stop. */
@@ -320,9 +326,14 @@ static bool take(void *owner, struct str key, int64_t size)
     struct listing *l = owner;
     struct digest d;
     struct str name = str_skip(key, strlen(l->audit->options->blobs));
-    /* A listing that is repeated names what was seen again: keys of buckets come in their order. */
-    if (l->repeated && !is_after(key, l->last))
+    /* A store may not know where it was told to begin. */
+    if (l->sorted && l->last[0] != '\0' && !is_after(key, l->last))
         return true;
+    if (l->until[0] != '\0' && is_after(key, l->until))
+        return false;
+    if (l->whole && l->seen == PAGE)
+        return false;
+    l->seen++;
     l->advanced = true;
     snprintf(l->last, sizeof(l->last), "%.*s", (int)key.len, key.data);
     if (name.len == 0) /* the "folder" that consoles make */
@@ -342,29 +353,9 @@ static bool take(void *owner, struct str key, int64_t size)
 }
 
 static void run_listing(struct crew_task *task, struct exchange_client *client,
-                        struct crew_result *result)
-{
-    struct listing *l = (struct listing *)(void *)task;
-    struct audit *a = l->audit;
-    struct store *store = a->options->store[l->store];
-    struct store_outcome out;
-    store_list(store, client, &(struct store_list){str_from(a->options->blobs), take, l}, &out);
-    if (l->no_memory)
-        report_failure(&a->report, store_name(store), "out of memory");
-    else if (out.result != STORE_OK && out.result != STORE_MISSING && !stopped(a)) {
-        if (!store_lists_by_prefix(store) && l->last[0] != '\0')
-            out.result = STORE_FAILED; /* a directory's come in any order */
-        if (l->advanced)
-            l->attempts = 0;
-        l->advanced = false;
-        l->repeated = true;
-        if (attempt_store_again(&l->attempts, &out, store_name(store), &a->report, result))
-            return;
-    }
-    free(l);
-}
+                        struct crew_result *result);
 
-static bool add_listing(struct audit *a, unsigned store)
+static bool add_listing(struct audit *a, unsigned store, const char *after, const char *until)
 {
     struct listing *l = calloc(1, sizeof(*l));
     if (l == NULL)
@@ -372,8 +363,58 @@ static bool add_listing(struct audit *a, unsigned store)
     l->task.run = run_listing; /* takes no place: those who read, for whom it waits, need them */
     l->audit = a;
     l->store = store;
+    l->sorted = store_lists_by_prefix(a->options->store[store]);
+    l->whole = l->sorted && after[0] == '\0';
+    snprintf(l->last, sizeof(l->last), "%s", after);
+    snprintf(l->until, sizeof(l->until), "%s", until);
     crew_add(a->crew, QUEUE_LIST, &l->task);
     return true;
+}
+
+/* Digests are spread evenly: what is left is listed in 256 ranges at the same time. Together they
+ * are all there is, names that are no digests included. */
+static void part(struct listing *l)
+{
+    char from[LONGEST], to[LONGEST];
+    snprintf(from, sizeof(from), "%s", l->last);
+    for (unsigned i = 0; i < 256 && !l->no_memory; i++) {
+        snprintf(to, sizeof(to), "%ssha256:%02x", l->audit->options->blobs, i);
+        if (!is_after(str_from(to), from))
+            continue;
+        l->no_memory = !add_listing(l->audit, l->store, from, to);
+        memcpy(from, to, sizeof(from));
+    }
+    l->no_memory = l->no_memory || !add_listing(l->audit, l->store, from, "");
+}
+
+static void run_listing(struct crew_task *task, struct exchange_client *client,
+                        struct crew_result *result)
+{
+    struct listing *l = (struct listing *)(void *)task;
+    struct audit *a = l->audit;
+    struct store *store = a->options->store[l->store];
+    struct store_outcome out;
+    const struct store_list list = {.prefix = str_from(a->options->blobs),
+                                    .each = take,
+                                    .owner = l,
+                                    .after = str_from(l->sorted ? l->last : "")};
+    store_list(store, client, &list, &out);
+    if (out.throttled)
+        crew_answer(result, STORES + l->store, true, 0);
+    if (out.result == STORE_OK && l->whole && l->seen == PAGE && !stopped(a))
+        part(l);
+    if (l->no_memory)
+        report_failure(&a->report, store_name(store), "out of memory");
+    else if (out.result != STORE_OK && out.result != STORE_MISSING && !stopped(a)) {
+        if (!l->sorted && l->last[0] != '\0')
+            out.result = STORE_FAILED; /* a directory's come in any order */
+        if (l->advanced)
+            l->attempts = 0;
+        l->advanced = false;
+        if (attempt_store_again(&l->attempts, &out, store_name(store), &a->report, result))
+            return;
+    }
+    free(l);
 }
 
 static void drop(struct crew_task *task)
@@ -523,7 +564,7 @@ bool audit_run(struct audit *a, const char **why)
 {
     *why = "out of memory";
     for (unsigned i = 0; i < a->options->n_stores; i++)
-        if (!add_listing(a, i))
+        if (!add_listing(a, i, "", ""))
             return false;
     if (!crew_run(a->crew, drop, why))
         return false;

@@ -125,7 +125,8 @@ static void run(struct crew_task *task, struct exchange_client *client, struct c
     struct store_outcome out = {.result = STORE_OK};
     bool known = !(atomic_load(&v->failed) >> l->store & 1);
     if (known)
-        store_list(v->store[l->store], client, &(struct store_list){str_from(l->prefix), take, l},
+        store_list(v->store[l->store], client,
+                   &(struct store_list){.prefix = str_from(l->prefix), .each = take, .owner = l},
                    &out);
     bool fine = out.result == STORE_OK || out.result == STORE_MISSING;
     if (known && (fine || out.throttled))

@@ -142,7 +142,9 @@ void retired_tidy(struct store *s, struct exchange_client *c,
                   const struct blob_index_pointer *before, struct store_outcome *out)
 {
     struct tidying t = {.store = s, .client = c, .out = out, .before = before};
-    store_list(s, c, &(struct store_list){STR(BLOB_INDEX_DIRECTORY), take, &t}, out);
+    store_list(s, c,
+               &(struct store_list){.prefix = STR(BLOB_INDEX_DIRECTORY), .each = take, .owner = &t},
+               out);
     if (out->result == STORE_OK && !t.full && read_current(&t))
         for (uint64_t i = 0; i < t.known.n && out->result == STORE_OK; i++)
             settle(&t, digests_at(&t.known, i));

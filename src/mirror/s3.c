@@ -55,6 +55,8 @@ static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
 struct listing {
     const struct s3 *s3;
     const struct store_list *list;
+    char *prefix; /* with the store's, as what follows */
+    char *after;
     size_t n;                         /* keys of this page */
     unsigned empty;                   /* pages in a row without one */
     bool goes_back;                   /* a page begins before the end of the one before it */
@@ -88,19 +90,21 @@ static bool listed(void *owner, struct str key, int64_t size)
 }
 
 /* True: there is another page, and *page says which. */
-static bool list_page(struct listing *l, struct exchange_client *c, const char *prefix,
-                      struct s3_answer_list *page, struct store_outcome *out)
+static bool list_page(struct listing *l, struct exchange_client *c, struct s3_answer_list *page,
+                      struct store_outcome *out)
 {
     const char *why;
     struct s3_call call;
     struct s3 *s = (struct s3 *)(uintptr_t)l->s3;
+    const struct sigv4_pair more_keys = {STR("continuation-token"), str_from(page->token)};
+    const struct sigv4_pair after = {STR("start-after"), str_from(l->after)};
     const struct sigv4_pair query[] = {{STR("list-type"), STR("2")},
-                                       {STR("prefix"), str_from(prefix)},
+                                       {STR("prefix"), str_from(l->prefix)},
                                        {STR("encoding-type"), STR("url")},
-                                       {STR("continuation-token"), str_from(page->token)}};
+                                       page->token[0] != '\0' ? more_keys : after};
     struct s3_call_want want = {.method = "GET",
                                 .query = query,
-                                .n_query = page->token[0] != '\0' ? 4 : 3,
+                                .n_query = query[3].value.len > 0 ? 4 : 3,
                                 .max_bytes = SMALL};
     if (!s3_call_run(&call, s, c, &want, out))
         return false;
@@ -136,19 +140,23 @@ static void s3_list(void *store, struct exchange_client *c, const struct store_l
     struct s3 *s = store;
     struct listing *l = xalloc_zero(1, sizeof(*l));
     struct s3_answer_list *page = xalloc_zero(1, sizeof(*page));
-    char *prefix = xalloc_format("%s%.*s", s->prefix, (int)list->prefix.len, list->prefix.data);
     char token[S3_ANSWER_TOKEN_MAX] = "";
     l->s3 = s;
     l->list = list;
-    while (list_page(l, c, prefix, page, out)) {
+    l->prefix = xalloc_format("%s%.*s", s->prefix, (int)list->prefix.len, list->prefix.data);
+    l->after = list->after.len == 0
+                   ? xalloc_text("")
+                   : xalloc_format("%s%.*s", s->prefix, (int)list->after.len, list->after.data);
+    while (list_page(l, c, page, out)) {
         if (strcmp(token, page->token) == 0 || !goes_on(l)) {
             not_understood(s, "a list whose pages do not end", out);
             break;
         }
         memcpy(token, page->token, sizeof(token));
     }
+    free(l->prefix);
+    free(l->after);
     free(l);
-    free(prefix);
     free(page);
 }
 

@@ -162,7 +162,7 @@ void store_size(struct store *s, struct exchange_client *c, struct str key, int6
 {
     struct sized one = {key, size};
     *size = -1;
-    store_list(s, c, &(struct store_list){key, take_size, &one}, out);
+    store_list(s, c, &(struct store_list){.prefix = key, .each = take_size, .owner = &one}, out);
     if (out->result == STORE_MISSING)
         store_kind_end(out, STORE_OK);
 }

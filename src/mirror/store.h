@@ -58,8 +58,8 @@ struct store_outcome {
 
 /* ── Reading. These block. ── */
 
-/* Whether listing what has a longer prefix costs less: then many short listings, at the same time,
- * are faster than one. */
+/* Whether listing what has a longer prefix, or what comes after a key, costs less: then many short
+ * listings, at the same time, are faster than one; and each is in the order of its keys' bytes. */
 bool store_lists_by_prefix(const struct store *s);
 
 typedef bool store_each(void *owner, struct str key, int64_t size);
@@ -68,6 +68,7 @@ struct store_list {
     struct str prefix;
     store_each *each;
     void *owner;
+    struct str after; /* a key: what comes after it. Empty, and where prefixes do not count: all */
 };
 
 /* Calls each for every object whose key begins with prefix, in any order; false from it ends the

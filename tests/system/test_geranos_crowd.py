@@ -10,7 +10,7 @@ import pytest
 from lib import faulty, geranos
 from lib.crowded import Crowded
 from lib.faulty import Faulty
-from lib.source import noise
+from lib.source import digest_of, noise
 from lib.target import BLOBS, Folder
 
 KEYS = ("AKID", "secret")
@@ -103,6 +103,21 @@ def test_a_registry_that_throttles_gets_less_at_once(tmp_path, registry, status)
     sync(tmp_path, registry, folder.url)
     assert folder.blobs() == registry.blobs
     assert 0 < limit.refused < 300
+
+
+def test_an_audit_lists_many_ranges_at_once_and_finds_each_object_once(tmp_path, stores):
+    store = stores()
+    blobs = [noise(20, n) for n in range(2500)]
+    store.objects |= {BLOBS + digest_of(data): data for data in blobs}
+    digests = sorted(store.objects)
+    foreign = {"README", "sha256:", "sha256:3f", "sha256:40", "sha256:AA", "sha256:zz", "sha257",
+               digests[1200].removeprefix(BLOBS) + "x", digests[3].removeprefix(BLOBS)[:-1], "~"}
+    store.objects |= {BLOBS + name: b"" for name in foreign}
+    done = geranos.run(tmp_path, "audit", "--to", store.url, "--all", keys=KEYS)
+    found = [line.split("\t") for line in done.stdout.splitlines() if line.startswith("foreign")]
+    assert sorted(fields[1] for fields in found) == sorted(BLOBS + name for name in foreign)
+    assert sorted(store.reads) == digests
+    assert store.most_lists > 1
 
 
 class Limit:

@@ -51,7 +51,8 @@ class Crowded:
         self.objects = {}  # key -> bytes
         self.fault = None  # fault(handler, key): True if it has answered
         self.lock = threading.Lock()
-        self.now = self.most = self.refused = 0
+        self.now = self.most = self.refused = self.lists = self.most_lists = 0
+        self.reads = []  # keys, in order
         self.log = []
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.store = self
@@ -70,8 +71,16 @@ class Crowded:
         if handler.command == "PUT":
             self._put(handler, key)
         elif handler.command == "GET" and not key:
-            self._list(handler, dict(urllib.parse.parse_qsl(query, keep_blank_values=True)))
+            with self.lock:
+                self.lists += 1
+                self.most_lists = max(self.most_lists, self.lists)
+            try:
+                self._list(handler, dict(urllib.parse.parse_qsl(query, keep_blank_values=True)))
+            finally:
+                with self.lock:
+                    self.lists -= 1
         elif key in self.objects:
+            self.reads.append(key)
             handler.send(200, self.objects[key])
         else:
             handler.send(404)

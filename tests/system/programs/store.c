@@ -199,7 +199,9 @@ static int run(int n, char **words)
     if (strcmp(what, "get") == 0)
         return get(key, n > 2 ? words[2] : NULL);
     if (strcmp(what, "list") == 0)
-        store_list(store, client, &(struct store_list){str_from(key), print_key, NULL}, &out);
+        store_list(store, client,
+                   &(struct store_list){.prefix = str_from(key), .each = print_key, .owner = NULL},
+                   &out);
     else if (strcmp(what, "read") == 0)
         store_read(store, client, &(struct store_read){str_from(key), print_data, NULL}, &out);
     else if (strcmp(what, "tidy") == 0)

@@ -267,7 +267,8 @@ static struct listed list(const char *prefix, unsigned most)
 {
     struct listed l = {.most = most};
     struct store_outcome out;
-    store_list(store, NULL, &(struct store_list){str_from(prefix), note, &l}, &out);
+    store_list(store, NULL,
+               &(struct store_list){.prefix = str_from(prefix), .each = note, .owner = &l}, &out);
     assert_int_equal(out.result, STORE_OK);
     return l;
 }
@@ -334,7 +335,10 @@ static void keys_that_lead_elsewhere_are_refused(void **state)
         out = put(keys[i], "x", 1, 0);
         assert_int_equal(out.result, STORE_FAILED);
     }
-    store_list(store, NULL, &(struct store_list){STR("../"), note, &(struct listed){0}}, &out);
+    store_list(
+        store, NULL,
+        &(struct store_list){.prefix = STR("../"), .each = note, .owner = &(struct listed){0}},
+        &out);
     assert_int_equal(out.result, STORE_FAILED);
     assert_int_equal(list("", 0).n, 0);
 }

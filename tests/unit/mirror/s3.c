@@ -10,7 +10,8 @@
 static struct store_outcome list(struct store *s, store_each *each, void *owner)
 {
     struct store_outcome out;
-    store_list(s, client, &(struct store_list){STR("images/"), each, owner}, &out);
+    store_list(s, client,
+               &(struct store_list){.prefix = STR("images/"), .each = each, .owner = owner}, &out);
     return out;
 }
 
