@@ -31,6 +31,7 @@ struct audit {
     struct report report;
     struct crew *crew;
     struct catalog *catalog; /* of the source */
+    struct subjects subjects;
     struct walk walk;
     pthread_mutex_t lock; /* of what follows, and of found() */
     pthread_cond_t fewer;
@@ -84,6 +85,7 @@ struct audit *audit_new(const struct audit_options *o)
         return NULL;
     a->options = o;
     report_open(&a->report);
+    subjects_open(&a->subjects);
     pthread_mutex_init(&a->lock, NULL);
     thread_condition(&a->fewer);
     a->catalog = catalog_new();
@@ -103,6 +105,7 @@ void audit_free(struct audit *a)
     digests_clear(&a->damaged);
     pthread_cond_destroy(&a->fewer);
     pthread_mutex_destroy(&a->lock);
+    subjects_close(&a->subjects);
     report_close(&a->report);
     free(a);
 }
@@ -545,6 +548,7 @@ static bool repair_all(struct audit *a, const char **why)
         .registry = a->options->source,
         .catalog = a->catalog,
         .report = &a->report,
+        .subjects = &a->subjects,
         .crew = a->crew,
         .queue = QUEUE_WALK,
         .blob = take_blob,

@@ -1,7 +1,7 @@
 #include "mirror/registry.h"
 
 #include "base/num.h"
-#include "client/guard.h"
+#include "mirror/address.h"
 #include "mirror/listing.h"
 #include "mirror/manifest.h"
 #include "mirror/names.h"
@@ -17,16 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BASE_MAX 300
 #define PAGE "1000"
 #define SMALL (1 << 20) /* bytes: of answers that are larger there is one at a time */
 #define TIMEOUT_MS 120000L
 #define REDIRECTS 3
 
 struct registry {
-    char base[BASE_MAX]; /* "https://host:port" */
-    char prefix[NAMES_REPOSITORY_MAX + 1];
-    char name[BASE_MAX + NAMES_REPOSITORY_MAX];
+    struct address at;
     struct login login;
     struct token_keeper *tokens;
     struct pace requests;
@@ -36,70 +33,6 @@ struct registry {
 
 /* ── Opening ── */
 
-static bool is_this_machine(struct str host)
-{
-    struct addr a;
-    struct str name = str_make(host.data, str_find_last(host, ':'));
-    if (name.len > 1 && name.data[0] == '[')
-        name = str_make(name.data + 1, str_find(name, ']') - 1);
-    return str_eq_nocase(name, STR("localhost")) ||
-           (addr_parse(name, &a) && guard_classify(&a) == GUARD_LOOPBACK);
-}
-
-/* A password among them must not be shown. */
-static void say_no_registry(const char *from, char error[256])
-{
-    const char *after = strstr(from, "://");
-    const char *host = after != NULL ? after + 3 : from;
-    size_t slash = strcspn(host, "/");
-    if (memchr(host, '@', slash) != NULL)
-        snprintf(error, 256,
-                 "a registry's name holds no user and password: expected HOST[:PORT][/PREFIX]; "
-                 "`docker login` and `skopeo login` keep them");
-    else if (strpbrk(host + slash, ":@") != NULL)
-        snprintf(error, 256,
-                 "\"%.100s\" names an image: expected HOST[:PORT][/PREFIX], and the image by "
-                 "--reference",
-                 from);
-    else
-        snprintf(error, 256,
-                 "\"%.100s\" names no registry: expected HOST[:PORT][/PREFIX], with http:// or "
-                 "https:// before it or not",
-                 from);
-}
-
-/* "[scheme://]host[:port][/prefix]" */
-static bool read_from(struct registry *r, const char *from, char error[256])
-{
-    struct str rest = str_from(from), scheme = STR("");
-    const char *after = strstr(from, "://");
-    if (after != NULL) {
-        scheme = str_make(from, (size_t)(after - from));
-        rest = str_from(after + 3);
-    }
-    size_t slash = str_find(rest, '/');
-    struct str host = str_make(rest.data, slash);
-    struct str prefix = str_skip(rest, slash < rest.len ? slash + 1 : slash);
-    if (prefix.len > 0 && prefix.data[prefix.len - 1] == '/')
-        prefix.len--;
-    if (after == NULL)
-        scheme = is_this_machine(host) ? STR("http") : STR("https");
-    bool known = str_eq(scheme, STR("https")) || str_eq(scheme, STR("http"));
-    if (!known || !names_host_valid(host) || host.len > 255 ||
-        (prefix.len > 0 && !names_repository_valid(prefix))) {
-        say_no_registry(from, error);
-        return false;
-    }
-    if (str_eq(host, STR("docker.io")))
-        host = STR("registry-1.docker.io");
-    snprintf(r->base, sizeof(r->base), "%.*s://%.*s", (int)scheme.len, scheme.data, (int)host.len,
-             host.data);
-    snprintf(r->prefix, sizeof(r->prefix), "%.*s", (int)prefix.len, prefix.data);
-    snprintf(r->name, sizeof(r->name), "%.*s%s%s", (int)host.len, host.data,
-             prefix.len > 0 ? "/" : "", r->prefix);
-    return login_find(strstr(r->base, "://") + 3, &r->login, error);
-}
-
 struct registry *registry_open(const char *from, char error[256])
 {
     struct registry *r = calloc(1, sizeof(*r));
@@ -107,7 +40,8 @@ struct registry *registry_open(const char *from, char error[256])
     if (r == NULL)
         return NULL;
     pthread_mutex_init(&r->large, NULL);
-    if (read_from(r, from, error))
+    if (address_read(&r->at, from, error) &&
+        login_find(strstr(r->at.base, "://") + 3, &r->login, error))
         r->tokens = token_keeper_new(&r->login);
     if (r->tokens != NULL)
         return r;
@@ -127,7 +61,7 @@ void registry_close(struct registry *r)
 
 const char *registry_name(const struct registry *r)
 {
-    return r->name;
+    return r->at.name;
 }
 
 void registry_limit(struct registry *r, uint64_t requests, uint64_t bytes)
@@ -150,12 +84,12 @@ struct asking {
 static bool set_url(const struct registry *r, struct asking *a, struct str repository,
                     const char *rest)
 {
-    bool both = r->prefix[0] != '\0' && repository.len > 0;
-    int n = snprintf(a->full, sizeof(a->full), "%s%s%.*s", r->prefix, both ? "/" : "",
+    bool both = r->at.prefix[0] != '\0' && repository.len > 0;
+    int n = snprintf(a->full, sizeof(a->full), "%s%s%.*s", r->at.prefix, both ? "/" : "",
                      (int)repository.len, repository.data);
     if (n < 0 || (size_t)n >= sizeof(a->full))
         return false;
-    n = snprintf(a->url, sizeof(a->url), "%s/v2/%s%s", r->base, a->full, rest);
+    n = snprintf(a->url, sizeof(a->url), "%s/v2/%s%s", r->at.base, a->full, rest);
     return n > 0 && (size_t)n < sizeof(a->url);
 }
 
@@ -178,7 +112,7 @@ static void fail(const struct registry *r, struct registry_outcome *out,
                  enum registry_result result, const char *what)
 {
     out->result = result;
-    snprintf(out->error, sizeof(out->error), "%.80s: %.170s", r->name, what);
+    snprintf(out->error, sizeof(out->error), "%.80s: %.170s", r->at.name, what);
 }
 
 static void judge(const struct registry *r, struct exchange *x, struct registry_outcome *out)
@@ -259,7 +193,7 @@ struct names {
 static void each_page(struct registry *r, struct exchange_client *c, struct asking *a,
                       const struct names *like, struct registry_outcome *out)
 {
-    struct pages pages = {.origin = r->base};
+    struct pages pages = {.origin = r->at.base};
     bool more = true;
     a->request.write = pages_read;
     a->request.owner = &pages;
@@ -294,7 +228,7 @@ struct repositories {
 static bool take_repository(void *owner, enum listing_member member, struct str name)
 {
     const struct repositories *all = owner;
-    struct str prefix = str_from(all->r->prefix);
+    struct str prefix = str_from(all->r->at.prefix);
     if (member != LISTING_REPOSITORIES || !names_repository_valid(name) ||
         !str_starts(name, prefix))
         return true;
@@ -317,7 +251,7 @@ void registry_repositories(struct registry *r, struct exchange_client *c, regist
         fail(r, out, REGISTRY_RETRY, "out of memory");
         return;
     }
-    snprintf(a->url, sizeof(a->url), "%s/v2/_catalog?n=" PAGE, r->base);
+    snprintf(a->url, sizeof(a->url), "%s/v2/_catalog?n=" PAGE, r->at.base);
     each_page(r, c, a, &names, out);
     release(a);
 }
@@ -408,6 +342,22 @@ static void verify(const struct registry *r, struct registry_manifest *m, struct
         fail(r, out, REGISTRY_RETRY, "it served a manifest that is not the one of that digest");
 }
 
+/* A body that is kept whole. Of large ones there is one at a time, until m is released. */
+static struct exchange *ask_document(struct registry *r, struct exchange_client *c,
+                                     struct asking *a, struct registry_manifest *m,
+                                     struct registry_outcome *out)
+{
+    a->request.max_bytes = SMALL;
+    struct exchange *x = ask(r, c, a, MANIFEST_ACCEPT, out);
+    if (x == NULL || !x->too_long)
+        return x;
+    exchange_end(x);
+    pthread_mutex_lock(&r->large);
+    m->large = r;
+    a->request.max_bytes = MANIFEST_MAX;
+    return ask(r, c, a, MANIFEST_ACCEPT, out);
+}
+
 static void take_manifest(const struct registry *r, struct exchange *x, struct str reference,
                           struct registry_manifest *m, struct registry_outcome *out)
 {
@@ -435,15 +385,7 @@ void registry_manifest(struct registry *r, struct exchange_client *c, struct str
         release(a);
         return;
     }
-    a->request.max_bytes = SMALL;
-    struct exchange *x = ask(r, c, a, MANIFEST_ACCEPT, out);
-    if (x != NULL && x->too_long) {
-        exchange_end(x);
-        pthread_mutex_lock(&r->large);
-        m->large = r;
-        a->request.max_bytes = MANIFEST_MAX;
-        x = ask(r, c, a, MANIFEST_ACCEPT, out);
-    }
+    struct exchange *x = ask_document(r, c, a, m, out);
     if (x != NULL && out->result == REGISTRY_OK)
         take_manifest(r, x, reference, m, out);
     if (out->result != REGISTRY_OK)
@@ -458,6 +400,65 @@ void registry_manifest_release(struct registry_manifest *m)
     if (m->large != NULL)
         pthread_mutex_unlock(&m->large->large);
     *m = (struct registry_manifest){.data = NULL};
+}
+
+/* ── Referrers ── */
+
+/* A page of them is an image index. False: it is none, and *out says so. */
+static bool take_referrers(const struct registry *r, const struct registry_manifest *page,
+                           const struct registry_referrers *wanted, struct registry_outcome *out)
+{
+    struct manifest m;
+    char error[256], text[DIGEST_TEXT_MAX];
+    if (!manifest_parse(str_make(page->data, page->len), str_from(page->type), &m, error)) {
+        fail(r, out, REGISTRY_FAILED, error);
+        return false;
+    }
+    for (size_t i = 0; i < m.n_children; i++)
+        wanted->each(wanted->owner, str_make(text, digest_format(&m.child[i].digest, text)));
+    manifest_release(&m);
+    return true;
+}
+
+/* One page, and whether there is another, whose URL a then has. */
+static bool next_referrers(struct registry *r, struct exchange_client *c, struct asking *a,
+                           const struct registry_referrers *wanted, struct registry_outcome *out)
+{
+    struct registry_manifest page = {.data = NULL};
+    const char *wrong = NULL;
+    bool more = false;
+    struct exchange *x = ask_document(r, c, a, &page, out);
+    if (x != NULL && out->result == REGISTRY_OK) {
+        page.len = x->len;
+        page.data = exchange_take(x);
+        take_type(&page, x);
+        more = page.data != NULL && take_referrers(r, &page, wanted, out) &&
+               pages_next(wanted->pages, x, a->url, &wrong);
+    }
+    if (wrong != NULL)
+        fail(r, out, REGISTRY_FAILED, wrong);
+    registry_manifest_release(&page);
+    exchange_end(x);
+    return more;
+}
+
+void registry_referrers(struct registry *r, struct exchange_client *c,
+                        const struct registry_referrers *wanted, struct registry_outcome *out)
+{
+    char rest[32 + DIGEST_TEXT_MAX] = "/referrers/";
+    struct pages pages = {.origin = r->at.base};
+    struct registry_referrers paged = *wanted;
+    struct asking *a = calloc(1, sizeof(*a));
+    *out = (struct registry_outcome){.result = REGISTRY_RETRY};
+    rest[11 + digest_format(&wanted->subject, rest + 11)] = '\0';
+    paged.pages = &pages;
+    if (a == NULL || !set_url(r, a, wanted->repository, rest))
+        fail(r, out, REGISTRY_FAILED, "a name is too long, or there is no memory");
+    else
+        while (next_referrers(r, c, a, &paged, out))
+            ;
+    pages_release(&pages);
+    release(a);
 }
 
 /* ── Blobs ── */

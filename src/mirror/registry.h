@@ -80,6 +80,20 @@ void registry_manifest(struct registry *r, struct exchange_client *c, struct str
                        struct registry_outcome *out);
 void registry_manifest_release(struct registry_manifest *m);
 
+/* What refers to a manifest: signatures, SBOMs and other artifacts whose `subject` it is. */
+struct registry_referrers {
+    struct str repository;
+    struct digest subject;
+    void (*each)(void *owner, struct str digest); /* one of them, perhaps more than once */
+    void *owner;
+    struct pages *pages; /* private */
+};
+
+/* Calls each for all of them. REGISTRY_MISSING: the registry does not know (it is older than
+ * version 1.1 of the distribution specification); they then have the tag sha256-<hex>. */
+void registry_referrers(struct registry *r, struct exchange_client *c,
+                        const struct registry_referrers *wanted, struct registry_outcome *out);
+
 /* ── Blobs ── */
 
 struct registry_read; /* a blob that is being read */

@@ -27,6 +27,7 @@ struct sync {
     struct report report;
     struct crew *crew;
     struct inventory inventory;
+    struct subjects subjects;
     struct walk walk;
     _Atomic uint64_t blobs, blobs_copied, blobs_failed, bytes, bytes_copied, bytes_stored;
     pthread_mutex_t lock;
@@ -46,6 +47,7 @@ static void init_walk(struct sync *s)
         .registry = o->source,
         .catalog = s->catalog,
         .report = &s->report,
+        .subjects = &s->subjects,
         .crew = s->crew,
         .queue = QUEUE_WALK,
         .server = SOURCE,
@@ -87,6 +89,7 @@ struct sync *sync_new(const struct sync_options *o)
         return NULL;
     s->options = o;
     report_open(&s->report);
+    subjects_open(&s->subjects);
     pthread_mutex_init(&s->lock, NULL);
     s->catalog = catalog_new();
     s->crew = make_crew(o);
@@ -104,6 +107,7 @@ void sync_free(struct sync *s)
         return;
     crew_free(s->crew);
     catalog_free(s->catalog);
+    subjects_close(&s->subjects);
     report_close(&s->report);
     pthread_mutex_destroy(&s->lock);
     free(s);

@@ -1,6 +1,7 @@
 #include "mirror/walk.h"
 
 #include "mirror/attempt.h"
+#include "mirror/kept_names.h"
 #include "mirror/manifest.h"
 #include "mirror/names.h"
 
@@ -9,24 +10,14 @@
 
 /* In the order in which they wait: what is deeper goes first, so that there is never much of what
  * is above it. An index's children are deeper than itself. */
-enum kind { EVERYTHING, REPOSITORY, ONLY, NAMES, MANIFEST };
+enum kind { EVERYTHING, REPOSITORY, ONLY, NAMES, MANIFEST, REFERRERS };
 
 #define DEEPEST 60
+#define REFERRERS_DEEPEST 3 /* an SBOM of an image, its signature, and what may be of that */
+#define REFERRERS_MAX 10000 /* of one manifest */
 
-/* What a listing has brought, until it is handed in, a few at a time: a step takes several times
- * the memory of a name. Each is a letter that says what it is, the name, and a NUL. */
-struct names {
-    char *text;
-    size_t len;
-    size_t size;
-    size_t whole; /* those before it stood in pages that came whole */
-    size_t at;    /* those before it have been handed in */
-    bool complete;
-};
-
-#define NAMES_MAX (16 << 20) /* bytes of one listing */
-#define AT_ONCE 256          /* names */
-#define AHEAD 16384          /* steps that wait: no more are handed in meanwhile */
+#define AT_ONCE 256 /* names: a step takes several times the memory of one */
+#define AHEAD 16384 /* steps that wait: no more are handed in meanwhile */
 #define AHEAD_MS 100
 
 struct step {
@@ -35,10 +26,13 @@ struct step {
     enum kind kind;
     unsigned attempts;
     unsigned depth;
-    bool claimed; /* the manifest, of the catalog */
+    bool claimed;      /* the manifest, of the catalog */
+    bool listed;       /* among all manifests of its repository: its referrers are, too */
+    unsigned referred; /* how many manifests there are between it and what they refer to */
     uint32_t repository;
-    struct names names;
-    char reference[]; /* a tag or a digest; empty but for MANIFEST */
+    struct kept_names names;
+    bool complete;    /* its names are all manifests */
+    char reference[]; /* a tag or a digest; of REFERRERS a digest; else empty */
 };
 
 static void run(struct crew_task *task, struct exchange_client *client, struct crew_result *result);
@@ -48,22 +42,21 @@ static struct step *step_of(struct crew_task *task)
     return (struct step *)(void *)task;
 }
 
-static bool add_deep(struct walk *w, enum kind kind, unsigned depth, uint32_t repository,
-                     struct str reference)
+/* Another step like this one, whose kind, depth, repository and the like count. */
+static bool add_like(const struct step *like, struct str reference)
 {
+    struct walk *w = like->walk;
     struct step *s = calloc(1, sizeof(*s) + reference.len + 1);
-    if (s == NULL || repository == UINT32_MAX) {
+    if (s == NULL || like->repository == UINT32_MAX) {
         free(s);
         report_failure(w->report, registry_name(w->registry), "out of memory");
         return false;
     }
+    *s = *like;
     s->task.run = run;
     s->task.servers = UINT32_C(1) << w->server;
-    s->walk = w;
-    s->kind = kind;
-    s->depth = depth < DEEPEST - MANIFEST ? depth : DEEPEST - MANIFEST;
-    s->task.weight = INT64_C(1) << (kind + s->depth);
-    s->repository = repository;
+    s->depth = like->depth < DEEPEST - REFERRERS ? like->depth : DEEPEST - REFERRERS;
+    s->task.weight = INT64_C(1) << (s->kind + s->depth);
     if (reference.len > 0)
         memcpy(s->reference, reference.data, reference.len);
     crew_add(w->crew, w->queue, &s->task);
@@ -72,12 +65,13 @@ static bool add_deep(struct walk *w, enum kind kind, unsigned depth, uint32_t re
 
 static bool add(struct walk *w, enum kind kind, uint32_t repository, struct str reference)
 {
-    return add_deep(w, kind, 0, repository, reference);
+    const struct step like = {.walk = w, .kind = kind, .repository = repository};
+    return add_like(&like, reference);
 }
 
 static void release(struct step *s)
 {
-    free(s->names.text);
+    kept_names_clear(&s->names);
     free(s);
 }
 
@@ -192,33 +186,14 @@ static bool again(struct step *s, const struct registry_outcome *out, struct cre
 
 /* ── Names ── */
 
-/* False: no memory, or more names than anybody can want. */
-static bool keep_name(struct names *n, char kind, struct str name)
-{
-    size_t need = n->len + name.len + 2;
-    if (need > NAMES_MAX)
-        return false;
-    if (need > n->size) {
-        size_t size = need > 2 * n->size ? need + 4096 : 2 * n->size;
-        char *text = realloc(n->text, size);
-        if (text == NULL)
-            return false;
-        n->text = text;
-        n->size = size;
-    }
-    n->text[n->len] = kind;
-    memcpy(n->text + n->len + 1, name.data, name.len);
-    n->text[need - 1] = '\0';
-    n->len = need;
-    return true;
-}
-
 static void hand_in(struct step *s, char kind, struct str name)
 {
     struct walk *w = s->walk;
     char full[NAMES_REPOSITORY_MAX + 1];
-    if (kind == 'd' || (kind == 't' && !s->names.complete))
-        add(w, MANIFEST, s->repository, name);
+    const struct step manifest = {
+        .walk = w, .kind = MANIFEST, .repository = s->repository, .listed = kind == 'd'};
+    if (kind == 'd' || (kind == 't' && !s->complete))
+        add_like(&manifest, name);
     if (kind == 'r')
         add(w, REPOSITORY, catalog_repository(w->catalog, name), STR(""));
     if (kind != 'c')
@@ -233,15 +208,13 @@ static void hand_in(struct step *s, char kind, struct str name)
 static void hand_in_some(struct step *s, struct crew_result *result)
 {
     struct crew_status status;
-    struct names *n = &s->names;
+    struct str name;
+    char kind;
     crew_status(s->walk->crew, s->walk->queue, &status);
     bool room = status.waiting < AHEAD;
-    for (unsigned i = 0; room && i < AT_ONCE && n->at < n->len; i++) {
-        struct str name = str_from(n->text + n->at + 1);
-        hand_in(s, n->text[n->at], name);
-        n->at += name.len + 2;
-    }
-    if (n->at == n->len) {
+    for (unsigned i = 0; room && i < AT_ONCE && kept_names_take(&s->names, &kind, &name); i++)
+        hand_in(s, kind, name);
+    if (s->names.at == s->names.len) {
         release(s);
         return;
     }
@@ -256,12 +229,6 @@ static void go_on_with_names(struct step *s, struct crew_result *result)
     s->task.servers = 0; /* it asks nobody */
     s->task.weight = INT64_C(1) << NAMES;
     hand_in_some(s, result);
-}
-
-static void forget_names(struct step *s)
-{
-    free(s->names.text);
-    s->names = (struct names){.text = NULL};
 }
 
 /* ── Repositories ── */
@@ -281,7 +248,7 @@ static bool take_repository(void *owner, struct str name)
     if (!pattern_admits(&named->step->walk->repositories, name))
         return true;
     named->admitted++;
-    named->too_many = !keep_name(&named->step->names, 'r', name);
+    named->too_many = !kept_names_add(&named->step->names, 'r', name);
     return !named->too_many;
 }
 
@@ -310,7 +277,7 @@ static void everything(struct step *s, struct exchange_client *client, struct cr
                        : "it does not list its repositories: name one behind the registry, or "
                          "images by --references");
     else if (out.result != REGISTRY_OK && again(s, &out, result))
-        forget_names(s);
+        kept_names_clear(&s->names);
     else if (out.result == REGISTRY_OK && named.admitted == 0)
         give_up(s, named.n > 0 ? "none of its repositories fits --include and --exclude: expected "
                                  "patterns of whole names below it, such as team/**"
@@ -327,7 +294,7 @@ struct listed {
 
 static bool list(struct listed *l, char kind, struct str name)
 {
-    l->too_many = !keep_name(&l->step->names, kind, name);
+    l->too_many = !kept_names_add(&l->step->names, kind, name);
     return !l->too_many;
 }
 
@@ -344,7 +311,7 @@ static bool list_manifest(void *owner, struct str digest)
     const struct walk *w = l->step->walk;
     if (w->tags.n_include > 0 || w->tags.n_exclude > 0)
         return true; /* some tags are meant, not everything */
-    l->step->names.complete = true;
+    l->step->complete = true;
     return list(l, 'd', digest);
 }
 
@@ -379,7 +346,7 @@ static void repository(struct step *s, struct exchange_client *client, struct cr
     else if (out.result == REGISTRY_MISSING && s->kind == ONLY)
         give_up(s, "there is no such repository, and none below it: correct the name");
     else if (!listed && again(s, &out, result))
-        forget_names(s);
+        kept_names_clear(&s->names);
     /* Of one whose listing has no end, what is known is not left out. */
     s->names.len = l.too_many ? s->names.len : s->names.whole;
     if (result->verdict != CREW_AGAIN)
@@ -422,6 +389,12 @@ static bool take_children(struct step *s, const struct manifest *m, struct diges
                           struct catalog_image *image)
 {
     char text[DIGEST_TEXT_MAX];
+    const struct step below = {.walk = s->walk,
+                               .kind = MANIFEST,
+                               .depth = s->depth + 1,
+                               .repository = s->repository,
+                               .listed = s->listed,
+                               .referred = s->referred};
     for (size_t i = 0; i < m->n_children; i++) {
         const struct manifest_child *c = &m->child[i];
         if (c->platform[0] != '\0' && !admit_platform(s->walk, str_from(c->platform))) {
@@ -431,7 +404,7 @@ static bool take_children(struct step *s, const struct manifest *m, struct diges
         if (is_among(&c->digest, child, image->n_children))
             continue;
         struct str reference = str_make(text, digest_format(&c->digest, text));
-        if (!add_deep(s->walk, MANIFEST, s->depth + 1, s->repository, reference))
+        if (!add_like(&below, reference))
             return false;
         child[image->n_children++] = c->digest;
     }
@@ -469,6 +442,75 @@ static bool read_manifest(struct step *s, const struct registry_manifest *bytes)
     return taken;
 }
 
+/* ── Referrers ── */
+
+/* Who refers to a manifest is said by its repository, whichever others have it, too. */
+static void ask_for_referrers(const struct step *s, const struct digest *d)
+{
+    char text[DIGEST_TEXT_MAX];
+    if (s->listed || s->referred == REFERRERS_DEEPEST || atomic_load(&s->walk->subjects->unknown) ||
+        !subjects_add(s->walk->subjects, catalog_repository_name(s->walk->catalog, s->repository),
+                      d))
+        return;
+    const struct step like = {.walk = s->walk,
+                              .kind = REFERRERS,
+                              .depth = s->depth,
+                              .repository = s->repository,
+                              .referred = s->referred};
+    add_like(&like, str_make(text, digest_format(d, text)));
+}
+
+struct referrers {
+    const struct step *step;
+    size_t n;
+};
+
+static void take_referrer(void *owner, struct str digest)
+{
+    struct referrers *all = owner;
+    const struct step *s = all->step;
+    const struct step like = {.walk = s->walk,
+                              .kind = MANIFEST,
+                              .depth = s->depth + 1,
+                              .repository = s->repository,
+                              .referred = s->referred + 1};
+    if (all->n++ < REFERRERS_MAX)
+        add_like(&like, digest);
+}
+
+/* Registries that do not know them answer in many ways. */
+static bool is_unknown(const struct registry_outcome *out)
+{
+    return out->result == REGISTRY_MISSING ||
+           (out->result == REGISTRY_FAILED && out->status / 100 == 4) || out->status == 501;
+}
+
+static void referrers(struct step *s, struct exchange_client *client, struct crew_result *result)
+{
+    struct walk *w = s->walk;
+    struct registry_outcome out;
+    struct referrers all = {.step = s};
+    struct registry_referrers wanted = {
+        .repository = catalog_repository_name(w->catalog, s->repository),
+        .each = take_referrer,
+        .owner = &all,
+    };
+    digest_parse(str_from(s->reference), &wanted.subject);
+    if (!atomic_load(&w->subjects->unknown)) {
+        registry_referrers(w->registry, client, &wanted, &out);
+        answered(s, &out, result);
+        if (is_unknown(&out))
+            atomic_store(&w->subjects->unknown, true);
+        else if (out.result != REGISTRY_OK && again(s, &out, result))
+            return;
+        if (all.n > REFERRERS_MAX)
+            give_up(s, "more artifacts refer to it than can be meant");
+    }
+    free(s);
+}
+
+/* ── Claims ── */
+
 #define BUSY_MS 100 /* until it is looked whether somebody has read a manifest */
 
 /* True: it is this step's to read. Else it is released, or comes back: while another step is at the
@@ -481,6 +523,7 @@ static bool claim(struct step *s, const struct digest *d, struct crew_result *re
         result->after = BUSY_MS;
         return false;
     case CATALOG_KNOWN:
+        ask_for_referrers(s, d);
         free(s);
         return false;
     case CATALOG_NEW:
@@ -513,6 +556,8 @@ static void manifest(struct step *s, struct exchange_client *client, struct crew
         s->claimed = true;
         read = read_manifest(s, &bytes);
     }
+    if (out.result == REGISTRY_OK)
+        ask_for_referrers(s, &bytes.digest);
     if (s->claimed && !read)
         catalog_unclaim(w->catalog, &d);
     registry_manifest_release(&bytes);
@@ -528,6 +573,8 @@ static void run(struct crew_task *task, struct exchange_client *client, struct c
         repository(s, client, result);
     else if (s->kind == NAMES)
         hand_in_some(s, result);
+    else if (s->kind == REFERRERS)
+        referrers(s, client, result);
     else
         manifest(s, client, result);
 }

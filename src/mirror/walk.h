@@ -10,11 +10,13 @@
 #include "mirror/pattern.h"
 #include "mirror/registry.h"
 #include "mirror/report.h"
+#include "mirror/subjects.h"
 
 struct walk {
     struct registry *registry;
     struct catalog *catalog;
     struct report *report;
+    struct subjects *subjects; /* empty */
     struct crew *crew;
     unsigned queue;  /* of the crew */
     unsigned server; /* the registry's number in the crew */

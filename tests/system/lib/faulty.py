@@ -290,6 +290,7 @@ class Faulty:
         self.tags = {}  # repository -> [tag]
         self.blobs = {}  # digest -> bytes: what may be published
         self.manifests = {}  # digest -> repository
+        self.referrers = None  # (repository, digest) -> [descriptor]; None: it does not know them
         self.seen = []
         self.asked = {}
         self.lock = threading.Lock()
@@ -340,6 +341,16 @@ class Faulty:
         document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": list(children)}
         return self.manifest(repository, document, tag, **more)
 
+    def artifact(self, repository, subject, *layers):
+        """An artifact without a tag that refers to a manifest; a descriptor."""
+        document = {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "text/x-test",
+                    "config": self.blob(repository, b"{}"), "layers": list(layers),
+                    "subject": subject}
+        one = self.manifest(repository, document)
+        self.referrers = self.referrers or {}
+        self.referrers.setdefault((repository, subject["digest"]), []).append(one)
+        return one
+
     # What it answers
 
     def answer(self, handler):
@@ -362,11 +373,19 @@ class Faulty:
         listing = re.fullmatch(r"/v2/(.+)/tags/list", path)
         if listing and listing[1] in self.tags:
             return self.say(x, {"name": listing[1], "tags": self.tags[listing[1]]})
+        subject = re.fullmatch(r"/v2/(.+)/referrers/(sha\d+:\w+)", path)
+        if subject and self.referrers is not None:
+            return self.refer(x, self.referrers.get(subject.groups(), []))
         if not content:
             return x.send(404, b"{}")
         if "/manifests/" in path:
             return x.send(200, x.body, f"Content-Type: {content[1]}")
         return good(x)
+
+    @staticmethod
+    def refer(x, descriptors, *fields):
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors}
+        x.send(200, json.dumps(index).encode(), f"Content-Type: {INDEX}", *fields)
 
     @staticmethod
     def say(x, document, *fields):
