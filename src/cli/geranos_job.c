@@ -25,6 +25,7 @@ const atomic_bool *const geranos_job_stop = &stop;
 static void interrupted(int number)
 {
     if (atomic_exchange(&stop, true)) {
+        /* NOLINTNEXTLINE(bugprone-signal-handler): it is async-signal-safe, as it says */
         progress_abandon();
         signal(number, SIG_DFL);
         raise(number);

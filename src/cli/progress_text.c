@@ -114,7 +114,7 @@ static void put_summary(const struct progress_text_state *s, const struct progre
 static void put_plain(const char *name, size_t room, char *out)
 {
     size_t n = 0;
-    for (; name[n] != '\0' && n < room; n++)
+    for (; n < room && name[n] != '\0'; n++)
         out[n] = name[n] >= 0x20 && name[n] < 0x7f ? name[n] : '?';
     out[n] = '\0';
     if (name[n] != '\0' && n > 2)

@@ -466,7 +466,7 @@ static bool copy_again(struct audit *a, const struct catalog_blob *b, struct cop
                        struct exchange_client *client, struct crew_result *result)
 {
     char key[STORE_DIGEST_KEY_MAX];
-    unsigned store[AUDIT_STORES_MAX];
+    unsigned store[AUDIT_STORES_MAX] = {0}; /* of each target */
     struct str at = key_of(a, &b->digest, key);
     uint32_t damaged = damaged_stores(a, &b->digest);
     for (unsigned i = 0; i < a->options->n_stores; i++)
