@@ -360,15 +360,16 @@ def test_a_reload_begins_and_ends_belief(bucket, serve):
     server.wait_used(1)
 
     def reload(**changes):
+        done = server.log().count("reloaded")
         server.archeio.write(server.config(**changes))
         server.archeio.reload()
+        wait_until(lambda: server.log().count("reloaded") > done, 10, "the reload")
 
     reload(believed=False)
     wait_until(lambda: server.where(digest_of(1)) == "upstream", 10, "no index")
     wait_until(lambda: server.archeio.metric("archeio_index_memory_bytes") == 0, 10, "its memory")
     polls = len(bucket.accesses())
-    server.archeio.write(server.config())
-    server.archeio.reload()
+    reload()
     server.wait_used(1)
     assert server.where(digest_of(1)) == "store" and len(bucket.accesses()) > polls
     reload(index_memory="1KiB", index_refresh="20ms")
