@@ -124,7 +124,7 @@ def test_a_blob_that_comes_in_pieces_late_or_at_another_try_is_published_whole(r
 
 def test_no_part_of_a_blob_is_published_whatever_size_a_manifest_says(registry, folder, sync):
     bad = set()
-    for n, size in enumerate((0, 1, 49_999, 50_001, 1 << 50)):
+    for n, size in enumerate((0, 1, 49_999, 50_001, 1 << 45)):
         layer = registry.blob("bad", noise(50_000, n), faulty.chunked, size)
         registry.image("bad", f"v{size}", layer)
         bad.add(layer["digest"])
@@ -347,6 +347,8 @@ UNFIT = [
     (b'{"schemaVersion":2,"schemaVersion":1,"fsLayers":[]}', "no JSON"),
     (json.dumps(image_of(descriptor("sha256:" + "a" * 64, -1))).encode(), "without a size"),
     (json.dumps(image_of(descriptor("sha256:" + "a" * 64, 1 << 62))).encode(), "without a size"),
+    (json.dumps(image_of(descriptor("sha256:" + "a" * 64, (10_000 * 5 << 30) + 1))).encode(),
+     "without a size"),  # more than an object of S3 may have
     (json.dumps(image_of(descriptor("sha256:" + "a" * 64, "5"))).encode(), "without a size"),
     (json.dumps(image_of(descriptor("sha256:../../x", 5))).encode(), "malformed digest"),
     (json.dumps(image_of(descriptor("a\n\x1b[2Jforged line", 5))).encode(), "malformed digest"),
