@@ -60,7 +60,7 @@ void report_failure(struct report *r, const char *what, const char *why)
     make_printable(one.what);
     make_printable(one.why);
     pthread_mutex_lock(&r->lock);
-    r->all++;
+    atomic_fetch_add(&r->all, 1);
     if (r->watcher.failed != NULL && one.what != NULL && one.why != NULL)
         r->watcher.failed(r->watcher.owner, one.what, one.why);
     keep(r, one);
@@ -72,27 +72,21 @@ void report_retry(struct report *r, const char *why)
     char *text = strdup(why);
     make_printable(text);
     pthread_mutex_lock(&r->lock);
-    r->retries++;
+    atomic_fetch_add(&r->retries, 1);
     if (r->watcher.retried != NULL && text != NULL)
         r->watcher.retried(r->watcher.owner, text);
     pthread_mutex_unlock(&r->lock);
     free(text);
 }
 
-uint64_t report_failures(struct report *r)
+uint64_t report_failures(const struct report *r)
 {
-    pthread_mutex_lock(&r->lock);
-    uint64_t n = r->all;
-    pthread_mutex_unlock(&r->lock);
-    return n;
+    return atomic_load(&r->all);
 }
 
-uint64_t report_retries(struct report *r)
+uint64_t report_retries(const struct report *r)
 {
-    pthread_mutex_lock(&r->lock);
-    uint64_t n = r->retries;
-    pthread_mutex_unlock(&r->lock);
-    return n;
+    return atomic_load(&r->retries);
 }
 
 void report_write(struct report *r, size_t most, FILE *to)
@@ -100,8 +94,9 @@ void report_write(struct report *r, size_t most, FILE *to)
     pthread_mutex_lock(&r->lock);
     for (size_t i = 0; i < r->n && i < most; i++)
         fprintf(to, "%s\t%s\n", r->entry[i].what, r->entry[i].why);
-    if (most >= r->n && r->all > r->n)
+    const uint64_t all = atomic_load(&r->all);
+    if (most >= r->n && all > r->n)
         fprintf(to, "%llu more\tnot kept: correct these, and run it again\n",
-                (unsigned long long)(r->all - r->n));
+                (unsigned long long)(all - r->n));
     pthread_mutex_unlock(&r->lock);
 }

@@ -7,6 +7,7 @@
 
 #include <archeio/str.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,10 +17,10 @@ struct report { /* private; report_open() first */
         char *what;
         char *why;
     } * entry;
-    size_t n;     /* kept, at most REPORT_MAX ... */
-    size_t bytes; /* ... and REPORT_BYTES_MAX of their texts */
-    uint64_t all; /* with those that were not */
-    uint64_t retries;
+    size_t n;             /* kept, at most REPORT_MAX ... */
+    size_t bytes;         /* ... and REPORT_BYTES_MAX of their texts */
+    _Atomic uint64_t all; /* with those that were not */
+    _Atomic uint64_t retries;
     struct report_watcher {
         void (*failed)(void *owner, const char *what, const char *why);
         void (*retried)(void *owner, const char *why); /* it may work later */
@@ -34,7 +35,8 @@ struct report { /* private; report_open() first */
 void report_open(struct report *r);
 void report_close(struct report *r);
 
-/* Tells it of everything from now on, from any thread, one at a time. Before others use it. */
+/* Tells it of everything from now on, from any thread, one at a time. It may take locks of its own
+ * that it also holds while it reads the two numbers below. Before others use it. */
 void report_watch(struct report *r, const struct report_watcher *watcher);
 
 /* what: an image, a blob or a store, as people name it; where why begins with it, too, it is said
@@ -42,8 +44,9 @@ void report_watch(struct report *r, const struct report_watcher *watcher);
 void report_failure(struct report *r, const char *what, const char *why);
 void report_retry(struct report *r, const char *why);
 
-uint64_t report_failures(struct report *r);
-uint64_t report_retries(struct report *r);
+/* So far. They wait for nobody. */
+uint64_t report_failures(const struct report *r);
+uint64_t report_retries(const struct report *r);
 
 /* One line for each of the first so many, "WHAT\tWHY"; behind all that were kept, how many were
  * not.
