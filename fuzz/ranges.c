@@ -24,7 +24,7 @@ static unsigned bits_of(const struct addr *a)
 
 static void check_prefix(const struct ranges *r, size_t i)
 {
-    const struct policy_range *range = &r->range[i];
+    const struct ranges_range *range = &r->range[i];
     struct prefix p = range->prefix;
     FUZZ_CHECK(p.addr.family == ADDR_V4 || p.addr.family == ADDR_V6);
     FUZZ_CHECK(p.bits <= bits_of(&p.addr) && !prefix_clear_host(&p));
@@ -48,7 +48,7 @@ static void check_ranges(const struct ranges *r)
 
 static uint32_t scan(const struct ranges *r, const struct addr *a)
 {
-    const struct policy_range *best = NULL;
+    const struct ranges_range *best = NULL;
     for (size_t i = 0; i < r->n_ranges; i++)
         if (prefix_holds(&r->range[i].prefix, a) &&
             (best == NULL || best->prefix.bits < r->range[i].prefix.bits))

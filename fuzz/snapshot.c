@@ -41,7 +41,7 @@ static void check_network(const struct snapshot *s, uint32_t i)
     struct snapshot_network n = snapshot_network(s, i);
     check_text(s, n.cloud);
     check_text(s, n.region);
-    FUZZ_CHECK(n.route <= SNAPSHOT_ROUTE_REGION);
+    FUZZ_CHECK(n.match <= SNAPSHOT_MATCH_REGION);
     for (uint32_t c = 0; c < n.n_stores; c++)
         FUZZ_CHECK(n.stores[c] < s->n_stores);
 }

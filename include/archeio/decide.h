@@ -32,8 +32,9 @@ enum decide_step {
     DECIDE_R11,    /* the network's blobs stay at the upstream */
     DECIDE_R12,    /* a store has it */
     DECIDE_R13,    /* no store has it, or nobody knows: upstream */
+    DECIDE_ROUTE,  /* between R1 and R2: a route leads there */
 };
-#define DECIDE_STEPS 14 /* for arrays indexed by step; 0 is unused */
+#define DECIDE_STEPS 15 /* for arrays indexed by step; 0 is unused */
 
 /* What the caller found out about the question. */
 enum decide_existence { DECIDE_PRESENT, DECIDE_ABSENT, DECIDE_UNKNOWN };
@@ -41,6 +42,7 @@ enum decide_existence { DECIDE_PRESENT, DECIDE_ABSENT, DECIDE_UNKNOWN };
 enum decide_next { DECIDE_ANSWER, DECIDE_ASK };
 
 #define DECIDE_NO_STORE UINT32_MAX
+#define DECIDE_NO_ROUTE UINT32_MAX
 
 /* The request target's longest form that is decided on; longer is the transport's 414. */
 #define DECIDE_TARGET_MAX 8192
@@ -51,17 +53,24 @@ enum decide_next { DECIDE_ANSWER, DECIDE_ASK };
 struct decide_request {
     enum decide_method method;
     struct str target; /* as received: origin-form or absolute-form (RFC 9112 section 3.2) */
-    char *buffer;      /* the Location is written here, from its first byte */
-    size_t size;       /* at least DECIDE_BUFFER_SIZE(snapshot, target.len) */
+    struct str host;   /* that it is sent to, a port may follow: the target's authority, else the
+                        * field Host; empty if there is none */
+    const struct str *headers; /* values of the fields that snapshot_header() names, in its order;
+                                * of several lines the first; data is NULL where there is none. May
+                                * be NULL if the snapshot names none */
+    char *buffer;              /* the Location is written here, from its first byte */
+    size_t size;               /* at least DECIDE_BUFFER_SIZE(snapshot, target.len) */
 };
 
 struct decide_answer {
-    uint16_t status;     /* 200, 307, 400, 404, 405 */
+    uint16_t status;     /* 200, 307, 400, 404, 405; of a route also 301, 302, 308, 4xx, 503 */
     uint8_t step;        /* enum decide_step */
-    struct str location; /* into the request's buffer; empty unless 307 */
-    struct str body;     /* an OCI error, application/json, static; empty otherwise */
+    struct str location; /* into the request's buffer; empty unless a redirect */
+    struct str body;     /* an OCI error, application/json; of step "route": text/plain, in the
+                          * snapshot; empty otherwise */
     uint32_t network;    /* of the client */
     uint32_t store;      /* that the client was sent to; DECIDE_NO_STORE otherwise */
+    uint32_t route;      /* whose conditions hold; DECIDE_NO_ROUTE: none */
 };
 
 /* For an answer of step R1 the caller sends "Allow: GET, HEAD"; for one of R5,
@@ -69,16 +78,24 @@ struct decide_answer {
 struct decision {
     struct decide_answer answer; /* valid after DECIDE_ANSWER */
     uint32_t ask_store;          /* valid after DECIDE_ASK: index of a store ... */
-    struct digest digest;        /* ... that may hold this */
-    struct str digest_text;      /* "sha256:<hex>", into the target or the buffer */
+    struct digest digest;        /* ... that may hold this blob; or, if its size is 0, ... */
+    struct str ask_path;    /* ... this object: its URL is the store's and this, which begins with a
+                             * slash */
+    struct str digest_text; /* of a blob: "sha256:<hex>", into the target or the buffer */
 
     /* Private to decide.c. */
     const struct snapshot *snapshot;
-    struct str path;  /* below "/v2/", normalised */
+    struct str whole; /* the path: normalised if it is a registry's, else as it came */
+    struct str path;  /* of a registry's: what is below "/v2/" */
     struct str query; /* with its '?'; empty if there is none */
     char *buffer;
     const uint16_t *candidate;
     const uint16_t *candidates_end;
+    uint32_t target; /* of the route: the next, and the one behind the last */
+    uint32_t targets_end;
+    size_t replaced; /* bytes of the whole path in whose place a URL stands ... */
+    size_t stripped; /* ... and those that stores and upstreams are not sent */
+    uint8_t subject; /* what is asked for: private enum */
     bool asking;
 };
 

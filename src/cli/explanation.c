@@ -13,14 +13,14 @@ static const char *existence_name(enum decide_existence e)
 
 /* The entry of `serves` or `blobs_for` that counts for the network, as it is written in the
  * configuration (free() it); "" if there is none. */
-static char *route_text(const struct snapshot_network *n)
+static char *match_text(const struct snapshot_network *n)
 {
     int cloud = (int)n->cloud.len, region = (int)n->region.len;
-    if (n->route == SNAPSHOT_ROUTE_REGION)
+    if (n->match == SNAPSHOT_MATCH_REGION)
         return xalloc_format("%.*s/%.*s", cloud, n->cloud.data, region, n->region.data);
-    if (n->route == SNAPSHOT_ROUTE_CLOUD)
+    if (n->match == SNAPSHOT_MATCH_CLOUD)
         return xalloc_copy(n->cloud.data, n->cloud.len);
-    return xalloc_text(n->route == SNAPSHOT_ROUTE_DEFAULT ? "default" : "");
+    return xalloc_text(n->match == SNAPSHOT_MATCH_DEFAULT ? "default" : "");
 }
 
 /* ── For people ── */
@@ -51,13 +51,13 @@ static void print_client(const struct trace *t, FILE *to)
     fputc('\n', to);
 }
 
-static void print_route(const struct trace *t, FILE *to)
+static void print_match(const struct trace *t, FILE *to)
 {
-    char *route = route_text(&t->network);
-    fputs("route     ", to);
-    put(str_from(route), to);
-    fputs(route[0] != '\0' ? ": " : "", to);
-    free(route);
+    char *match = match_text(&t->network);
+    fputs("match     ", to);
+    put(str_from(match), to);
+    fputs(match[0] != '\0' ? ": " : "", to);
+    free(match);
     fputs("blobs from ", to);
     if (!t->network.blobs_from_upstream)
         for (uint32_t i = 0; i < t->network.n_stores; i++) {
@@ -109,7 +109,7 @@ void explanation_print(const struct explanation *e, FILE *to)
 {
     const struct trace *t = e->trace;
     print_client(t, to);
-    print_route(t, to);
+    print_match(t, to);
     fprintf(to, "request   %s ", e->method);
     put(t->target, to);
     fputs("\n\n", to);
@@ -189,7 +189,7 @@ void explanation_print_json(const struct explanation *e, FILE *to)
     const struct decide_answer *a = &t->answer;
     char address[ADDR_TEXT_MAX], prefix[PREFIX_TEXT_MAX];
     size_t prefix_len = t->located ? prefix_format(&t->prefix, prefix) : 0;
-    char *route = route_text(&t->network);
+    char *match = match_text(&t->network);
     struct str store = STR("");
     if (a->store != DECIDE_NO_STORE)
         store = snapshot_store(t->snapshot, a->store).name;
@@ -199,9 +199,9 @@ void explanation_print_json(const struct explanation *e, FILE *to)
                   "reason", decide_step_text(a->step), "cloud", text(t->network.cloud), "region",
                   text(t->network.region), "store", text(store), "client",
                   text(str_make(address, addr_format(&t->client, address))), "prefix",
-                  text(str_make(prefix, prefix_len)), "route", text(str_from(route)), "method",
+                  text(str_make(prefix, prefix_len)), "match", text(str_from(match)), "method",
                   text(str_from(e->method)), "path", text(t->target), "steps", steps(t));
-    free(route);
+    free(match);
     json_dumpf(object, to, JSON_INDENT(2));
     fputc('\n', to);
     json_decref(object);

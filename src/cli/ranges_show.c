@@ -38,10 +38,10 @@ static void print_places(const struct ranges *r)
  * sorted, so those around one stand before it. */
 static size_t count_nested(const struct ranges *r)
 {
-    const struct policy_range *around[NESTING_MAX];
+    const struct ranges_range *around[NESTING_MAX];
     size_t depth = 0, nested = 0;
     for (size_t i = 0; i < r->n_ranges; i++) {
-        const struct policy_range *p = &r->range[i];
+        const struct ranges_range *p = &r->range[i];
         while (depth > 0 && !prefix_holds(&around[depth - 1]->prefix, &p->prefix.addr))
             depth--;
         nested += depth > 0 && around[depth - 1]->place != p->place;

@@ -7,12 +7,16 @@ static enum path_kind kind_of(struct str word, struct str last)
     /* "blobs/uploads" and the like are not blobs. */
     if (str_eq(word, STR("blobs")) && str_find(last, ':') < last.len)
         return PATH_BLOB;
+    if (str_eq(word, STR("tags")) && str_eq(last, STR("list")))
+        return PATH_TAGS;
+    if (str_eq(word, STR("referrers")))
+        return PATH_REFERRERS;
     return PATH_OTHER;
 }
 
 struct path path_parse(struct str below)
 {
-    struct path out = {.kind = PATH_OTHER, .reference = STR("")};
+    struct path out = {.kind = PATH_OTHER, .repository = STR(""), .reference = STR("")};
     size_t last_slash = str_find_last(below, '/');
     if (last_slash == below.len)
         return out;
@@ -22,8 +26,10 @@ struct path path_parse(struct str below)
     if (word_slash == front.len)
         return out; /* no name in front of the endpoint */
     out.kind = kind_of(str_skip(front, word_slash + 1), last);
-    if (out.kind != PATH_OTHER)
-        out.reference = last;
+    if (out.kind == PATH_OTHER)
+        return out;
+    out.repository = str_make(front.data, word_slash);
+    out.reference = last;
     return out;
 }
 

@@ -8,14 +8,18 @@
 #include <archeio/str.h>
 
 enum path_kind {
-    PATH_OTHER,    /* tags, referrers, uploads and all else: for the upstream to answer */
-    PATH_MANIFEST, /* <name>/manifests/<reference> */
-    PATH_BLOB,     /* <name>/blobs/<reference with a ':'>: R9's shape */
+    PATH_OTHER,     /* uploads and all else: for the upstream to answer */
+    PATH_MANIFEST,  /* <name>/manifests/<reference> */
+    PATH_BLOB,      /* <name>/blobs/<reference with a ':'>: R9's shape */
+    PATH_TAGS,      /* <name>/tags/list */
+    PATH_REFERRERS, /* <name>/referrers/<digest> */
+    PATH_SIGNATURE, /* PATH_MANIFEST by a cosign tag: told apart by path_is_signature_tag() only */
 };
 
 struct path {
     enum path_kind kind;
-    struct str reference; /* the last segment; empty for PATH_OTHER */
+    struct str repository; /* <name>; empty for PATH_OTHER */
+    struct str reference;  /* the last segment; empty for PATH_OTHER */
 };
 
 /* below: a normalised, safe path without its leading "/v2/". */

@@ -139,7 +139,7 @@ static bool skip_authority(struct str *target)
 
 void target_normalise(struct str raw, char *memory, struct target *out)
 {
-    *out = (struct target){.path = STR(""), .query = STR("")};
+    *out = (struct target){.path = STR(""), .raw = STR(""), .query = STR("")};
     if (raw.len == 0 || (raw.data[0] != '/' && !skip_authority(&raw)))
         return;
     size_t mark = str_find(raw, '?');
@@ -147,7 +147,40 @@ void target_normalise(struct str raw, char *memory, struct target *out)
     out->query = str_skip(raw, mark);
     if (out->path.len == 0)
         out->path = STR("/"); /* RFC 9110 section 4.2.3 */
+    out->raw = out->path;
     if (str_find(out->path, '%') < out->path.len)
         out->path = decode(out->path, memory);
     out->safe = path_is_safe(out->path) && query_is_safe(out->query);
+}
+
+bool target_is_registry(const struct target *t)
+{
+    return str_starts(t->path, STR("/v2/")) || str_eq(t->path, STR("/v2"));
+}
+
+/* Is the segment "." or ".."? Decoded, so that escaped dots are dots. */
+static bool is_dots(struct str segment)
+{
+    return str_eq(segment, STR(".")) || str_eq(segment, STR(".."));
+}
+
+static bool has_dots(struct str path)
+{
+    while (path.len > 0) {
+        size_t slash = str_find(path, '/');
+        if (is_dots(str_make(path.data, slash)))
+            return true;
+        path = str_skip(path, slash < path.len ? slash + 1 : slash);
+    }
+    return false;
+}
+
+bool target_raw_is_safe(const struct target *t)
+{
+    for (size_t i = 0; i < t->raw.len; i++) {
+        unsigned char c = (unsigned char)t->raw.data[i];
+        if (c == '%' ? unescape(str_skip(t->raw, i)) < 0 : class_of[c] == 0)
+            return false;
+    }
+    return t->raw.len > 0 && !has_dots(t->path) && query_is_safe(t->query);
 }

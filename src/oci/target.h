@@ -9,9 +9,17 @@
 
 struct target {
     struct str path;  /* begins with '/'; into the raw target, or into memory if decoded */
+    struct str raw;   /* the path as received */
     struct str query; /* with its '?', as received; empty if there was none */
     bool safe;        /* R7 has nothing against path and query */
 };
+
+/* Is the path "/v2", or below it? */
+bool target_is_registry(const struct target *t);
+
+/* May path and query, as received, stand in a Location? Any escape may (RFC 3986 section 3.3), but
+ * for those of dots in a segment "." or "..", which a client would resolve. */
+bool target_raw_is_safe(const struct target *t);
 
 /* memory: at least raw.len bytes, used only if something has to be decoded. A target that is
  * neither origin-form nor absolute-form gives path "" and safe false. Whether a path is outside

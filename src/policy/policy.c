@@ -2,6 +2,7 @@
 
 #include "base/num.h"
 #include "policy/image.h"
+#include "policy/routes.h"
 
 /* Where the next byte of the image goes. Without memory it only counts: the bound and the image
  * come from the same walk. */
@@ -74,48 +75,48 @@ static uint32_t emit_servers(const struct policy *p, const struct policy_place *
 static const struct policy_place everywhere = {.cloud = {"", 0}, .region = {"", 0}};
 
 /* How closely the entries name the place: the most specific one of them counts. */
-static enum snapshot_route closest(const struct policy_place *entry, size_t n,
+static enum snapshot_match closest(const struct policy_place *entry, size_t n,
                                    const struct policy_place *place)
 {
-    enum snapshot_route best = SNAPSHOT_ROUTE_NONE;
+    enum snapshot_match best = SNAPSHOT_MATCH_NONE;
     for (size_t i = 0; i < n; i++) {
-        enum snapshot_route route = SNAPSHOT_ROUTE_NONE;
+        enum snapshot_match match = SNAPSHOT_MATCH_NONE;
         if (entry[i].cloud.len == 0)
-            route = SNAPSHOT_ROUTE_DEFAULT;
+            match = SNAPSHOT_MATCH_DEFAULT;
         else if (str_eq(entry[i].cloud, place->cloud) && entry[i].region.len == 0)
-            route = SNAPSHOT_ROUTE_CLOUD;
+            match = SNAPSHOT_MATCH_CLOUD;
         else if (same_place(&entry[i], place))
-            route = SNAPSHOT_ROUTE_REGION;
-        best = route > best ? route : best;
+            match = SNAPSHOT_MATCH_REGION;
+        best = match > best ? match : best;
     }
     return best;
 }
 
 /* R12: by the entry that names the place most closely, of all stores. */
-static enum snapshot_route store_route(const struct policy *p, const struct policy_place *place)
+static enum snapshot_match store_match(const struct policy *p, const struct policy_place *place)
 {
-    enum snapshot_route best = SNAPSHOT_ROUTE_NONE;
+    enum snapshot_match best = SNAPSHOT_MATCH_NONE;
     for (size_t i = 0; i < p->n_stores; i++) {
-        enum snapshot_route route = closest(p->stores[i].serves, p->stores[i].n_serves, place);
-        best = route > best ? route : best;
+        enum snapshot_match match = closest(p->stores[i].serves, p->stores[i].n_serves, place);
+        best = match > best ? match : best;
     }
     return best;
 }
 
 /* What the entry says that names the place so closely. */
-static struct policy_place entry_of(const struct policy_place *place, enum snapshot_route route)
+static struct policy_place entry_of(const struct policy_place *place, enum snapshot_match match)
 {
-    if (route == SNAPSHOT_ROUTE_REGION)
+    if (match == SNAPSHOT_MATCH_REGION)
         return *place;
-    if (route == SNAPSHOT_ROUTE_CLOUD)
+    if (match == SNAPSHOT_MATCH_CLOUD)
         return (struct policy_place){.cloud = place->cloud, .region = everywhere.region};
     return everywhere;
 }
 
-/* The unknown network, then the places of the ranges. */
+/* The unknown network, then those that ranges lead to. */
 static const struct policy_place *place_of(const struct policy *p, size_t network)
 {
-    return network == SNAPSHOT_NETWORK_UNKNOWN ? &everywhere : &p->places[network - 1];
+    return network == SNAPSHOT_NETWORK_UNKNOWN ? &everywhere : &p->networks[network - 1].place;
 }
 
 static void emit_prefix(struct layout *l, struct str endpoint, struct str path)
@@ -132,27 +133,59 @@ static size_t prefix_len(struct str endpoint, struct str path)
     return endpoint.len == 0 ? 0 : endpoint.len + 4 + path.len + (path.len > 0);
 }
 
-/* Every text, in the order in which write_pages() and the parts refer to them. */
-static void write_text(struct layout *l, const struct policy *p)
+static void emit_text(struct layout *l, struct str text)
 {
-    emit(l, p->info_page.data, p->info_page.len);
-    emit(l, p->privacy_page.data, p->privacy_page.len);
+    emit(l, text.data, text.len);
+}
+
+static void write_route_text(struct layout *l, const struct policy_route *route)
+{
+    emit_text(l, route->name);
+    for (size_t i = 0; i < route->n_targets; i++)
+        emit_text(l, route->targets[i].text);
+    for (size_t i = 0; i < route->paths.n; i++)
+        emit_text(l, route->paths.text[i]);
+    for (size_t i = 0; i < route->repositories.n; i++)
+        emit_text(l, route->repositories.text[i]);
+}
+
+static void write_routes_text(struct layout *l, const struct routes *r)
+{
+    const struct policy *p = r->policy;
+    for (size_t i = 0; i < p->n_upstreams; i++) {
+        emit_text(l, p->upstreams[i].name);
+        emit_prefix(l, p->upstreams[i].endpoint, p->upstreams[i].path);
+    }
+    for (size_t i = 0; i < p->n_routes; i++)
+        write_route_text(l, &p->routes[i]);
+    for (uint32_t i = 0; i < r->n_fields; i++)
+        emit_text(l, r->field[i].name);
+    for (uint32_t i = 0; i < r->n_literals; i++)
+        emit_text(l, r->literal[i].text);
+}
+
+/* Every text, in the order in which write_pages() and the parts refer to them. */
+static void write_text(struct layout *l, const struct policy *p, const struct routes *r)
+{
+    emit_text(l, p->info_page);
+    emit_text(l, p->privacy_page);
     emit_prefix(l, p->upstream_endpoint, p->upstream_path);
     if (p->signature_endpoint.len > 0)
         emit_prefix(l, p->signature_endpoint, p->upstream_path);
     for (size_t i = 0; i < p->n_stores; i++) {
-        emit(l, p->stores[i].name.data, p->stores[i].name.len);
-        emit(l, p->stores[i].url.data, p->stores[i].url.len);
+        emit_text(l, p->stores[i].name);
+        emit_text(l, p->stores[i].url);
         emit(l, IMAGE_OBJECTS, sizeof(IMAGE_OBJECTS) - 1);
     }
-    for (size_t i = 0; i < p->n_places; i++) {
-        emit(l, p->places[i].cloud.data, p->places[i].cloud.len);
-        emit(l, p->places[i].region.data, p->places[i].region.len);
+    for (size_t i = 0; i < p->n_networks; i++) {
+        emit_text(l, p->networks[i].place.cloud);
+        emit_text(l, p->networks[i].place.region);
     }
     for (size_t i = 0; i < p->n_sources; i++) {
-        emit(l, p->sources[i].name.data, p->sources[i].name.len);
-        emit(l, p->sources[i].cloud.data, p->sources[i].cloud.len);
+        emit_text(l, p->sources[i].name);
+        emit_text(l, p->sources[i].cloud);
     }
+    write_routes_text(l, r);
 }
 
 static void write_pages(struct image_header *h, const struct policy *p, uint32_t *t)
@@ -174,23 +207,26 @@ static void write_stores(struct layout *l, const struct policy *p, uint32_t *t)
     }
 }
 
-static void write_networks(struct layout *l, const struct policy *p, uint32_t *t)
+static void write_networks(struct layout *l, const struct policy *p, const struct routes *r,
+                           uint32_t *t)
 {
     const uint32_t n_default = emit_servers(p, &everywhere, NULL);
     uint32_t next = n_default;
-    for (size_t i = 0; i <= p->n_places; i++) {
+    for (size_t i = 0; i <= p->n_networks; i++) {
         const struct policy_place *place = place_of(p, i);
-        enum snapshot_route stays = closest(p->blobs_for, p->n_blobs_for, place);
-        enum snapshot_route route = store_route(p, place);
+        enum snapshot_match stays = closest(p->blobs_for, p->n_blobs_for, place);
+        enum snapshot_match match = store_match(p, place);
         struct image_network network = {
-            .flags = stays != SNAPSHOT_ROUTE_NONE ? IMAGE_BLOBS_FROM_UPSTREAM : 0,
-            .route = stays != SNAPSHOT_ROUTE_NONE ? stays : route,
+            .flags = stays != SNAPSHOT_MATCH_NONE ? IMAGE_BLOBS_FROM_UPSTREAM : 0,
+            .match = stays != SNAPSHOT_MATCH_NONE ? stays : match,
             .n_candidates = n_default, /* the first in the part, shared by all without their own */
+            .asn = i == SNAPSHOT_NETWORK_UNKNOWN ? 0 : p->networks[i - 1].asn,
+            .row = r->n_rows > 0 ? r->network_row[i] : 0,
         };
         network.cloud = text_of(t, place->cloud.len);
         network.region = text_of(t, place->region.len);
-        if (route > SNAPSHOT_ROUTE_DEFAULT) {
-            struct policy_place entry = entry_of(place, route);
+        if (match > SNAPSHOT_MATCH_DEFAULT) {
+            struct policy_place entry = entry_of(place, match);
             network.candidates = next;
             network.n_candidates = emit_servers(p, &entry, NULL);
             next += network.n_candidates;
@@ -203,10 +239,11 @@ static void write_networks(struct layout *l, const struct policy *p, uint32_t *t
 static size_t write_candidates(struct layout *l, const struct policy *p)
 {
     size_t n = emit_servers(p, &everywhere, l);
-    for (size_t i = 0; i < p->n_places; i++) {
-        enum snapshot_route route = store_route(p, &p->places[i]);
-        struct policy_place entry = entry_of(&p->places[i], route);
-        if (route > SNAPSHOT_ROUTE_DEFAULT)
+    for (size_t i = 0; i < p->n_networks; i++) {
+        const struct policy_place *place = &p->networks[i].place;
+        enum snapshot_match match = store_match(p, place);
+        struct policy_place entry = entry_of(place, match);
+        if (match > SNAPSHOT_MATCH_DEFAULT)
             n += emit_servers(p, &entry, l);
     }
     return n;
@@ -225,24 +262,162 @@ static void write_sources(struct layout *l, const struct policy *p, uint32_t *t)
     }
 }
 
+static void write_upstreams(struct layout *l, const struct policy *p, uint32_t *t)
+{
+    for (size_t i = 0; i < p->n_upstreams; i++) {
+        const struct policy_upstream *u = &p->upstreams[i];
+        struct image_upstream upstream = {.endpoint = (uint32_t)u->endpoint.len};
+        upstream.name = text_of(t, u->name.len);
+        upstream.registry = text_of(t, prefix_len(u->endpoint, u->path));
+        emit(l, &upstream, sizeof(upstream));
+    }
+}
+
+/* Where the texts of a route begin, and its targets and patterns. */
+struct route_at {
+    uint32_t text;
+    uint32_t target;
+    uint32_t pattern;
+};
+
+static size_t route_text_len(const struct policy_route *route)
+{
+    struct layout counted = {NULL, 0};
+    write_route_text(&counted, route);
+    return counted.at;
+}
+
+static void next_route(struct route_at *at, const struct policy_route *route)
+{
+    at->text += (uint32_t)route_text_len(route);
+    at->target += (uint32_t)route->n_targets;
+    at->pattern += (uint32_t)(route->paths.n + route->repositories.n);
+}
+
+static void write_routes(struct layout *l, const struct policy *p, uint32_t text)
+{
+    struct route_at at = {.text = text};
+    for (size_t i = 0; i < p->n_routes; i++) {
+        const struct policy_route *route = &p->routes[i];
+        struct image_route out = {
+            .name = {at.text, (uint32_t)route->name.len},
+            .targets = at.target,
+            .n_targets = (uint32_t)route->n_targets,
+            .paths = at.pattern,
+            .n_paths = (uint32_t)route->paths.n,
+            .repositories = at.pattern + (uint32_t)route->paths.n,
+            .n_repositories = (uint32_t)route->repositories.n,
+            .stripped = route->strips ? (uint32_t)route->strip.len : 0,
+            .seed = routes_seed(route->name),
+            .share = route->share,
+        };
+        emit(l, &out, sizeof(out));
+        next_route(&at, route);
+    }
+}
+
+static void write_targets(struct layout *l, const struct policy *p, uint32_t text)
+{
+    struct route_at at = {.text = text};
+    for (size_t i = 0; i < p->n_routes; next_route(&at, &p->routes[i++])) {
+        uint32_t t = at.text + (uint32_t)p->routes[i].name.len;
+        for (size_t j = 0; j < p->routes[i].n_targets; j++) {
+            const struct policy_target *target = &p->routes[i].targets[j];
+            struct image_target out = {
+                .kind = target->kind, .index = target->index, .status = target->status};
+            out.text = text_of(&t, target->text.len);
+            emit(l, &out, sizeof(out));
+        }
+    }
+}
+
+static void write_patterns(struct layout *l, const struct policy *p, uint32_t text)
+{
+    struct route_at at = {.text = text};
+    for (size_t i = 0; i < p->n_routes; next_route(&at, &p->routes[i++])) {
+        const struct policy_route *route = &p->routes[i];
+        uint32_t t = at.text + (uint32_t)route->name.len;
+        for (size_t j = 0; j < route->n_targets; j++)
+            t += (uint32_t)route->targets[j].text.len;
+        for (size_t j = 0; j < route->paths.n + route->repositories.n; j++) {
+            struct str pattern = j < route->paths.n ? route->paths.text[j]
+                                                    : route->repositories.text[j - route->paths.n];
+            struct image_pattern out = {.replaced = routes_replaced(route, pattern)};
+            out.text = text_of(&t, pattern.len);
+            emit(l, &out, sizeof(out));
+        }
+    }
+}
+
+static void write_fields(struct layout *l, const struct routes *r, uint32_t *t)
+{
+    for (uint32_t i = 0; i < r->n_fields; i++) {
+        struct image_field field = {.column = r->field[i].column};
+        field.name = text_of(t, r->field[i].name.len);
+        emit(l, &field, sizeof(field));
+    }
+}
+
+static void write_literals(struct layout *l, const struct routes *r, uint32_t *t)
+{
+    for (uint32_t i = 0; i < r->n_literals; i++) {
+        const struct routes_literal *in = &r->literal[i];
+        struct image_literal literal = {
+            .parent = in->parent, .equal = in->equal, .longer = in->longer};
+        literal.text = text_of(t, in->text.len);
+        emit(l, &literal, sizeof(literal));
+    }
+}
+
+static void write_routing(struct layout *l, struct image_header *h, const struct routes *r,
+                          uint32_t *t)
+{
+    const struct policy *p = r->policy;
+    struct route_at end = {0};
+    for (size_t i = 0; i < p->n_routes; i++)
+        next_route(&end, &p->routes[i]);
+    begin_part(l, h, IMAGE_UPSTREAMS, p->n_upstreams);
+    write_upstreams(l, p, t);
+    begin_part(l, h, IMAGE_ROUTES, p->n_routes);
+    write_routes(l, p, *t);
+    begin_part(l, h, IMAGE_TARGETS, end.target);
+    write_targets(l, p, *t);
+    begin_part(l, h, IMAGE_PATTERNS, end.pattern);
+    write_patterns(l, p, *t);
+    *t += end.text;
+    begin_part(l, h, IMAGE_FIELDS, r->n_fields);
+    write_fields(l, r, t);
+    begin_part(l, h, IMAGE_LITERALS, r->n_literals);
+    write_literals(l, r, t);
+    begin_part(l, h, IMAGE_ROWS, (size_t)r->n_rows * r->words);
+    emit(l, r->row, (size_t)r->n_rows * r->words * sizeof(*r->row));
+    h->host = r->host;
+    h->path = r->path;
+    h->repository = r->repository;
+    memcpy(h->method_row, r->method_row, sizeof(h->method_row));
+    memcpy(h->kind_row, r->kind_row, sizeof(h->kind_row));
+}
+
 /* All but the table, which comes last. */
-static void write_parts(struct layout *l, struct image_header *h, const struct policy *p)
+static void write_parts(struct layout *l, struct image_header *h, const struct policy *p,
+                        const struct routes *r)
 {
     uint32_t t = 0;
     l->at = sizeof(*h);
     begin_part(l, h, IMAGE_TEXT, 0);
     size_t text = l->at;
-    write_text(l, p);
+    write_text(l, p, r);
     h->part[IMAGE_TEXT].count = (uint32_t)(l->at - text);
     write_pages(h, p, &t);
     begin_part(l, h, IMAGE_STORES, p->n_stores);
     write_stores(l, p, &t);
-    begin_part(l, h, IMAGE_NETWORKS, p->n_places + 1);
-    write_networks(l, p, &t);
+    begin_part(l, h, IMAGE_NETWORKS, p->n_networks + 1);
+    write_networks(l, p, r, &t);
     begin_part(l, h, IMAGE_SOURCES, p->n_sources);
     write_sources(l, p, &t);
     begin_part(l, h, IMAGE_CANDIDATES, 0);
     h->part[IMAGE_CANDIDATES].count = (uint32_t)write_candidates(l, p);
+    write_routing(l, h, r, &t);
     begin_part(l, h, IMAGE_TABLE, 0);
 }
 
@@ -258,9 +433,13 @@ static const char *check_texts(const struct policy *p)
     for (size_t i = 0; i < p->n_stores; i++)
         if (p->stores[i].name.len > max || p->stores[i].url.len > max - (sizeof(IMAGE_OBJECTS) - 1))
             return "the name or URL of a store is too long";
-    for (size_t i = 0; i < p->n_places; i++)
-        if (p->places[i].cloud.len > max || p->places[i].region.len > max)
+    for (size_t i = 0; i < p->n_networks; i++)
+        if (p->networks[i].place.cloud.len > max || p->networks[i].place.region.len > max)
             return "the name of a cloud or region is too long";
+    for (size_t i = 0; i < p->n_upstreams; i++)
+        if (p->upstreams[i].name.len > max ||
+            prefix_len(p->upstreams[i].endpoint, p->upstreams[i].path) > max)
+            return "the name or URL of an upstream is too long";
     for (size_t i = 0; i < p->n_sources; i++)
         if (p->sources[i].name.len > max || p->sources[i].cloud.len > max)
             return "the name of a ranges file is too long";
@@ -271,47 +450,72 @@ static const char *check_counts(const struct policy *p)
 {
     if (p->n_stores > SNAPSHOT_STORES_MAX)
         return "there are too many stores";
-    if (p->n_places >= SNAPSHOT_NETWORKS_MAX)
-        return "the ranges name too many clouds and regions";
+    if (p->n_networks >= SNAPSHOT_NETWORKS_MAX)
+        return "the ranges and routes tell too many networks apart";
     if (p->n_sources > SNAPSHOT_NETWORKS_MAX)
         return "there are too many ranges files";
     for (size_t i = 0; i < p->n_ranges; i++)
-        if (p->ranges[i].place >= p->n_places)
-            return "a range is of a place that is not there";
+        if (p->ranges[i].network >= p->n_networks)
+            return "a range is of a network that is not there";
     return NULL;
 }
 
-/* Scratch holds the table's entries, then what lpm_build() needs. */
-static size_t entries_size(const struct policy *p)
+/* Scratch holds the routes, the table's entries, and what lpm_build() needs. */
+struct scratch {
+    struct routes *routes;
+    unsigned char *routes_memory;
+    struct lpm_entry *entries;
+    void *table;
+    size_t size; /* SIZE_MAX: too much */
+};
+
+/* memory is NULL: only the size counts. */
+static struct scratch lay_out_scratch(const struct policy *p, unsigned char *memory)
 {
-    size_t size;
-    if (p->n_ranges > LPM_PREFIXES_MAX || !num_mul(p->n_ranges, sizeof(struct lpm_entry), &size))
-        return SIZE_MAX;
-    return aligned(size);
+    const size_t routes = aligned(sizeof(struct routes));
+    size_t routed = routes_scratch_size(p), entries = 0, size = 0;
+    if (p->n_ranges > LPM_PREFIXES_MAX || routed == SIZE_MAX ||
+        !num_mul(p->n_ranges, sizeof(struct lpm_entry), &entries) ||
+        !num_add(routes + routed, aligned(entries), &size) ||
+        !num_add(size, lpm_scratch_size(p->n_ranges), &size))
+        return (struct scratch){.size = SIZE_MAX};
+    if (memory == NULL)
+        return (struct scratch){.size = size};
+    return (struct scratch){
+        .routes = (struct routes *)(void *)memory,
+        .routes_memory = memory + routes,
+        .entries = (struct lpm_entry *)(void *)(memory + routes + routed),
+        .table = memory + routes + routed + aligned(entries),
+        .size = size,
+    };
 }
 
 size_t policy_scratch_size(const struct policy *p)
 {
-    size_t entries = entries_size(p), size;
-    if (entries == SIZE_MAX || !num_add(entries, lpm_scratch_size(p->n_ranges), &size))
-        return SIZE_MAX;
-    return size;
+    return lay_out_scratch(p, NULL).size;
+}
+
+static const char *check(const struct policy *p)
+{
+    const char *why = check_counts(p);
+    if (why == NULL)
+        why = check_texts(p);
+    return why != NULL ? why : routes_check(p);
 }
 
 size_t policy_image_bound(const struct policy *p, void *scratch, const char **why)
 {
+    struct scratch s = lay_out_scratch(p, scratch);
     struct image_header counted;
     struct layout l = {NULL, 0};
-    *why = check_counts(p);
-    if (*why == NULL)
-        *why = check_texts(p);
+    *why = check(p);
     if (*why != NULL)
         return 0;
-    struct lpm_entry *entry = scratch;
     for (size_t i = 0; i < p->n_ranges; i++)
-        entry[i] = (struct lpm_entry){p->ranges[i].prefix, p->ranges[i].place + 1};
-    write_parts(&l, &counted, p);
-    size_t table = lpm_image_bound(entry, p->n_ranges), size;
+        s.entries[i] = (struct lpm_entry){p->ranges[i].prefix, p->ranges[i].network + 1};
+    routes_make(s.routes, p, s.routes_memory);
+    write_parts(&l, &counted, p, s.routes);
+    size_t table = lpm_image_bound(s.entries, p->n_ranges), size;
     if (!num_add(l.at, table, &size) || size > IMAGE_SIZE_MAX) {
         *why = "it would be larger than 1 GiB";
         return 0;
@@ -321,16 +525,16 @@ size_t policy_image_bound(const struct policy *p, void *scratch, const char **wh
 
 size_t policy_build(const struct policy *p, void *scratch, void *image)
 {
+    struct scratch s = lay_out_scratch(p, scratch);
     struct image_header header = {
         .magic = IMAGE_MAGIC,
         .version = SNAPSHOT_VERSION,
         .order = IMAGE_ORDER,
     };
     struct layout l = {image, 0};
-    size_t entries = entries_size(p);
-    write_parts(&l, &header, p);
-    size_t table = lpm_build(scratch, p->n_ranges, (unsigned char *)scratch + entries,
-                             lpm_scratch_size(p->n_ranges), l.image + l.at);
+    write_parts(&l, &header, p, s.routes);
+    size_t table =
+        lpm_build(s.entries, p->n_ranges, s.table, lpm_scratch_size(p->n_ranges), l.image + l.at);
     if (table == 0)
         return 0;
     header.part[IMAGE_TABLE].count = (uint32_t)table;

@@ -25,9 +25,85 @@ struct policy_store {
     bool indexed; /* its index is to be believed */
 };
 
+/* Clients that are alike to every rule. */
+struct policy_network {
+    struct policy_place place; /* both empty: of no cloud that ranges name */
+    uint32_t asn;              /* 0: unknown */
+    struct prefix inside;      /* of all prefixes that routes name, the longest that holds it; of no
+                                * family: none does */
+};
+
 struct policy_range {
     struct prefix prefix;
-    uint32_t place; /* index into policy.places */
+    uint32_t network; /* index into policy.networks */
+};
+
+struct policy_upstream {
+    struct str name;
+    struct str endpoint; /* absolute http(s) URL without a trailing slash */
+    struct str path;     /* without slashes around it; may be empty */
+};
+
+/* Whose networks belong together. A network that a cloud's published ranges name is that cloud's,
+ * if any provider has it; otherwise its autonomous system counts. */
+struct policy_provider {
+    const struct str *clouds;
+    size_t n_clouds;
+    const uint32_t *asns;
+    size_t n_asns;
+};
+
+struct policy_texts {
+    const struct str *text;
+    size_t n;
+};
+
+struct policy_value {
+    struct str text; /* not empty */
+    bool longer;     /* or anything that begins with it */
+};
+
+/* A field of the request, one of whose values must be there. */
+struct policy_field {
+    struct str name; /* in lower case */
+    const struct policy_value *values;
+    size_t n_values;
+};
+
+struct policy_target {
+    enum snapshot_target_kind kind;
+    uint32_t index; /* of the store or upstream */
+    uint16_t status;
+    struct str text; /* a URL without a slash at its end; an answer's body */
+};
+
+#define POLICY_ALL (UINT64_C(1) << 32) /* the share that is everybody */
+
+/* All conditions must hold; of each, one of what it lists. What lists nothing always holds. */
+struct policy_route {
+    struct str name;
+    struct policy_texts clouds;
+    struct policy_texts regions; /* "eu-west-3" of any cloud, or "aws/eu-west-3" */
+    const uint32_t *providers;   /* indexes into policy.providers */
+    size_t n_providers;
+    const uint32_t *asns;
+    size_t n_asns;
+    const struct prefix *prefixes;
+    size_t n_prefixes;
+    struct policy_texts hosts;        /* in lower case */
+    struct policy_texts paths;        /* patterns (base/glob.h) */
+    struct policy_texts repositories; /* the same */
+    const struct policy_field *fields;
+    size_t n_fields;
+    unsigned kinds;   /* bits, 1 << enum path_kind */
+    unsigned methods; /* bits, 1 << enum decide_method */
+    uint64_t share;   /* of POLICY_ALL */
+    bool strips;      /* every target takes the place of `strip` at the path's beginning; otherwise
+                       * URLs take that of what stands before a pattern's first wildcard segment,
+                       * and what else a path leads to keeps it whole */
+    struct str strip;
+    const struct policy_target *targets;
+    size_t n_targets;
 };
 
 struct policy {
@@ -40,10 +116,16 @@ struct policy {
     size_t n_blobs_for;
     const struct policy_store *stores;
     size_t n_stores;
-    const struct policy_place *places; /* those that ranges name; no two alike */
-    size_t n_places;
+    const struct policy_network *networks; /* those that ranges lead to */
+    size_t n_networks;
     const struct policy_range *ranges; /* of the same prefix, the first counts */
     size_t n_ranges;
+    const struct policy_upstream *upstreams; /* those that routes may name */
+    size_t n_upstreams;
+    const struct policy_provider *providers;
+    size_t n_providers;
+    const struct policy_route *routes; /* in the order in which they are tried */
+    size_t n_routes;
     const struct snapshot_source *sources;
     size_t n_sources;
 };

@@ -13,6 +13,8 @@ struct input {
     struct policy_store *store;
     struct policy_place *served; /* of all stores, one after the other */
     struct policy_place *blobs_for;
+    struct policy_network *network;
+    struct policy_range *range;
     struct snapshot_source *source;
 };
 
@@ -74,9 +76,15 @@ static void take_ranges(struct input *in, const struct ranges *r)
     }
     in->policy.sources = in->source;
     in->policy.n_sources = r->n_files;
-    in->policy.places = r->place;
-    in->policy.n_places = r->n_places;
-    in->policy.ranges = r->range;
+    in->network = xalloc_zero(r->n_places, sizeof(*in->network));
+    for (size_t i = 0; i < r->n_places; i++)
+        in->network[i].place = r->place[i];
+    in->policy.networks = in->network;
+    in->policy.n_networks = r->n_places;
+    in->range = xalloc_zero(r->n_ranges, sizeof(*in->range));
+    for (size_t i = 0; i < r->n_ranges; i++)
+        in->range[i] = (struct policy_range){r->range[i].prefix, r->range[i].place};
+    in->policy.ranges = in->range;
     in->policy.n_ranges = r->n_ranges;
 }
 
@@ -130,6 +138,8 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
     free(in.store);
     free(in.served);
     free(in.blobs_for);
+    free(in.network);
+    free(in.range);
     free(in.source);
     return built;
 }

@@ -29,9 +29,14 @@ struct ranges_file {
     uint32_t host_bits;
 };
 
+struct ranges_range {
+    struct prefix prefix;
+    uint32_t place; /* index into ranges.place */
+};
+
 /* All that a directory's files say. */
 struct ranges {
-    struct policy_range *range; /* each prefix once, sorted by prefix_compare() */
+    struct ranges_range *range; /* each prefix once, sorted by prefix_compare() */
     size_t n_ranges;
     struct policy_place *place; /* text owned by this structure */
     size_t n_places;

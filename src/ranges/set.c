@@ -140,7 +140,7 @@ static void take_entries(struct set *s, struct ranges *r)
         }
         winner = e;
         s->file[e->file].prefixes++;
-        r->range[r->n_ranges++] = (struct policy_range){e->prefix, e->place};
+        r->range[r->n_ranges++] = (struct ranges_range){e->prefix, e->place};
     }
 }
 

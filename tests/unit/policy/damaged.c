@@ -31,6 +31,11 @@ static const struct policy_place place[] = {
     {STR_INIT("aws"), STR_INIT("")},
     {STR_INIT("gcp"), STR_INIT("europe-west1")},
 };
+static const struct policy_network network[] = {
+    {.place = {STR_INIT("aws"), STR_INIT("eu-west-3")}},
+    {.place = {STR_INIT("aws"), STR_INIT("")}},
+    {.place = {STR_INIT("gcp"), STR_INIT("europe-west1")}},
+};
 static const struct policy_place everywhere = {STR_INIT(""), STR_INIT("")};
 static const struct policy_place gcp = {STR_INIT("gcp"), STR_INIT("")};
 static const struct policy_store store[] = {
@@ -74,8 +79,8 @@ static struct image build(void)
         .n_blobs_for = 1,
         .stores = store,
         .n_stores = N(store),
-        .places = place,
-        .n_places = N(place),
+        .networks = network,
+        .n_networks = N(network),
         .ranges = range,
         .n_ranges = N(range),
         .sources = source,
@@ -124,7 +129,8 @@ static void check_location(struct str location, size_t room)
 static void decide_all(const struct snapshot *s, const struct addr *from, const char *target)
 {
     size_t size = DECIDE_BUFFER_SIZE(s, strlen(target));
-    struct decide_request request = {DECIDE_GET, str_from(target), malloc(size), size};
+    struct decide_request request = {
+        .method = DECIDE_GET, .target = str_from(target), .buffer = malloc(size), .size = size};
     for (int present = 0; present < 3; present++) {
         struct decision d;
         enum decide_next next = decide_begin(s, &request, from, &d);
@@ -331,8 +337,8 @@ static void candidates_outside(const struct image *i)
 }
 static void unknown_route(const struct image *i)
 {
-    put32(i, header(i)->part[IMAGE_NETWORKS].offset + offsetof(struct image_network, route),
-          SNAPSHOT_ROUTE_REGION + 1);
+    put32(i, header(i)->part[IMAGE_NETWORKS].offset + offsetof(struct image_network, match),
+          SNAPSHOT_MATCH_REGION + 1);
 }
 static void candidate_of_no_store(const struct image *i)
 {

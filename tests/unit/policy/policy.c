@@ -100,12 +100,15 @@ static void check_candidates(const struct snapshot *s, const char *client, const
     assert_string_equal(got, want);
 }
 
-static const struct policy_place places[] = {
-    {STR_INIT("aws"), STR_INIT("eu-west-3")},    {STR_INIT("aws"), STR_INIT("us-east-2")},
-    {STR_INIT("aws"), STR_INIT("ap-south-1")},   {STR_INIT("aws"), STR_INIT("")},
-    {STR_INIT("gcp"), STR_INIT("europe-west1")}, {STR_INIT("gcp"), STR_INIT("")},
-    {STR_INIT("azure"), STR_INIT("eastus")},
+#define OF(cloud, region)                                                                          \
+    {                                                                                              \
+        .place = { STR_INIT(cloud), STR_INIT(region) }                                             \
+    }
+static const struct policy_network networks[] = {
+    OF("aws", "eu-west-3"),    OF("aws", "us-east-2"), OF("aws", "ap-south-1"), OF("aws", ""),
+    OF("gcp", "europe-west1"), OF("gcp", ""),          OF("azure", "eastus"),
 };
+static const struct policy_network one = OF("aws", "");
 
 static struct policy with_ranges(struct policy_range range[7])
 {
@@ -115,8 +118,8 @@ static struct policy with_ranges(struct policy_range range[7])
     struct policy p = small();
     for (uint32_t i = 0; i < 7; i++)
         range[i] = (struct policy_range){prefix(text[i]), i};
-    p.places = places;
-    p.n_places = N(places);
+    p.networks = networks;
+    p.n_networks = N(networks);
     p.ranges = range;
     p.n_ranges = 7;
     return p;
@@ -152,16 +155,16 @@ static void test_most_specific_place_wins_in_the_files_order(void **state)
     free(b.image);
 }
 
-static enum snapshot_route route_of(const struct snapshot *s, const char *client)
+static enum snapshot_match route_of(const struct snapshot *s, const char *client)
 {
     struct addr a = check_addr(client);
-    return snapshot_network(s, snapshot_locate(s, &a)).route;
+    return snapshot_network(s, snapshot_locate(s, &a)).match;
 }
 
 static void test_networks_know_which_entry_routes_them(void **state)
 {
     (void)state;
-    const struct policy_place stay[] = {places[5], places[4]};
+    const struct policy_place stay[] = {networks[5].place, networks[4].place};
     const struct policy_place serves[] = {aws, eu, {STR("gcp"), STR("europe-west1")}};
     struct policy_store stores[] = {{STR("a"), STR("https://a.test"), serves, N(serves), false},
                                     {STR("b"), STR("https://b.test"), &everywhere, 1, false}};
@@ -172,20 +175,20 @@ static void test_networks_know_which_entry_routes_them(void **state)
     p.stores = stores;
     p.n_stores = 2;
     struct built b = build(&p);
-    assert_int_equal(route_of(&b.snapshot, "198.51.100.1"), SNAPSHOT_ROUTE_REGION);
-    assert_int_equal(route_of(&b.snapshot, "198.51.100.129"), SNAPSHOT_ROUTE_CLOUD);
-    assert_int_equal(route_of(&b.snapshot, "203.0.113.129"), SNAPSHOT_ROUTE_CLOUD);
-    assert_int_equal(route_of(&b.snapshot, "192.0.2.1"), SNAPSHOT_ROUTE_REGION); /* it stays */
-    assert_int_equal(route_of(&b.snapshot, "2001:db8::1"), SNAPSHOT_ROUTE_CLOUD);
-    assert_int_equal(route_of(&b.snapshot, "198.51.100.200"), SNAPSHOT_ROUTE_DEFAULT);
-    assert_int_equal(route_of(&b.snapshot, "192.0.2.200"), SNAPSHOT_ROUTE_DEFAULT);
+    assert_int_equal(route_of(&b.snapshot, "198.51.100.1"), SNAPSHOT_MATCH_REGION);
+    assert_int_equal(route_of(&b.snapshot, "198.51.100.129"), SNAPSHOT_MATCH_CLOUD);
+    assert_int_equal(route_of(&b.snapshot, "203.0.113.129"), SNAPSHOT_MATCH_CLOUD);
+    assert_int_equal(route_of(&b.snapshot, "192.0.2.1"), SNAPSHOT_MATCH_REGION); /* it stays */
+    assert_int_equal(route_of(&b.snapshot, "2001:db8::1"), SNAPSHOT_MATCH_CLOUD);
+    assert_int_equal(route_of(&b.snapshot, "198.51.100.200"), SNAPSHOT_MATCH_DEFAULT);
+    assert_int_equal(route_of(&b.snapshot, "192.0.2.200"), SNAPSHOT_MATCH_DEFAULT);
     free(b.image);
     p.n_stores = 1;
     p.n_blobs_for = 0;
     b = build(&p);
-    assert_int_equal(route_of(&b.snapshot, "192.0.2.1"), SNAPSHOT_ROUTE_REGION); /* a store's */
-    assert_int_equal(route_of(&b.snapshot, "2001:db8::1"), SNAPSHOT_ROUTE_NONE);
-    assert_int_equal(route_of(&b.snapshot, "192.0.2.200"), SNAPSHOT_ROUTE_NONE);
+    assert_int_equal(route_of(&b.snapshot, "192.0.2.1"), SNAPSHOT_MATCH_REGION); /* a store's */
+    assert_int_equal(route_of(&b.snapshot, "2001:db8::1"), SNAPSHOT_MATCH_NONE);
+    assert_int_equal(route_of(&b.snapshot, "192.0.2.200"), SNAPSHOT_MATCH_NONE);
     free(b.image);
 }
 
@@ -199,11 +202,11 @@ static void test_networks_know_their_names_and_whether_blobs_stay(void **state)
     p.n_blobs_for = N(stay);
     struct built b = build(&p);
     static const bool want[] = {false, true, false, false, true, true, false};
-    for (uint32_t i = 0; i < N(places); i++) {
+    for (uint32_t i = 0; i < N(networks); i++) {
         struct addr a = range[i].prefix.addr;
         struct snapshot_network n = snapshot_network(&b.snapshot, snapshot_locate(&b.snapshot, &a));
-        assert_true(str_eq(n.cloud, places[i].cloud));
-        assert_true(str_eq(n.region, places[i].region));
+        assert_true(str_eq(n.cloud, networks[i].place.cloud));
+        assert_true(str_eq(n.region, networks[i].place.region));
         assert_int_equal(n.blobs_from_upstream, want[i]);
     }
     assert_false(snapshot_network(&b.snapshot, 0).blobs_from_upstream);
@@ -249,7 +252,7 @@ static void test_what_does_not_fit_is_refused(void **state)
     const struct policy_store long_name = {too_long, STR("https://a.test"), &aws, 1, false};
     const struct policy_store long_url = {STR("a"), str_make(text, SNAPSHOT_URL_MAX - 18), &aws, 1,
                                           false};
-    const struct policy_place long_place = {STR("aws"), too_long};
+    const struct policy_network long_place = {.place = {STR("aws"), too_long}};
     const struct snapshot_source long_source = {too_long, STR("aws"), 0, 0};
     const struct policy_range range = {prefix("192.0.2.0/24"), 1};
     struct policy p = small();
@@ -270,15 +273,15 @@ static void test_what_does_not_fit_is_refused(void **state)
     p.n_stores = SNAPSHOT_STORES_MAX + 1;
     check_refused(&p, "there are too many stores");
     p = small();
-    p.places = &long_place;
-    p.n_places = 1;
+    p.networks = &long_place;
+    p.n_networks = 1;
     check_refused(&p, "the name of a cloud or region is too long");
-    p.places = &aws;
+    p.networks = &one;
     p.ranges = &range;
     p.n_ranges = 1;
-    check_refused(&p, "a range is of a place that is not there");
-    p.n_places = SNAPSHOT_NETWORKS_MAX;
-    check_refused(&p, "the ranges name too many clouds and regions");
+    check_refused(&p, "a range is of a network that is not there");
+    p.n_networks = SNAPSHOT_NETWORKS_MAX;
+    check_refused(&p, "the ranges and routes tell too many networks apart");
     p = small();
     p.sources = &long_source;
     p.n_sources = 1;
@@ -310,8 +313,8 @@ static void test_an_image_larger_than_a_file_may_be_is_refused(void **state)
             to->addr.bytes[k] = (uint8_t)(bits >> 56);
         }
     }
-    p.places = &aws;
-    p.n_places = 1;
+    p.networks = &one;
+    p.n_networks = 1;
     p.ranges = ranges;
     p.n_ranges = LPM_PREFIXES_MAX;
     check_refused(&p, "it would be larger than 1 GiB");
@@ -325,8 +328,8 @@ static void test_prefix_with_host_bits_is_not_built(void **state)
     struct policy_range range = {prefix("192.0.2.0/24"), 0};
     const char *why;
     range.prefix.addr.bytes[3] = 1;
-    p.places = &aws;
-    p.n_places = 1;
+    p.networks = &one;
+    p.n_networks = 1;
     p.ranges = &range;
     p.n_ranges = 1;
     void *scratch = malloc(policy_scratch_size(&p));

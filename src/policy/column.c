@@ -1,0 +1,60 @@
+#include "policy/column.h"
+
+struct str column_text(const struct snapshot *s, struct image_text t)
+{
+    const struct image_header *h = s->image;
+    return str_make((const char *)h + h->part[IMAGE_TEXT].offset + t.offset, t.len);
+}
+
+static int compare(struct str a, struct str b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* How many literals are not behind the text. */
+static uint32_t count_before(const struct snapshot *s, const struct image_column *c,
+                             struct str text)
+{
+    const struct image_literal *literal = s->literals + c->first;
+    uint32_t low = 0, high = c->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (compare(column_text(s, literal[middle].text), text) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const uint64_t *column_row(const struct snapshot *s, const struct image_column *c, struct str text)
+{
+    const struct image_literal *literal = s->literals + c->first;
+    uint32_t i = count_before(s, c, text);
+    /* What the text begins with is the literal before it, or one that this begins with. */
+    while (i > 0) {
+        struct str known = column_text(s, literal[i - 1].text);
+        if (str_starts(text, known))
+            return column_row_at(s, known.len == text.len ? literal[i - 1].equal
+                                                          : literal[i - 1].longer);
+        i = literal[i - 1].parent;
+    }
+    return column_row_at(s, c->others);
+}
+
+bool column_is_sound(const struct snapshot *s, const struct image_column *c, uint32_t n_literals,
+                     uint32_t n_rows)
+{
+    if (c->used == 0)
+        return c->count == 0;
+    if (c->first > n_literals || c->count > n_literals - c->first || c->others >= n_rows)
+        return false;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct image_literal *literal = &s->literals[c->first + i];
+        if (literal->parent > i || literal->equal >= n_rows || literal->longer >= n_rows)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,28 @@
+/*
+ * What a request's value selects in a column of the routes ("policy/image.h").
+ */
+#ifndef POLICY_COLUMN_H
+#define POLICY_COLUMN_H
+
+#include "policy/image.h"
+
+#include <archeio/snapshot.h>
+
+/* The set of the routes that have nothing against the text: s->row_words words. The column is one
+ * of s, and used. */
+const uint64_t *column_row(const struct snapshot *s, const struct image_column *c, struct str text);
+
+/* Row i, which is one of s. */
+static inline const uint64_t *column_row_at(const struct snapshot *s, uint32_t i)
+{
+    return s->rows + (size_t)i * s->row_words;
+}
+
+/* Is every row, literal and parent that the column names there, and are its literals sorted? */
+bool column_is_sound(const struct snapshot *s, const struct image_column *c, uint32_t n_literals,
+                     uint32_t n_rows);
+
+/* The text of a literal, or any other of the image's. */
+struct str column_text(const struct snapshot *s, struct image_text t);
+
+#endif

@@ -1,0 +1,482 @@
+#include "policy/routes.h"
+
+#include "base/glob.h"
+#include "base/num.h"
+
+#define WORD 64U
+
+/* One text that a route looks for in a column. */
+struct routes_item {
+    struct str text;
+    bool longer; /* or anything that begins with it */
+    uint32_t route;
+};
+
+/* What a column is about. */
+enum subject { HOST, PATH, REPOSITORY, FIELD };
+
+/* ── Memory ── */
+
+static size_t words_of(const struct policy *p)
+{
+    return (p->n_routes + WORD - 1) / WORD;
+}
+
+static size_t count_items(const struct policy *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_routes; i++) {
+        const struct policy_route *route = &p->routes[i];
+        n += route->hosts.n + route->paths.n + route->repositories.n;
+        for (size_t f = 0; f < route->n_fields; f++)
+            n += route->fields[f].n_values;
+    }
+    return n;
+}
+
+/* One for each network, method, kind and column, and two for each literal. */
+static size_t rows_max(const struct policy *p, size_t items)
+{
+    return p->n_networks + 1 + IMAGE_METHODS + IMAGE_KINDS + 3 + SNAPSHOT_HEADERS_MAX + 2 * items;
+}
+
+static size_t slots_for(size_t rows)
+{
+    size_t n = 64;
+    while (n < 2 * rows)
+        n *= 2;
+    return n;
+}
+
+/* Takes bytes off the front of the memory; without memory it only counts. */
+static void *take(unsigned char **memory, size_t *size, size_t n, size_t each)
+{
+    size_t bytes = 0;
+    if (!num_mul(n, each, &bytes) || !num_add(*size, (bytes + 7) & ~(size_t)7, size)) {
+        *size = SIZE_MAX;
+        return NULL;
+    }
+    if (*memory == NULL)
+        return NULL;
+    void *at = *memory;
+    *memory += (bytes + 7) & ~(size_t)7;
+    return at;
+}
+
+static size_t lay_out(struct routes *r, const struct policy *p, unsigned char *memory)
+{
+    size_t size = 0, items = count_items(p), rows = rows_max(p, items);
+    *r = (struct routes){.policy = p, .words = (uint32_t)words_of(p), .max_items = items};
+    if (p->n_routes == 0)
+        return 0;
+    r->n_slots = slots_for(rows);
+    r->row = take(&memory, &size, rows, r->words * sizeof(*r->row));
+    r->slot = take(&memory, &size, r->n_slots, sizeof(*r->slot));
+    r->literal = take(&memory, &size, items, sizeof(*r->literal));
+    r->item = take(&memory, &size, 2 * items, sizeof(*r->item));
+    r->network_row = take(&memory, &size, p->n_networks + 1, sizeof(*r->network_row));
+    return size;
+}
+
+size_t routes_scratch_size(const struct policy *p)
+{
+    struct routes counted;
+    return lay_out(&counted, p, NULL);
+}
+
+/* ── Rows ── */
+
+static void set(uint64_t *row, size_t route)
+{
+    row[route / WORD] |= UINT64_C(1) << (route % WORD);
+}
+
+/* A row of no routes, to be filled: in the place where the next one will stand. */
+static uint64_t *blank(const struct routes *r)
+{
+    uint64_t *row = r->row + (size_t)r->n_rows * r->words;
+    memset(row, 0, r->words * sizeof(*row));
+    return row;
+}
+
+/* The index of what blank() gave, or of the row that is equal to it. */
+static uint32_t keep(struct routes *r)
+{
+    const size_t size = r->words * sizeof(uint64_t);
+    const uint64_t *row = r->row + (size_t)r->n_rows * r->words;
+    size_t at = image_hash(row, size, 0) & (r->n_slots - 1);
+    for (; r->slot[at] != 0; at = (at + 1) & (r->n_slots - 1)) {
+        uint32_t other = r->slot[at] - 1;
+        if (memcmp(r->row + (size_t)other * r->words, row, size) == 0)
+            return other;
+    }
+    r->slot[at] = ++r->n_rows;
+    return r->n_rows - 1;
+}
+
+/* ── Networks ── */
+
+static bool has_text(const struct policy_texts *list, struct str text)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (str_eq(list->text[i], text))
+            return true;
+    return false;
+}
+
+static bool has_number(const uint32_t *list, size_t n, uint32_t number)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == number)
+            return true;
+    return false;
+}
+
+/* "eu-west-3", or "aws/eu-west-3". */
+static bool names_region(struct str name, const struct policy_place *place)
+{
+    if (place->region.len == 0)
+        return false;
+    size_t slash = str_find(name, '/');
+    if (slash == name.len)
+        return str_eq(name, place->region);
+    return str_eq(str_make(name.data, slash), place->cloud) &&
+           str_eq(str_skip(name, slash + 1), place->region);
+}
+
+static bool has_region(const struct policy_texts *list, const struct policy_place *place)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (names_region(list->text[i], place))
+            return true;
+    return false;
+}
+
+static bool has_cloud(const struct policy_provider *provider, struct str cloud)
+{
+    const struct policy_texts clouds = {provider->clouds, provider->n_clouds};
+    return cloud.len > 0 && has_text(&clouds, cloud);
+}
+
+static bool cloud_has_provider(const struct policy *p, struct str cloud)
+{
+    for (size_t i = 0; i < p->n_providers; i++)
+        if (has_cloud(&p->providers[i], cloud))
+            return true;
+    return false;
+}
+
+static bool is_of_provider(const struct policy *p, const struct policy_route *route,
+                           const struct policy_network *network, bool by_cloud)
+{
+    for (size_t i = 0; i < route->n_providers; i++) {
+        const struct policy_provider *provider = &p->providers[route->providers[i]];
+        if (by_cloud
+                ? has_cloud(provider, network->place.cloud)
+                : network->asn != 0 && has_number(provider->asns, provider->n_asns, network->asn))
+            return true;
+    }
+    return false;
+}
+
+/* All of the network's addresses are in one of the route's prefixes: no shorter one that routes
+ * name divides it. */
+static bool is_inside(const struct policy_route *route, const struct prefix *inside)
+{
+    for (size_t i = 0; i < route->n_prefixes; i++)
+        if (inside->bits >= route->prefixes[i].bits &&
+            prefix_holds(&route->prefixes[i], &inside->addr))
+            return true;
+    return false;
+}
+
+static bool admits(const struct policy *p, const struct policy_route *route,
+                   const struct policy_network *network, bool by_cloud)
+{
+    const struct policy_place *place = &network->place;
+    return (route->clouds.n == 0 || has_text(&route->clouds, place->cloud)) &&
+           (route->regions.n == 0 || has_region(&route->regions, place)) &&
+           (route->n_asns == 0 ||
+            (network->asn != 0 && has_number(route->asns, route->n_asns, network->asn))) &&
+           (route->n_providers == 0 || is_of_provider(p, route, network, by_cloud)) &&
+           (route->n_prefixes == 0 || is_inside(route, &network->inside));
+}
+
+static uint32_t make_network(struct routes *r, const struct policy_network *network)
+{
+    const struct policy *p = r->policy;
+    bool by_cloud = cloud_has_provider(p, network->place.cloud);
+    uint64_t *row = blank(r);
+    for (size_t i = 0; i < p->n_routes; i++)
+        if (admits(p, &p->routes[i], network, by_cloud))
+            set(row, i);
+    return keep(r);
+}
+
+static void make_networks(struct routes *r)
+{
+    const struct policy_network unknown = {.asn = 0};
+    r->network_row[SNAPSHOT_NETWORK_UNKNOWN] = make_network(r, &unknown);
+    for (size_t i = 0; i < r->policy->n_networks; i++)
+        r->network_row[i + 1] = make_network(r, &r->policy->networks[i]);
+}
+
+static void make_methods_and_kinds(struct routes *r)
+{
+    const struct policy *p = r->policy;
+    for (unsigned method = 0; method < IMAGE_METHODS; method++) {
+        uint64_t *row = blank(r);
+        for (size_t i = 0; i < p->n_routes; i++)
+            if (p->routes[i].methods == 0 || (p->routes[i].methods & 1U << method) != 0)
+                set(row, i);
+        r->method_row[method] = keep(r);
+    }
+    for (unsigned kind = 0; kind < IMAGE_KINDS; kind++) {
+        uint64_t *row = blank(r);
+        for (size_t i = 0; i < p->n_routes; i++)
+            if (p->routes[i].kinds == 0 || (p->routes[i].kinds & 1U << kind) != 0)
+                set(row, i);
+        r->kind_row[kind] = keep(r);
+    }
+}
+
+/* ── Columns of text ── */
+
+static struct routes_item of_pattern(struct str pattern)
+{
+    size_t literal = glob_literal(pattern);
+    return (struct routes_item){.text = str_make(pattern.data, literal),
+                                .longer = literal < pattern.len};
+}
+
+static const struct policy_field *field_of(const struct policy_route *route, struct str name)
+{
+    for (size_t i = 0; i < route->n_fields; i++)
+        if (str_eq(route->fields[i].name, name))
+            return &route->fields[i];
+    return NULL;
+}
+
+/* The j-th text that a route looks for; false if it looks for fewer. */
+static bool item_of(const struct policy_route *route, enum subject subject, struct str name,
+                    size_t j, struct routes_item *item)
+{
+    const struct policy_texts *patterns = subject == PATH ? &route->paths : &route->repositories;
+    if (subject == HOST) {
+        if (j >= route->hosts.n)
+            return false;
+        *item = (struct routes_item){.text = route->hosts.text[j]};
+        return true;
+    }
+    if (subject == FIELD) {
+        const struct policy_field *field = field_of(route, name);
+        if (field == NULL || j >= field->n_values)
+            return false;
+        *item =
+            (struct routes_item){.text = field->values[j].text, .longer = field->values[j].longer};
+        return true;
+    }
+    if (j >= patterns->n)
+        return false;
+    *item = of_pattern(patterns->text[j]);
+    return true;
+}
+
+static int compare(struct str a, struct str b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Merges neighbouring runs of `width` items, which are sorted, from one half to the other. */
+static void merge(const struct routes_item *from, struct routes_item *to, size_t n, size_t width)
+{
+    for (size_t begin = 0; begin < n; begin += 2 * width) {
+        size_t middle = n - begin > width ? begin + width : n;
+        size_t end = n - middle > width ? middle + width : n;
+        size_t a = begin, b = middle;
+        for (size_t i = begin; i < end; i++)
+            to[i] = b == end || (a < middle && compare(from[a].text, from[b].text) <= 0)
+                        ? from[a++]
+                        : from[b++];
+    }
+}
+
+/* By text; returns the half in which they are then. */
+static const struct routes_item *sort(const struct routes *r, size_t n)
+{
+    struct routes_item *from = r->item, *to = r->item + r->max_items;
+    for (size_t width = 1; width < n; width *= 2) {
+        merge(from, to, n, width);
+        struct routes_item *other = from;
+        from = to;
+        to = other;
+    }
+    return from;
+}
+
+/* Of the column's literals, the longest that this one, which comes last, begins with. */
+static uint32_t parent_of(const struct routes *r, uint32_t first, struct str text)
+{
+    uint32_t i = r->n_literals - first;
+    while (i > 0 && !str_starts(text, r->literal[first + i - 1].text))
+        i = r->literal[first + i - 1].parent;
+    return i;
+}
+
+/* Adds the literal of the items at the front, which all look for the same; returns how many. */
+static size_t add_literal(struct routes *r, const struct image_column *c,
+                          const struct routes_item *item, size_t n)
+{
+    struct routes_literal *literal = &r->literal[r->n_literals];
+    size_t same = 1;
+    while (same < n && str_eq(item[same].text, item[0].text))
+        same++;
+    *literal = (struct routes_literal){
+        .text = item[0].text,
+        .parent = parent_of(r, c->first, item[0].text),
+    };
+    uint32_t above =
+        literal->parent > 0 ? r->literal[c->first + literal->parent - 1].longer : c->others;
+    uint64_t *row = blank(r);
+    memcpy(row, r->row + (size_t)above * r->words, r->words * sizeof(*row));
+    for (size_t i = 0; i < same; i++)
+        if (item[i].longer)
+            set(row, item[i].route);
+    literal->longer = keep(r);
+    row = blank(r);
+    memcpy(row, r->row + (size_t)literal->longer * r->words, r->words * sizeof(*row));
+    for (size_t i = 0; i < same; i++)
+        set(row, item[i].route);
+    literal->equal = keep(r);
+    r->n_literals++;
+    return same;
+}
+
+/* Gathers the column's items; those that any text begins with, and routes that do not look at it,
+ * are in the row of all other texts. */
+static size_t gather(struct routes *r, struct image_column *c, enum subject subject,
+                     struct str name)
+{
+    const struct policy *p = r->policy;
+    uint64_t *row = blank(r);
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_routes; i++) {
+        struct routes_item item;
+        size_t j = 0;
+        for (; item_of(&p->routes[i], subject, name, j, &item); j++) {
+            item.route = (uint32_t)i;
+            if (item.text.len > 0)
+                r->item[n++] = item;
+            else
+                set(row, i);
+        }
+        if (j == 0)
+            set(row, i);
+        else
+            c->used = 1;
+    }
+    if (c->used != 0)
+        c->others = keep(r);
+    return n;
+}
+
+static struct image_column make_column(struct routes *r, enum subject subject, struct str name)
+{
+    struct image_column c = {.first = r->n_literals};
+    size_t n = gather(r, &c, subject, name);
+    const struct routes_item *item = sort(r, n);
+    for (size_t i = 0; i < n;)
+        i += add_literal(r, &c, item + i, n - i);
+    c.count = r->n_literals - c.first;
+    return c;
+}
+
+/* Which fields any route looks at, each once; true if there are not too many. */
+static bool list_fields(const struct policy *p, struct str name[SNAPSHOT_HEADERS_MAX], uint32_t *n)
+{
+    *n = 0;
+    for (size_t i = 0; i < p->n_routes; i++)
+        for (size_t f = 0; f < p->routes[i].n_fields; f++) {
+            const struct policy_texts known = {name, *n};
+            if (has_text(&known, p->routes[i].fields[f].name))
+                continue;
+            if (*n == SNAPSHOT_HEADERS_MAX)
+                return false;
+            name[(*n)++] = p->routes[i].fields[f].name;
+        }
+    return true;
+}
+
+void routes_make(struct routes *r, const struct policy *p, void *scratch)
+{
+    struct str name[SNAPSHOT_HEADERS_MAX];
+    lay_out(r, p, scratch);
+    if (p->n_routes == 0)
+        return;
+    memset(r->slot, 0, r->n_slots * sizeof(*r->slot));
+    make_networks(r);
+    make_methods_and_kinds(r);
+    r->host = make_column(r, HOST, STR(""));
+    r->path = make_column(r, PATH, STR(""));
+    r->repository = make_column(r, REPOSITORY, STR(""));
+    list_fields(p, name, &r->n_fields);
+    for (uint32_t i = 0; i < r->n_fields; i++)
+        r->field[i] = (struct routes_field){name[i], make_column(r, FIELD, name[i])};
+}
+
+/* ── Limits ── */
+
+static bool texts_fit(const struct policy_texts *texts)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        if (texts->text[i].len > SNAPSHOT_URL_MAX)
+            return false;
+    return true;
+}
+
+static bool route_fits(const struct policy_route *route)
+{
+    for (size_t i = 0; i < route->n_targets; i++)
+        if (route->targets[i].text.len > SNAPSHOT_URL_MAX)
+            return false;
+    for (size_t f = 0; f < route->n_fields; f++)
+        for (size_t i = 0; i < route->fields[f].n_values; i++)
+            if (route->fields[f].values[i].text.len > SNAPSHOT_URL_MAX)
+                return false;
+    return route->name.len <= SNAPSHOT_URL_MAX && texts_fit(&route->hosts) &&
+           texts_fit(&route->paths) && texts_fit(&route->repositories);
+}
+
+const char *routes_check(const struct policy *p)
+{
+    struct str name[SNAPSHOT_HEADERS_MAX];
+    uint32_t n;
+    if (p->n_routes > SNAPSHOT_ROUTES_MAX)
+        return "there are too many routes";
+    if (p->n_upstreams > SNAPSHOT_UPSTREAMS_MAX)
+        return "there are too many upstreams";
+    if (!list_fields(p, name, &n))
+        return "the routes look at too many header fields";
+    for (size_t i = 0; i < p->n_routes; i++)
+        if (!route_fits(&p->routes[i]))
+            return "a text of a route is too long";
+    return NULL;
+}
+
+uint32_t routes_replaced(const struct policy_route *route, struct str pattern)
+{
+    size_t literal = glob_literal(pattern);
+    if (route->strips)
+        return (uint32_t)route->strip.len;
+    if (literal == pattern.len)
+        return UINT32_MAX;
+    size_t slash = str_find_last(str_make(pattern.data, literal), '/');
+    return slash < literal ? (uint32_t)slash : 0;
+}
+
+uint64_t routes_seed(struct str name)
+{
+    return image_hash(name.data, name.len, 0);
+}
