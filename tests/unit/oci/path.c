@@ -6,26 +6,28 @@ static const struct {
     struct str below;
     enum path_kind kind;
     const char *reference;
+    const char *repository;
 } row[] = {
-    {STR_INIT("pause/manifests/3.9"), PATH_MANIFEST, "3.9"},
-    {STR_INIT("a/b/c/manifests/sha256:00"), PATH_MANIFEST, "sha256:00"},
-    {STR_INIT("a/blobs/sha256:00"), PATH_BLOB, "sha256:00"},
-    {STR_INIT("a/blobs/x:y"), PATH_BLOB, "x:y"},
-    {STR_INIT("a/blobs/:"), PATH_BLOB, ":"},
-    {STR_INIT("blobs/blobs/sha256:00"), PATH_BLOB, "sha256:00"},
-    {STR_INIT("a/blobs/b/blobs/sha256:00"), PATH_BLOB, "sha256:00"},
-    {STR_INIT("a/tags/list"), PATH_OTHER, ""},
-    {STR_INIT("a/referrers/sha256:00"), PATH_OTHER, ""},
-    {STR_INIT("a/blobs/uploads"), PATH_OTHER, ""},
-    {STR_INIT("a/blobs/uploads/sha256:00"), PATH_OTHER, ""},
-    {STR_INIT("a/tags/other"), PATH_OTHER, ""},
-    {STR_INIT("blobs/sha256:00"), PATH_OTHER, ""},
-    {STR_INIT("manifests/3.9"), PATH_OTHER, ""},
-    {STR_INIT("a/Blobs/sha256:00"), PATH_OTHER, ""},
-    {STR_INIT("a/blobs"), PATH_OTHER, ""},
-    {STR_INIT("a"), PATH_OTHER, ""},
-    {STR_INIT("a/b/c"), PATH_OTHER, ""},
-    {STR_INIT("sha256:00"), PATH_OTHER, ""},
+    {STR_INIT("pause/manifests/3.9"), PATH_MANIFEST, "3.9", "pause"},
+    {STR_INIT("a/b/c/manifests/sha256:00"), PATH_MANIFEST, "sha256:00", "a/b/c"},
+    {STR_INIT("a/blobs/sha256:00"), PATH_BLOB, "sha256:00", "a"},
+    {STR_INIT("a/blobs/x:y"), PATH_BLOB, "x:y", "a"},
+    {STR_INIT("a/blobs/:"), PATH_BLOB, ":", "a"},
+    {STR_INIT("blobs/blobs/sha256:00"), PATH_BLOB, "sha256:00", "blobs"},
+    {STR_INIT("a/blobs/b/blobs/sha256:00"), PATH_BLOB, "sha256:00", "a/blobs/b"},
+    {STR_INIT("a/b/tags/list"), PATH_TAGS, "list", "a/b"},
+    {STR_INIT("tags/list"), PATH_OTHER, "", ""},
+    {STR_INIT("a/referrers/sha256:00"), PATH_REFERRERS, "sha256:00", "a"},
+    {STR_INIT("a/blobs/uploads"), PATH_OTHER, "", ""},
+    {STR_INIT("a/blobs/uploads/sha256:00"), PATH_OTHER, "", ""},
+    {STR_INIT("a/tags/other"), PATH_OTHER, "", ""},
+    {STR_INIT("blobs/sha256:00"), PATH_OTHER, "", ""},
+    {STR_INIT("manifests/3.9"), PATH_OTHER, "", ""},
+    {STR_INIT("a/Blobs/sha256:00"), PATH_OTHER, "", ""},
+    {STR_INIT("a/blobs"), PATH_OTHER, "", ""},
+    {STR_INIT("a"), PATH_OTHER, "", ""},
+    {STR_INIT("a/b/c"), PATH_OTHER, "", ""},
+    {STR_INIT("sha256:00"), PATH_OTHER, "", ""},
 };
 
 static void test_every_row(void **state)
@@ -37,6 +39,7 @@ static void test_every_row(void **state)
             print_error("row %zu\n", i);
         assert_int_equal(p.kind, row[i].kind);
         check_str(p.reference, row[i].reference);
+        check_str(p.repository, row[i].repository);
     }
 }
 

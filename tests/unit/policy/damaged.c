@@ -401,7 +401,7 @@ static void test_more_stores_than_there_may_be_are_refused(void **state)
     header(&many)->part[IMAGE_STORES] = (struct image_span){(uint32_t)at, SNAPSHOT_STORES_MAX + 1};
     seal(&many);
     assert_string_equal(snapshot_open(&s, many.data, many.size),
-                        "corrupt: too many stores or networks");
+                        "corrupt: too many stores, networks, upstreams, routes or fields");
     free(many.data);
     free(image.data);
 }
