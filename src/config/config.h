@@ -64,6 +64,72 @@ struct config_store {
     struct config_origin origin;
 };
 
+/* A registry that routes may name, beside the one of `upstream`. */
+struct config_named_upstream {
+    char *name;
+    char *endpoint; /* without a trailing slash */
+    char *path;     /* without slashes around it; may be empty */
+    struct config_origin origin;
+};
+
+struct config_texts {
+    char **text;
+    size_t n;
+};
+
+struct config_numbers {
+    uint32_t *number;
+    size_t n;
+};
+
+struct config_provider {
+    char *name;
+    struct config_texts clouds;
+    struct config_numbers asns;
+    struct config_origin origin;
+};
+
+/* A field of the request; one of its values must be there. One that ends in '*' stands for all that
+ * begins so. */
+struct config_field {
+    char *name; /* in lower case */
+    struct config_texts values;
+};
+
+struct config_when {
+    struct config_texts clouds;
+    struct config_texts regions;
+    struct config_texts providers;
+    struct config_numbers asns;
+    struct config_prefixes networks;
+    struct config_texts hosts; /* in lower case */
+    struct config_texts paths; /* patterns */
+    struct config_texts repositories;
+    unsigned kinds;   /* bits, 1 << enum path_kind; 0: all */
+    unsigned methods; /* bits, 1 << enum decide_method; 0: all */
+    struct config_field *fields;
+    size_t n_fields;
+    uint32_t share; /* hundredths of a percent; 10000: all */
+};
+
+/* Where a route leads. */
+struct config_target {
+    char *name; /* of a store or an upstream, or ROUTES_STORES; NULL: not to one */
+    char *url;  /* without a trailing slash; NULL: not to one */
+    char *body; /* of a fixed answer; NULL: it is none */
+    unsigned status;
+    struct config_origin origin;
+};
+
+struct config_route {
+    char *name;
+    struct config_when when;
+    char *strip; /* NULL: not given */
+    struct config_target *to;
+    size_t n_to;
+    struct config_origin origin;
+};
+
 enum config_confine { CONFIG_CONFINE_OFF, CONFIG_CONFINE_AUTO };
 
 struct config_server {
@@ -132,6 +198,12 @@ struct config {
     struct config_ranges ranges;
     struct config_store *stores;
     size_t n_stores;
+    struct config_named_upstream *upstreams;
+    size_t n_upstreams;
+    struct config_provider *providers;
+    size_t n_providers;
+    struct config_route *routes;
+    size_t n_routes;
     struct config_existence existence;
     struct config_origin *origins; /* one per row of the schema, in its order */
     char *file;                    /* its name, for the origins; "": there was none */

@@ -7,7 +7,7 @@
 
 #include "config/reader.h"
 
-#define KEYS_MAX 8
+#define KEYS_MAX 16
 
 struct keys_key {
     const char *name;

@@ -3,7 +3,10 @@
 #include "base/name.h"
 #include "base/num.h"
 #include "config/listen.h"
+#include "config/providers.h"
+#include "config/routes.h"
 #include "config/stores.h"
+#include "config/upstreams.h"
 #include "config/value.h"
 #include "sys/xalloc.h"
 #include <archeio/lpm.h>
@@ -321,6 +324,12 @@ static bool read_member(struct reader *r, const struct schema_row *row,
         return read_networks(r, row, node);
     case SCHEMA_STORES:
         return stores_read(r, node);
+    case SCHEMA_UPSTREAMS:
+        return upstreams_read(r, node);
+    case SCHEMA_PROVIDERS:
+        return providers_read(r, node);
+    case SCHEMA_ROUTES:
+        return routes_read(r, node);
     case SCHEMA_ADMIN:
     case SCHEMA_URL:
     case SCHEMA_PAGE:
@@ -358,6 +367,12 @@ void reader_clear(struct config *c, const struct schema_row *row)
         stores_free(c->stores, c->n_stores);
         c->stores = NULL;
         c->n_stores = 0;
+    } else if (row->type == SCHEMA_UPSTREAMS) {
+        upstreams_clear(c);
+    } else if (row->type == SCHEMA_PROVIDERS) {
+        providers_clear(c);
+    } else if (row->type == SCHEMA_ROUTES) {
+        routes_clear(c);
     } else if (row->type == SCHEMA_ADMIN || row->type == SCHEMA_URL || row->type == SCHEMA_PAGE ||
                row->type == SCHEMA_PATH || row->type == SCHEMA_FILE || row->type == SCHEMA_USER) {
         char **at = (char **)(void *)((char *)c + row->offset);

@@ -152,6 +152,17 @@ const struct schema_row schema_rows[] = {
              "there is believed: what is in it is there, and what is not is asked for. The "
              "variable replaces the URL of the default store."},
 
+    {"upstreams", SCHEMA_UPSTREAMS, .live = true, AT(upstreams), .fallback = "[]",
+     .help = "Registries that routes may name, beside \"upstream\", which is always known."},
+    {"providers", SCHEMA_PROVIDERS, .live = true, AT(providers), .fallback = "{}",
+     .help = "Whose networks belong together: clouds and autonomous systems under one name. A "
+             "client in a cloud's published ranges is that cloud's, if any provider has it; for "
+             "others the autonomous system counts."},
+    {"routes", SCHEMA_ROUTES, .live = true, AT(routes), .fallback = "[]",
+     .help = "Rules for requests that are to be answered in another way. The first of which all "
+             "conditions hold is taken, before anything that is said of pages, upstream and "
+             "stores."},
+
     {"existence.present_ttl", SCHEMA_DURATION, .live = true, .least = MS, .most = 366 * DAY,
      AT(existence.present_ttl), .fallback = "6h",
      .help = "How long a store's \"it is there\" is believed. Blobs in use are asked for again "
@@ -226,9 +237,15 @@ const char *schema_type_text(const struct schema_row *row)
     case SCHEMA_PLACES:
         return "a list of networks";
     case SCHEMA_STORES:
+        return "a list of stores";
+    case SCHEMA_UPSTREAMS:
+        return "a list of registries";
+    case SCHEMA_PROVIDERS:
+        return "names, each with a list of clouds and ASNs";
+    case SCHEMA_ROUTES:
         break;
     }
-    return "a list of stores";
+    return "a list of routes";
 }
 
 static const char *words_text(const char *const *words, char out[SCHEMA_RANGE_MAX])

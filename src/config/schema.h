@@ -27,6 +27,9 @@ enum schema_type {
     SCHEMA_USER, /* of this system: a name or a number */
     SCHEMA_PLACES,
     SCHEMA_STORES,
+    SCHEMA_UPSTREAMS, /* a list of registries */
+    SCHEMA_PROVIDERS, /* a mapping of names to lists of networks */
+    SCHEMA_ROUTES,    /* a list of routes */
 };
 
 struct schema_row {

@@ -1,0 +1,78 @@
+#include "config/providers.h"
+
+#include "base/name.h"
+#include "config/texts.h"
+#include "sys/xalloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPECTED "a list of clouds and autonomous systems such as [aws, as64500]"
+
+static bool read_member(struct reader *r, const struct document_node *node, void *context)
+{
+    struct config_provider *p = context;
+    struct str text = str_from(node->text);
+    uint32_t asn;
+    if (texts_asn(text, &asn) == NULL) {
+        p->asns.number = xalloc_grow(p->asns.number, p->asns.n, sizeof(asn));
+        p->asns.number[p->asns.n++] = asn;
+        return true;
+    }
+    if (name_check(text) != NULL)
+        return reader_unfit(r, node, "providers", EXPECTED);
+    texts_add(&p->clouds, text);
+    return true;
+}
+
+static bool read_provider(struct reader *r, const struct document_node *node)
+{
+    struct config *c = r->config;
+    struct config_provider *p = &c->providers[c->n_providers - 1];
+    const char *expected = name_check(str_from(node->key));
+    struct diag_at at = {r->name, node->key_line, node->key_column};
+    *p = (struct config_provider){
+        .name = xalloc_text(node->key),
+        .origin = {r->source, r->name, node->key_line, node->key_column},
+    };
+    if (expected != NULL) {
+        diag_error(r->d, at, "providers: \"%.64s\" is no name; expected %s", node->key, expected);
+        return false;
+    }
+    for (size_t i = 0; i + 1 < c->n_providers; i++)
+        if (strcmp(c->providers[i].name, p->name) == 0) {
+            diag_error(r->d, at, "providers: \"%s\" is given twice; first in line %u", p->name,
+                       c->providers[i].origin.line);
+            return false;
+        }
+    return texts_for_each(r, node, "providers", EXPECTED, read_member, p);
+}
+
+bool providers_read(struct reader *r, const struct document_node *map)
+{
+    struct config *c = r->config;
+    bool good = true;
+    providers_clear(c);
+    if (map->kind != DOCUMENT_MAPPING)
+        return reader_unfit(r, map, "providers", "a mapping (\"name: [aws, as64500]\")");
+    for (const struct document_node *n = map->first; n != NULL; n = n->next) {
+        if (c->n_providers == PROVIDERS_MAX)
+            return reader_unfit(r, n, "providers", "at most 4096 providers");
+        c->providers = xalloc_grow(c->providers, c->n_providers, sizeof(*c->providers));
+        c->n_providers++;
+        good = read_provider(r, n) && good;
+    }
+    return good;
+}
+
+void providers_clear(struct config *c)
+{
+    for (size_t i = 0; i < c->n_providers; i++) {
+        free(c->providers[i].name);
+        texts_clear(&c->providers[i].clouds);
+        free(c->providers[i].asns.number);
+    }
+    free(c->providers);
+    c->providers = NULL;
+    c->n_providers = 0;
+}
