@@ -1,6 +1,8 @@
 #include "ranges/compile.h"
 
 #include "policy/image.h"
+#include "ranges/overlay.h"
+#include "ranges/routing.h"
 #include "sys/file.h"
 #include "sys/xalloc.h"
 #include <stdlib.h>
@@ -13,8 +15,8 @@ struct input {
     struct policy_store *store;
     struct policy_place *served; /* of all stores, one after the other */
     struct policy_place *blobs_for;
-    struct policy_network *network;
-    struct policy_range *range;
+    struct routing routing;
+    struct overlay overlay;
     struct snapshot_source *source;
 };
 
@@ -76,16 +78,30 @@ static void take_ranges(struct input *in, const struct ranges *r)
     }
     in->policy.sources = in->source;
     in->policy.n_sources = r->n_files;
-    in->network = xalloc_zero(r->n_places, sizeof(*in->network));
-    for (size_t i = 0; i < r->n_places; i++)
-        in->network[i].place = r->place[i];
-    in->policy.networks = in->network;
-    in->policy.n_networks = r->n_places;
-    in->range = xalloc_zero(r->n_ranges, sizeof(*in->range));
-    for (size_t i = 0; i < r->n_ranges; i++)
-        in->range[i] = (struct policy_range){r->range[i].prefix, r->range[i].place};
-    in->policy.ranges = in->range;
-    in->policy.n_ranges = r->n_ranges;
+}
+
+static void take_routing(struct input *in, const struct config *c, const struct ranges *r)
+{
+    struct routing *routing = &in->routing;
+    routing_make(c, routing);
+    const struct overlay_sources sources = {
+        .ranges = r,
+        .named = routing->asns,
+        .n_named = routing->n_asns,
+        .inside = routing->inside,
+        .n_inside = routing->n_inside,
+    };
+    overlay_make(&sources, &in->overlay);
+    in->policy.networks = in->overlay.network;
+    in->policy.n_networks = in->overlay.n_networks;
+    in->policy.ranges = in->overlay.range;
+    in->policy.n_ranges = in->overlay.n_ranges;
+    in->policy.upstreams = routing->upstreams;
+    in->policy.n_upstreams = routing->n_upstreams;
+    in->policy.providers = routing->providers;
+    in->policy.n_providers = routing->n_providers;
+    in->policy.routes = routing->routes;
+    in->policy.n_routes = routing->n_routes;
 }
 
 static bool refuse(struct diag *d, const char *file, const char *why)
@@ -126,6 +142,7 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
     take_stores(&in, c);
     take_upstream(&in, c);
     take_ranges(&in, r);
+    take_routing(&in, c, r);
     *out = (struct compile_image){.data = NULL};
     size_t size = policy_scratch_size(&in.policy);
     if (size == SIZE_MAX) {
@@ -138,8 +155,8 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
     free(in.store);
     free(in.served);
     free(in.blobs_for);
-    free(in.network);
-    free(in.range);
+    overlay_release(&in.overlay);
+    routing_release(&in.routing);
     free(in.source);
     return built;
 }
