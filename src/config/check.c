@@ -1,5 +1,6 @@
 #include "config/check.h"
 
+#include "config/routes_check.h"
 #include "config/schema.h"
 #include "sys/clock.h"
 #include <string.h>
@@ -70,6 +71,7 @@ void check_config(const struct config *c, struct diag *d)
     check_clouds(c->upstream.blobs_for, c->upstream.n_blobs_for, d);
     for (size_t i = 0; i < c->n_stores; i++)
         check_clouds(c->stores[i].serves, c->stores[i].n_serves, d);
+    routes_check(c, d);
 }
 
 /* ── Advice ── */

@@ -2,7 +2,7 @@
 
 #include "base/num.h"
 #include "policy/image.h"
-#include "policy/routes.h"
+#include "policy/selector.h"
 
 /* Where the next byte of the image goes. Without memory it only counts: the bound and the image
  * come from the same walk. */
@@ -149,7 +149,7 @@ static void write_route_text(struct layout *l, const struct policy_route *route)
         emit_text(l, route->repositories.text[i]);
 }
 
-static void write_routes_text(struct layout *l, const struct routes *r)
+static void write_routes_text(struct layout *l, const struct selector *r)
 {
     const struct policy *p = r->policy;
     for (size_t i = 0; i < p->n_upstreams; i++) {
@@ -165,7 +165,7 @@ static void write_routes_text(struct layout *l, const struct routes *r)
 }
 
 /* Every text, in the order in which write_pages() and the parts refer to them. */
-static void write_text(struct layout *l, const struct policy *p, const struct routes *r)
+static void write_text(struct layout *l, const struct policy *p, const struct selector *r)
 {
     emit_text(l, p->info_page);
     emit_text(l, p->privacy_page);
@@ -207,7 +207,7 @@ static void write_stores(struct layout *l, const struct policy *p, uint32_t *t)
     }
 }
 
-static void write_networks(struct layout *l, const struct policy *p, const struct routes *r,
+static void write_networks(struct layout *l, const struct policy *p, const struct selector *r,
                            uint32_t *t)
 {
     const uint32_t n_default = emit_servers(p, &everywhere, NULL);
@@ -308,7 +308,7 @@ static void write_routes(struct layout *l, const struct policy *p, uint32_t text
             .repositories = at.pattern + (uint32_t)route->paths.n,
             .n_repositories = (uint32_t)route->repositories.n,
             .stripped = route->strips ? (uint32_t)route->strip.len : 0,
-            .seed = routes_seed(route->name),
+            .seed = selector_seed(route->name),
             .share = route->share,
         };
         emit(l, &out, sizeof(out));
@@ -342,14 +342,14 @@ static void write_patterns(struct layout *l, const struct policy *p, uint32_t te
         for (size_t j = 0; j < route->paths.n + route->repositories.n; j++) {
             struct str pattern = j < route->paths.n ? route->paths.text[j]
                                                     : route->repositories.text[j - route->paths.n];
-            struct image_pattern out = {.replaced = routes_replaced(route, pattern)};
+            struct image_pattern out = {.replaced = selector_replaced(route, pattern)};
             out.text = text_of(&t, pattern.len);
             emit(l, &out, sizeof(out));
         }
     }
 }
 
-static void write_fields(struct layout *l, const struct routes *r, uint32_t *t)
+static void write_fields(struct layout *l, const struct selector *r, uint32_t *t)
 {
     for (uint32_t i = 0; i < r->n_fields; i++) {
         struct image_field field = {.column = r->field[i].column};
@@ -358,10 +358,10 @@ static void write_fields(struct layout *l, const struct routes *r, uint32_t *t)
     }
 }
 
-static void write_literals(struct layout *l, const struct routes *r, uint32_t *t)
+static void write_literals(struct layout *l, const struct selector *r, uint32_t *t)
 {
     for (uint32_t i = 0; i < r->n_literals; i++) {
-        const struct routes_literal *in = &r->literal[i];
+        const struct selector_literal *in = &r->literal[i];
         struct image_literal literal = {
             .parent = in->parent, .equal = in->equal, .longer = in->longer};
         literal.text = text_of(t, in->text.len);
@@ -369,7 +369,7 @@ static void write_literals(struct layout *l, const struct routes *r, uint32_t *t
     }
 }
 
-static void write_routing(struct layout *l, struct image_header *h, const struct routes *r,
+static void write_routing(struct layout *l, struct image_header *h, const struct selector *r,
                           uint32_t *t)
 {
     const struct policy *p = r->policy;
@@ -400,7 +400,7 @@ static void write_routing(struct layout *l, struct image_header *h, const struct
 
 /* All but the table, which comes last. */
 static void write_parts(struct layout *l, struct image_header *h, const struct policy *p,
-                        const struct routes *r)
+                        const struct selector *r)
 {
     uint32_t t = 0;
     l->at = sizeof(*h);
@@ -462,7 +462,7 @@ static const char *check_counts(const struct policy *p)
 
 /* Scratch holds the routes, the table's entries, and what lpm_build() needs. */
 struct scratch {
-    struct routes *routes;
+    struct selector *routes;
     unsigned char *routes_memory;
     struct lpm_entry *entries;
     void *table;
@@ -472,8 +472,8 @@ struct scratch {
 /* memory is NULL: only the size counts. */
 static struct scratch lay_out_scratch(const struct policy *p, unsigned char *memory)
 {
-    const size_t routes = aligned(sizeof(struct routes));
-    size_t routed = routes_scratch_size(p), entries = 0, size = 0;
+    const size_t routes = aligned(sizeof(struct selector));
+    size_t routed = selector_scratch_size(p), entries = 0, size = 0;
     if (p->n_ranges > LPM_PREFIXES_MAX || routed == SIZE_MAX ||
         !num_mul(p->n_ranges, sizeof(struct lpm_entry), &entries) ||
         !num_add(routes + routed, aligned(entries), &size) ||
@@ -482,7 +482,7 @@ static struct scratch lay_out_scratch(const struct policy *p, unsigned char *mem
     if (memory == NULL)
         return (struct scratch){.size = size};
     return (struct scratch){
-        .routes = (struct routes *)(void *)memory,
+        .routes = (struct selector *)(void *)memory,
         .routes_memory = memory + routes,
         .entries = (struct lpm_entry *)(void *)(memory + routes + routed),
         .table = memory + routes + routed + aligned(entries),
@@ -500,7 +500,7 @@ static const char *check(const struct policy *p)
     const char *why = check_counts(p);
     if (why == NULL)
         why = check_texts(p);
-    return why != NULL ? why : routes_check(p);
+    return why != NULL ? why : selector_check(p);
 }
 
 size_t policy_image_bound(const struct policy *p, void *scratch, const char **why)
@@ -513,7 +513,7 @@ size_t policy_image_bound(const struct policy *p, void *scratch, const char **wh
         return 0;
     for (size_t i = 0; i < p->n_ranges; i++)
         s.entries[i] = (struct lpm_entry){p->ranges[i].prefix, p->ranges[i].network + 1};
-    routes_make(s.routes, p, s.routes_memory);
+    selector_make(s.routes, p, s.routes_memory);
     write_parts(&l, &counted, p, s.routes);
     size_t table = lpm_image_bound(s.entries, p->n_ranges), size;
     if (!num_add(l.at, table, &size) || size > IMAGE_SIZE_MAX) {

@@ -1,4 +1,4 @@
-#include "policy/routes.h"
+#include "policy/selector.h"
 
 #include "base/glob.h"
 #include "base/num.h"
@@ -6,7 +6,7 @@
 #define WORD 64U
 
 /* One text that a route looks for in a column. */
-struct routes_item {
+struct selector_item {
     struct str text;
     bool longer; /* or anything that begins with it */
     uint32_t route;
@@ -63,10 +63,10 @@ static void *take(unsigned char **memory, size_t *size, size_t n, size_t each)
     return at;
 }
 
-static size_t lay_out(struct routes *r, const struct policy *p, unsigned char *memory)
+static size_t lay_out(struct selector *r, const struct policy *p, unsigned char *memory)
 {
     size_t size = 0, items = count_items(p), rows = rows_max(p, items);
-    *r = (struct routes){.policy = p, .words = (uint32_t)words_of(p), .max_items = items};
+    *r = (struct selector){.policy = p, .words = (uint32_t)words_of(p), .max_items = items};
     if (p->n_routes == 0)
         return 0;
     r->n_slots = slots_for(rows);
@@ -78,9 +78,9 @@ static size_t lay_out(struct routes *r, const struct policy *p, unsigned char *m
     return size;
 }
 
-size_t routes_scratch_size(const struct policy *p)
+size_t selector_scratch_size(const struct policy *p)
 {
-    struct routes counted;
+    struct selector counted;
     return lay_out(&counted, p, NULL);
 }
 
@@ -92,7 +92,7 @@ static void set(uint64_t *row, size_t route)
 }
 
 /* A row of no routes, to be filled: in the place where the next one will stand. */
-static uint64_t *blank(const struct routes *r)
+static uint64_t *blank(const struct selector *r)
 {
     uint64_t *row = r->row + (size_t)r->n_rows * r->words;
     memset(row, 0, r->words * sizeof(*row));
@@ -100,7 +100,7 @@ static uint64_t *blank(const struct routes *r)
 }
 
 /* The index of what blank() gave, or of the row that is equal to it. */
-static uint32_t keep(struct routes *r)
+static uint32_t keep(struct selector *r)
 {
     const size_t size = r->words * sizeof(uint64_t);
     const uint64_t *row = r->row + (size_t)r->n_rows * r->words;
@@ -202,7 +202,7 @@ static bool admits(const struct policy *p, const struct policy_route *route,
            (route->n_prefixes == 0 || is_inside(route, &network->inside));
 }
 
-static uint32_t make_network(struct routes *r, const struct policy_network *network)
+static uint32_t make_network(struct selector *r, const struct policy_network *network)
 {
     const struct policy *p = r->policy;
     bool by_cloud = cloud_has_provider(p, network->place.cloud);
@@ -213,7 +213,7 @@ static uint32_t make_network(struct routes *r, const struct policy_network *netw
     return keep(r);
 }
 
-static void make_networks(struct routes *r)
+static void make_networks(struct selector *r)
 {
     const struct policy_network unknown = {.asn = 0};
     r->network_row[SNAPSHOT_NETWORK_UNKNOWN] = make_network(r, &unknown);
@@ -221,7 +221,7 @@ static void make_networks(struct routes *r)
         r->network_row[i + 1] = make_network(r, &r->policy->networks[i]);
 }
 
-static void make_methods_and_kinds(struct routes *r)
+static void make_methods_and_kinds(struct selector *r)
 {
     const struct policy *p = r->policy;
     for (unsigned method = 0; method < IMAGE_METHODS; method++) {
@@ -242,11 +242,11 @@ static void make_methods_and_kinds(struct routes *r)
 
 /* ── Columns of text ── */
 
-static struct routes_item of_pattern(struct str pattern)
+static struct selector_item of_pattern(struct str pattern)
 {
     size_t literal = glob_literal(pattern);
-    return (struct routes_item){.text = str_make(pattern.data, literal),
-                                .longer = literal < pattern.len};
+    return (struct selector_item){.text = str_make(pattern.data, literal),
+                                  .longer = literal < pattern.len};
 }
 
 static const struct policy_field *field_of(const struct policy_route *route, struct str name)
@@ -259,21 +259,21 @@ static const struct policy_field *field_of(const struct policy_route *route, str
 
 /* The j-th text that a route looks for; false if it looks for fewer. */
 static bool item_of(const struct policy_route *route, enum subject subject, struct str name,
-                    size_t j, struct routes_item *item)
+                    size_t j, struct selector_item *item)
 {
     const struct policy_texts *patterns = subject == PATH ? &route->paths : &route->repositories;
     if (subject == HOST) {
         if (j >= route->hosts.n)
             return false;
-        *item = (struct routes_item){.text = route->hosts.text[j]};
+        *item = (struct selector_item){.text = route->hosts.text[j]};
         return true;
     }
     if (subject == FIELD) {
         const struct policy_field *field = field_of(route, name);
         if (field == NULL || j >= field->n_values)
             return false;
-        *item =
-            (struct routes_item){.text = field->values[j].text, .longer = field->values[j].longer};
+        *item = (struct selector_item){.text = field->values[j].text,
+                                       .longer = field->values[j].longer};
         return true;
     }
     if (j >= patterns->n)
@@ -290,7 +290,8 @@ static int compare(struct str a, struct str b)
 }
 
 /* Merges neighbouring runs of `width` items, which are sorted, from one half to the other. */
-static void merge(const struct routes_item *from, struct routes_item *to, size_t n, size_t width)
+static void merge(const struct selector_item *from, struct selector_item *to, size_t n,
+                  size_t width)
 {
     for (size_t begin = 0; begin < n; begin += 2 * width) {
         size_t middle = n - begin > width ? begin + width : n;
@@ -304,12 +305,12 @@ static void merge(const struct routes_item *from, struct routes_item *to, size_t
 }
 
 /* By text; returns the half in which they are then. */
-static const struct routes_item *sort(const struct routes *r, size_t n)
+static const struct selector_item *sort(const struct selector *r, size_t n)
 {
-    struct routes_item *from = r->item, *to = r->item + r->max_items;
+    struct selector_item *from = r->item, *to = r->item + r->max_items;
     for (size_t width = 1; width < n; width *= 2) {
         merge(from, to, n, width);
-        struct routes_item *other = from;
+        struct selector_item *other = from;
         from = to;
         to = other;
     }
@@ -317,7 +318,7 @@ static const struct routes_item *sort(const struct routes *r, size_t n)
 }
 
 /* Of the column's literals, the longest that this one, which comes last, begins with. */
-static uint32_t parent_of(const struct routes *r, uint32_t first, struct str text)
+static uint32_t parent_of(const struct selector *r, uint32_t first, struct str text)
 {
     uint32_t i = r->n_literals - first;
     while (i > 0 && !str_starts(text, r->literal[first + i - 1].text))
@@ -326,14 +327,14 @@ static uint32_t parent_of(const struct routes *r, uint32_t first, struct str tex
 }
 
 /* Adds the literal of the items at the front, which all look for the same; returns how many. */
-static size_t add_literal(struct routes *r, const struct image_column *c,
-                          const struct routes_item *item, size_t n)
+static size_t add_literal(struct selector *r, const struct image_column *c,
+                          const struct selector_item *item, size_t n)
 {
-    struct routes_literal *literal = &r->literal[r->n_literals];
+    struct selector_literal *literal = &r->literal[r->n_literals];
     size_t same = 1;
     while (same < n && str_eq(item[same].text, item[0].text))
         same++;
-    *literal = (struct routes_literal){
+    *literal = (struct selector_literal){
         .text = item[0].text,
         .parent = parent_of(r, c->first, item[0].text),
     };
@@ -356,14 +357,14 @@ static size_t add_literal(struct routes *r, const struct image_column *c,
 
 /* Gathers the column's items; those that any text begins with, and routes that do not look at it,
  * are in the row of all other texts. */
-static size_t gather(struct routes *r, struct image_column *c, enum subject subject,
+static size_t gather(struct selector *r, struct image_column *c, enum subject subject,
                      struct str name)
 {
     const struct policy *p = r->policy;
     uint64_t *row = blank(r);
     size_t n = 0;
     for (size_t i = 0; i < p->n_routes; i++) {
-        struct routes_item item;
+        struct selector_item item;
         size_t j = 0;
         for (; item_of(&p->routes[i], subject, name, j, &item); j++) {
             item.route = (uint32_t)i;
@@ -382,11 +383,11 @@ static size_t gather(struct routes *r, struct image_column *c, enum subject subj
     return n;
 }
 
-static struct image_column make_column(struct routes *r, enum subject subject, struct str name)
+static struct image_column make_column(struct selector *r, enum subject subject, struct str name)
 {
     struct image_column c = {.first = r->n_literals};
     size_t n = gather(r, &c, subject, name);
-    const struct routes_item *item = sort(r, n);
+    const struct selector_item *item = sort(r, n);
     for (size_t i = 0; i < n;)
         i += add_literal(r, &c, item + i, n - i);
     c.count = r->n_literals - c.first;
@@ -409,7 +410,7 @@ static bool list_fields(const struct policy *p, struct str name[SNAPSHOT_HEADERS
     return true;
 }
 
-void routes_make(struct routes *r, const struct policy *p, void *scratch)
+void selector_make(struct selector *r, const struct policy *p, void *scratch)
 {
     struct str name[SNAPSHOT_HEADERS_MAX];
     lay_out(r, p, scratch);
@@ -423,7 +424,7 @@ void routes_make(struct routes *r, const struct policy *p, void *scratch)
     r->repository = make_column(r, REPOSITORY, STR(""));
     list_fields(p, name, &r->n_fields);
     for (uint32_t i = 0; i < r->n_fields; i++)
-        r->field[i] = (struct routes_field){name[i], make_column(r, FIELD, name[i])};
+        r->field[i] = (struct selector_field){name[i], make_column(r, FIELD, name[i])};
 }
 
 /* ── Limits ── */
@@ -449,7 +450,7 @@ static bool route_fits(const struct policy_route *route)
            texts_fit(&route->paths) && texts_fit(&route->repositories);
 }
 
-const char *routes_check(const struct policy *p)
+const char *selector_check(const struct policy *p)
 {
     struct str name[SNAPSHOT_HEADERS_MAX];
     uint32_t n;
@@ -465,7 +466,7 @@ const char *routes_check(const struct policy *p)
     return NULL;
 }
 
-uint32_t routes_replaced(const struct policy_route *route, struct str pattern)
+uint32_t selector_replaced(const struct policy_route *route, struct str pattern)
 {
     size_t literal = glob_literal(pattern);
     if (route->strips)
@@ -476,7 +477,7 @@ uint32_t routes_replaced(const struct policy_route *route, struct str pattern)
     return slash < literal ? (uint32_t)slash : 0;
 }
 
-uint64_t routes_seed(struct str name)
+uint64_t selector_seed(struct str name)
 {
     return image_hash(name.data, name.len, 0);
 }
