@@ -237,6 +237,16 @@ static enum http1_result known_field(struct http1_parser *parser, struct str nam
     }
 }
 
+/* What routes look at may be any field, of those that are known here, too. */
+static void wanted_field(const struct http_wanted *wanted, struct str name, struct str value,
+                         struct http_request *request)
+{
+    for (uint32_t i = 0; i < wanted->n; i++)
+        if (wanted->name[i].len == name.len && request->wanted[i].data == NULL &&
+            str_eq_nocase(wanted->name[i], name))
+            request->wanted[i] = value;
+}
+
 static enum http1_result field_line(struct http1_parser *parser, struct str line,
                                     struct http_request *request)
 {
@@ -246,6 +256,8 @@ static enum http1_result field_line(struct http1_parser *parser, struct str line
     if (name == 0 || name == line.len || line.data[name] != ':')
         return refuse(parser, 400);
     struct str value = trim(str_skip(line, name + 1));
+    if (request->wanted_id != 0)
+        wanted_field(parser->wanted, str_make(line.data, name), value, request);
     return known_field(parser, str_make(line.data, name), value, request);
 }
 
@@ -319,8 +331,11 @@ static bool is_noise(unsigned char first)
     return first >= 0x80 || (scan_is_control(first) && first != '\r' && first != '\n');
 }
 
-static void begin(struct http_request *request)
+static void begin(const struct http1_parser *parser, struct http_request *request)
 {
+    request->wanted_id = parser->wanted != NULL ? parser->wanted->id : 0;
+    if (request->wanted_id != 0)
+        memset(request->wanted, 0, sizeof(request->wanted));
     request->host = request->user_agent = request->traceparent = request->cloud_trace = STR("");
     request->n_forwarded_for = 0; /* what lies in forwarded_for past this is never read */
 }
@@ -328,7 +343,7 @@ static void begin(struct http_request *request)
 static enum http1_result parse_lines(struct http1_parser *parser, const char *data, size_t len,
                                      struct http_request *request)
 {
-    begin(request);
+    begin(parser, request);
     for (;;) {
         if (!(parser->seen & SEEN_REQUEST_LINE) && parser->line < len &&
             is_noise((unsigned char)data[parser->line]))
@@ -359,7 +374,7 @@ enum http1_result http1_parse(struct http1_parser *parser, const char *data, siz
     enum http1_result result = parse_lines(parser, data, len, request);
     if (result == HTTP1_DONE && resumed) {
         /* The views of lines that earlier calls have read are gone: once more, from the start. */
-        *parser = (struct http1_parser){0};
+        *parser = (struct http1_parser){.wanted = parser->wanted};
         result = parse_lines(parser, data, len, request);
     }
     return result == HTTP1_DONE ? settle_authority(parser, request) : result;

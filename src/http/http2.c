@@ -12,7 +12,7 @@
 /* A client whose list of fields goes on beyond this is no client. */
 #define LIST_END (2 * HTTP2_LIST_MAX)
 #define FIELDS_END (4 * HTTP_REQUEST_FIELDS_MAX)
-#define KEPT (HTTP_REQUEST_FIELDS_MAX + 8)
+#define KEPT (HTTP_REQUEST_FIELDS_MAX + 8 + SNAPSHOT_HEADERS_MAX)
 #define SECOND 1000000000LL
 #define FRAME_HEAD 9 /* bytes: RFC 9113 section 4.1 */
 #define LIST_COST 25 /* what a list that is too large counts for, in wasted frames */
@@ -22,7 +22,8 @@ struct http2 {
     const struct http2_events *events;
     void *owner;
     struct http2_answer_queue answers;
-    int64_t credit; /* in nanoseconds: what remains of the budget */
+    const struct http_wanted *wanted; /* NULL: no fields */
+    int64_t credit;                   /* in nanoseconds: what remains of the budget */
     int64_t counted;
     unsigned streams;
     unsigned marked;  /* of them */
@@ -98,9 +99,22 @@ static void keep_first(struct http2 *h, struct str *view, nghttp2_rcbuf *value)
         *view = keep(h, value);
 }
 
+/* A request whose first fields came when others were wanted gets none. */
+static void take_wanted(struct http2 *h, struct str name, nghttp2_rcbuf *value)
+{
+    const struct http_wanted *wanted = h->wanted;
+    if (wanted->id != h->request.wanted_id)
+        return;
+    for (uint32_t i = 0; i < wanted->n; i++)
+        if (str_eq(wanted->name[i], name))
+            keep_first(h, &h->request.wanted[i], value);
+}
+
 static void take_field(struct http2 *h, struct str name, nghttp2_rcbuf *value)
 {
     struct http_request *r = &h->request;
+    if (r->wanted_id != 0)
+        take_wanted(h, name, value);
     if (str_eq(name, STR(":path")))
         r->target = keep(h, value);
     else if (str_eq(name, STR(":method")))
@@ -190,6 +204,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     release_kept(h);
     memset(&h->request, 0, offsetof(struct http_request, forwarded_for)); /* a kilobyte behind it */
     h->request.n_forwarded_for = 0;
+    h->request.wanted_id = h->wanted != NULL ? h->wanted->id : 0;
     h->host = (struct str){0};
     h->list = h->fields = 0;
     h->stream = frame->hd.stream_id;
@@ -494,6 +509,11 @@ static size_t feed_some(struct http2 *h, const unsigned char *data, size_t len)
     h->left -= (uint32_t)n;
     feed(h, data, head + n);
     return head + n;
+}
+
+void http2_want(struct http2 *h, const struct http_wanted *wanted)
+{
+    h->wanted = wanted;
 }
 
 bool http2_receive(struct http2 *h, const char *data, size_t len, int64_t now)

@@ -42,6 +42,10 @@ struct http2 *http2_new(const struct http2_events *events, void *owner, struct b
                         int64_t now);
 void http2_free(struct http2 *h);
 
+/* Which fields of requests are kept, from the next request on; they must stay until others are
+ * named. */
+void http2_want(struct http2 *h, const struct http_wanted *wanted);
+
 /* Takes bytes that were received, the preface first. now: nanoseconds, of any clock that only goes
  * forward. After false nothing more may be received: what http2_send() has is the last. */
 bool http2_receive(struct http2 *h, const char *data, size_t len, int64_t now);

@@ -23,6 +23,13 @@ enum {
     NAME_RETRY_AFTER = 53,
 };
 
+/* A text that may be gone before it is sent; it ends with a zero byte. */
+struct http2_answer_body {
+    struct http2_answer_body *next;
+    uint32_t stream;
+    char text[];
+};
+
 struct http2_answer_rest {
     struct http2_answer_rest *next;
     uint32_t stream;
@@ -77,14 +84,15 @@ static void put_number_field(struct writer *w, unsigned place, struct str name, 
 static void put_fields(struct writer *w, const struct decide_answer *answer,
                        const struct respond_options *options)
 {
-    if (answer->status == 307)
+    if (answer->location.len > 0)
         put(w, NAME_LOCATION, STR("location"), answer->location);
     if (answer->status == 405)
         put(w, NAME_ALLOW, STR("allow"), STR("GET, HEAD"));
     if (answer->step == DECIDE_R5)
         put(w, NAME_NONE, STR("docker-distribution-api-version"), STR("registry/2.0"));
     if (answer->body.len > 0)
-        put(w, NAME_CONTENT_TYPE, STR("content-type"), STR("application/json"));
+        put(w, NAME_CONTENT_TYPE, STR("content-type"),
+            answer->step == DECIDE_ROUTE ? STR("text/plain") : STR("application/json"));
     if (options->retry_after > 0)
         put_number_field(w, NAME_RETRY_AFTER, STR("retry-after"), options->retry_after);
     put(w, NAME_DATE, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));
@@ -138,6 +146,32 @@ static struct http2_answer_rest *take_rest(struct http2_answer_queue *q, uint32_
     return rest;
 }
 
+static void drop_body(struct http2_answer_queue *q, uint32_t stream)
+{
+    struct http2_answer_body **link = &q->bodies;
+    while (*link != NULL && (*link)->stream != stream)
+        link = &(*link)->next;
+    struct http2_answer_body *body = *link;
+    if (body == NULL)
+        return;
+    *link = body->next;
+    blocks_give(q->blocks, body);
+}
+
+/* A copy that is there until the stream is gone; NULL: there is no memory. */
+static const char *keep_body(struct http2_answer_queue *q, uint32_t stream, struct str text)
+{
+    struct http2_answer_body *body = blocks_take(q->blocks, sizeof(*body) + text.len + 1);
+    if (body == NULL)
+        return NULL;
+    body->next = q->bodies;
+    body->stream = stream;
+    memcpy(body->text, text.data, text.len);
+    body->text[text.len] = '\0';
+    q->bodies = body;
+    return body->text;
+}
+
 void http2_answer_begins(struct http2_answer_queue *q, uint32_t stream)
 {
     assert(q->current == NULL);
@@ -165,6 +199,7 @@ size_t http2_answer_complete(struct http2_answer_queue *q, char *frame, size_t l
 
 void http2_answer_forget(struct http2_answer_queue *q, uint32_t stream)
 {
+    drop_body(q, stream);
     if (stream != q->begun && q->first != NULL)
         blocks_give(q->blocks, take_rest(q, stream));
 }
@@ -172,6 +207,8 @@ void http2_answer_forget(struct http2_answer_queue *q, uint32_t stream)
 void http2_answer_release(struct http2_answer_queue *q)
 {
     blocks_give(q->blocks, q->current);
+    while (q->bodies != NULL)
+        drop_body(q, q->bodies->stream);
     while (q->first != NULL)
         blocks_give(q->blocks, take_rest(q, q->first->stream));
 }
@@ -212,6 +249,10 @@ int http2_answer_submit(struct http2_answer_queue *q, uint32_t stream,
                                   .read_callback = read_body};
     bool has_body = answer->body.len > 0 && !options->head;
     *bytes = 0;
+    if (has_body && answer->step == DECIDE_ROUTE)
+        body.source.ptr = (void *)(uintptr_t)keep_body(q, stream, answer->body);
+    if (has_body && body.source.ptr == NULL)
+        return NGHTTP2_ERR_NOMEM;
     if (!add_rest(q, stream, answer, options, bytes))
         return NGHTTP2_ERR_NOMEM;
     *bytes += field.namelen + field.valuelen + (has_body ? answer->body.len : 0);

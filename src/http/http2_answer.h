@@ -22,6 +22,7 @@ struct http2_answer_queue {
     struct http2_answer_rest *first; /* private, as what follows */
     struct http2_answer_rest *last;
     struct http2_answer_rest *current;
+    struct http2_answer_body *bodies;
     uint32_t begun; /* the stream that was, last */
 };
 

@@ -9,6 +9,13 @@
 
 #define HTTP_REQUEST_FIELDS_MAX 64 /* fields of a request */
 
+/* Fields that are kept beside those that struct http_request names. */
+struct http_wanted {
+    struct str name[SNAPSHOT_HEADERS_MAX]; /* in lower case */
+    uint32_t n;
+    uint64_t id; /* alike only for alike names; 0: none */
+};
+
 /* Views of the bytes that it came in, or of a copy. */
 struct http_request {
     enum decide_method method;
@@ -17,7 +24,9 @@ struct http_request {
     struct str host;       /* the target's authority, else Host; empty if none came (1.0) */
     struct str user_agent; /* the first of each; empty if there was none */
     struct str traceparent;
-    struct str cloud_trace;                            /* X-Cloud-Trace-Context */
+    struct str cloud_trace;                  /* X-Cloud-Trace-Context */
+    struct str wanted[SNAPSHOT_HEADERS_MAX]; /* of each name the first; data is NULL: none came */
+    uint64_t wanted_id;                      /* of the names; 0: there are none */
     struct str forwarded_for[HTTP_REQUEST_FIELDS_MAX]; /* X-Forwarded-For, in the order received */
     size_t n_forwarded_for;
 

@@ -49,14 +49,31 @@ static void put_connection(struct buf *out, enum respond_connection connection)
         PUT(out, "\r\nConnection: keep-alive");
 }
 
-static void put_redirect(struct buf *out, struct str location,
+/* What stands before the Location is at most as long as for 307: a Location that was written there
+ * is still whole, and moves down. */
+static void put_location(struct buf *out, struct str location)
+{
+    if (location.len > out->size - out->len) {
+        out->full = true;
+        return;
+    }
+    if (location.data != out->data + out->len)
+        memmove(out->data + out->len, location.data, location.len);
+    out->len += location.len;
+}
+
+static void put_redirect(struct buf *out, uint16_t status, struct str location,
                          const struct respond_options *options)
 {
-    PUT(out, REDIRECT);
-    if (!out->full && location.data == out->data + out->len && location.len <= out->size - out->len)
-        out->len += location.len;
+    if (status == 307)
+        PUT(out, REDIRECT);
+    else if (status == 301)
+        PUT(out, "HTTP/1.1 301 Moved Permanently\r\nLocation: ");
+    else if (status == 302)
+        PUT(out, "HTTP/1.1 302 Found\r\nLocation: ");
     else
-        buf_str(out, location);
+        PUT(out, "HTTP/1.1 308 Permanent Redirect\r\nLocation: ");
+    put_location(out, location);
     put_date(out, options->date);
     put_connection(out, options->connection);
     PUT(out, "\r\nContent-Length: 0\r\n\r\n");
@@ -68,6 +85,12 @@ static void put_status(struct buf *out, uint16_t status)
     case 200:
         PUT(out, "HTTP/1.1 200 OK");
         break;
+    case 401:
+        PUT(out, "HTTP/1.1 401 Unauthorized");
+        break;
+    case 403:
+        PUT(out, "HTTP/1.1 403 Forbidden");
+        break;
     case 404:
         PUT(out, "HTTP/1.1 404 Not Found");
         break;
@@ -76,6 +99,9 @@ static void put_status(struct buf *out, uint16_t status)
         break;
     case 408:
         PUT(out, "HTTP/1.1 408 Request Timeout");
+        break;
+    case 410:
+        PUT(out, "HTTP/1.1 410 Gone");
         break;
     case 414:
         PUT(out, "HTTP/1.1 414 URI Too Long");
@@ -86,11 +112,22 @@ static void put_status(struct buf *out, uint16_t status)
     case 431:
         PUT(out, "HTTP/1.1 431 Request Header Fields Too Large");
         break;
+    case 451:
+        PUT(out, "HTTP/1.1 451 Unavailable For Legal Reasons");
+        break;
+    case 503:
+        PUT(out, "HTTP/1.1 503 Service Unavailable");
+        break;
     case 505:
         PUT(out, "HTTP/1.1 505 HTTP Version Not Supported");
         break;
-    default:
+    case 400:
         PUT(out, "HTTP/1.1 400 Bad Request");
+        break;
+    default: /* a status that a route names; its reason may be empty (RFC 9112 section 4) */
+        PUT(out, "HTTP/1.1 ");
+        buf_u64(out, status);
+        PUT(out, " ");
         break;
     }
 }
@@ -98,8 +135,8 @@ static void put_status(struct buf *out, uint16_t status)
 void respond_answer(struct buf *out, const struct decide_answer *answer,
                     const struct respond_options *options)
 {
-    if (answer->status == 307) {
-        put_redirect(out, answer->location, options);
+    if (answer->location.len > 0) {
+        put_redirect(out, answer->status, answer->location, options);
         return;
     }
 
@@ -112,7 +149,9 @@ void respond_answer(struct buf *out, const struct decide_answer *answer,
     }
     if (answer->step == DECIDE_R5)
         PUT(out, "\r\nDocker-Distribution-Api-Version: registry/2.0");
-    if (answer->body.len > 0)
+    if (answer->body.len > 0 && answer->step == DECIDE_ROUTE)
+        PUT(out, "\r\nContent-Type: text/plain");
+    else if (answer->body.len > 0)
         PUT(out, "\r\nContent-Type: application/json");
     PUT(out, "\r\nContent-Length: ");
     buf_u64(out, answer->body.len);

@@ -96,7 +96,7 @@ static enum answer_result settle_questions(struct worker *w, struct answer_inqui
         *cache = q->asked ? EXIST_MISS : (int)state;
         next = decide_resume(d, existence_of(state));
     }
-    if (d->answer.step == DECIDE_R12)
+    if (d->answer.store != DECIDE_NO_STORE && d->digest.size > 0)
         exist_redirected(w->shared->exist, w->number, g->store_id[d->answer.store], &d->digest);
     return ANSWER_DONE;
 }
@@ -125,6 +125,8 @@ enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
     const struct decide_request request = {
         .method = r->method,
         .target = r->target,
+        .host = r->host,
+        .headers = r->wanted_id == w->generation->wanted.id ? r->wanted : NULL,
         .buffer = buffer,
         .size = answer_size(w, r),
     };

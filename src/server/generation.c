@@ -1,5 +1,7 @@
 #include "server/generation.h"
 
+#include "policy/image.h"
+
 #include <stdlib.h>
 
 static bool build_tables(struct generation *g, const struct config *config)
@@ -41,6 +43,18 @@ static bool make_counters(struct generation *g, unsigned workers)
     return g->answered != NULL;
 }
 
+/* Requests that came before a reload are known by the same names as before, if those are alike. */
+static void set_wanted(struct generation *g)
+{
+    struct http_wanted *wanted = &g->wanted;
+    wanted->n = g->snapshot.n_headers;
+    wanted->id = wanted->n;
+    for (uint32_t i = 0; i < wanted->n; i++) {
+        wanted->name[i] = snapshot_header(&g->snapshot, i);
+        wanted->id = image_hash(wanted->name[i].data, wanted->name[i].len, wanted->id);
+    }
+}
+
 struct generation *generation_new(uint64_t number, const struct generation_parts *parts,
                                   struct exist *exist, unsigned workers)
 {
@@ -59,6 +73,7 @@ struct generation *generation_new(uint64_t number, const struct generation_parts
         return NULL;
     }
     set_limit(g, &config->rate_limit);
+    set_wanted(g);
     g->rules = (struct client_rules){config->server.client_address, &g->proxies.table};
     g->config = config;
     g->image = parts->image;

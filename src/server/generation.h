@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "exist/exist.h"
+#include "http/http_request.h"
 #include "ranges/compile.h"
 #include "ranges/lookup.h"
 #include "server/counters.h"
@@ -21,6 +22,7 @@ struct generation {
     uint64_t number; /* from 1 */
     struct snapshot snapshot;
     struct client_rules rules;
+    struct http_wanted wanted;   /* the snapshot's headers */
     struct listen_rules *listen; /* owned, with others */
     uint32_t *store_id;          /* exist_store() of each store */
     uint32_t *indexed;           /* of those whose indexes are believed */

@@ -13,7 +13,7 @@ enum turn {
 
 static void forget(struct http1_parser *parser)
 {
-    *parser = (struct http1_parser){0};
+    *parser = (struct http1_parser){.wanted = NULL};
 }
 
 /* ── Requests ── */
@@ -66,6 +66,7 @@ static enum turn next_request(struct conn *c, const char *data, size_t len, stru
                               size_t *used)
 {
     struct http_request *r = &c->worker->request;
+    c->h1.parser.wanted = &c->worker->generation->wanted;
     switch (http1_parse(&c->h1.parser, data, len, r)) {
     case HTTP1_MORE:
         return TURN_MORE;

@@ -209,6 +209,7 @@ bool h2_begin(struct conn *c)
 void h2_received(struct conn *c, const char *data, size_t len)
 {
     c->h2.busy = true;
+    http2_want(c->h2.session, &c->worker->generation->wanted);
     http2_receive(c->h2.session, data, len, c->stream.loop->now);
     c->h2.busy = false;
     flush(c);
