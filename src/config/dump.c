@@ -1,60 +1,22 @@
 #include "config/dump.h"
 
+#include "config/dump_routes.h"
 #include "config/listen.h"
+#include "config/origin.h"
 #include "config/preset.h"
+#include "config/quote.h"
 #include "config/schema.h"
 #include "config/stores.h"
 #include "config/value.h"
 #include <string.h>
 
-#define COMMENT_COLUMN 44
-
-/* ── Scalars ── */
-
-/* Is it read back as itself, in a list in brackets, too, and taken for no null or number? */
-static bool is_plain(const char *text)
-{
-    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                               "/._-%+~:";
-    size_t len = strlen(text);
-    if (len == 0 || strspn(text, safe) != len || text[len - 1] == ':')
-        return false;
-    return strchr("-.:%~+", text[0]) == NULL && strcasecmp(text, "null") != 0;
-}
-
-static size_t put_quoted(const char *text, FILE *to)
-{
-    size_t columns = 2;
-    fputc('"', to);
-    for (struct str rest = str_from(text); rest.len > 0;) {
-        uint32_t c = 0;
-        size_t n = value_utf8(rest, &c);
-        if (c == '"' || c == '\\')
-            columns += (size_t)fprintf(to, "\\%c", (char)c);
-        else if (c >= 0x20 && c < 0x7f)
-            columns += (size_t)fprintf(to, "%c", (char)c);
-        else
-            columns += (size_t)fprintf(to, c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
-        rest = str_skip(rest, n > 0 ? n : 1);
-    }
-    fputc('"', to);
-    return columns;
-}
-
-/* Returns how many columns it took. */
-static size_t put_text(const char *text, FILE *to)
-{
-    if (!is_plain(text))
-        return put_quoted(text, to);
-    fputs(text, to);
-    return strlen(text);
-}
+/* ── Values ── */
 
 static size_t put_place(const struct config_place *p, FILE *to)
 {
     if (p->region[0] != '\0') /* names begin with letters or digits: together they need no quotes */
         return (size_t)fprintf(to, "%s/%s", p->cloud, p->region);
-    return put_text(p->cloud[0] == '\0' ? "default" : p->cloud, to);
+    return quote_text(p->cloud[0] == '\0' ? "default" : p->cloud, to);
 }
 
 static size_t put_places(const struct config_place *places, size_t n, FILE *to)
@@ -67,36 +29,6 @@ static size_t put_places(const struct config_place *places, size_t n, FILE *to)
     }
     fputc(']', to);
     return columns;
-}
-
-/* ── Origins ── */
-
-static void put_origin(const struct config_origin *o, FILE *to)
-{
-    switch (o->source) {
-    case CONFIG_DEFAULT:
-        fputs("# default\n", to);
-        return;
-    case CONFIG_PRESET:
-        fprintf(to, "# preset %s\n", o->name);
-        return;
-    case CONFIG_ENVIRONMENT:
-        fprintf(to, "# environment %s\n", o->name);
-        return;
-    case CONFIG_FILE:
-        break;
-    }
-    fputs("# ", to);
-    for (const char *c = o->name; *c != '\0'; c++)
-        fputc((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f ? '?' : *c, to);
-    fprintf(to, ":%u\n", o->line);
-}
-
-static void end_line(const struct config_origin *o, size_t column, FILE *to)
-{
-    int blanks = column < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - column) : 1;
-    fprintf(to, "%*s", blanks, "");
-    put_origin(o, to);
 }
 
 /* ── Rows ── */
@@ -128,20 +60,7 @@ static size_t put_addresses(const struct config_server *s, FILE *to)
     fputc('[', to);
     for (size_t i = 0; i < s->n_listen; i++) {
         columns += i > 0 ? (size_t)fprintf(to, ", ") : 0;
-        columns += put_quoted(s->listen[i].address, to);
-    }
-    fputc(']', to);
-    return columns;
-}
-
-static size_t put_prefixes(const struct config_prefixes *list, FILE *to)
-{
-    size_t columns = 2;
-    fputc('[', to);
-    for (size_t i = 0; i < list->n; i++) {
-        char text[PREFIX_TEXT_MAX];
-        prefix_format(&list->prefix[i], text);
-        columns += (size_t)fprintf(to, "%s\"%s\"", i > 0 ? ", " : "", text);
+        columns += quote_quoted(s->listen[i].address, to);
     }
     fputc(']', to);
     return columns;
@@ -154,7 +73,7 @@ static size_t put_value(const struct config *c, const struct schema_row *row, FI
     case SCHEMA_LISTEN:
         return put_addresses(&c->server, to);
     case SCHEMA_PREFIXES:
-        return put_prefixes((const void *)((const char *)c + row->offset), to);
+        return quote_prefixes((const void *)((const char *)c + row->offset), to);
     case SCHEMA_PLACES:
         return put_places(c->upstream.blobs_for, c->upstream.n_blobs_for, to);
     case SCHEMA_COUNT:
@@ -169,7 +88,7 @@ static size_t put_value(const struct config *c, const struct schema_row *row, FI
     }
     const char *text;
     memcpy(&text, (const char *)c + row->offset, sizeof(text));
-    return put_text(text, to);
+    return quote_text(text, to);
 }
 
 static void put_protocols(unsigned protocols, FILE *to)
@@ -188,27 +107,27 @@ static void put_protocols(unsigned protocols, FILE *to)
 static void put_listener(const struct config_listen *l, FILE *to)
 {
     size_t column = (size_t)fprintf(to, listen_is_plain(l) ? "    - " : "    - address: ");
-    end_line(&l->origin, column + put_quoted(l->address, to), to);
+    origin_end_line(&l->origin, column + quote_quoted(l->address, to), to);
     if (listen_is_plain(l))
         return;
     if (l->n_certificates > 0)
         fputs("      tls:\n", to);
     for (size_t i = 0; i < l->n_certificates; i++) {
         fputs("        - certificate: ", to);
-        put_text(l->certificate[i].certificate, to);
+        quote_text(l->certificate[i].certificate, to);
         fputs("\n          key: ", to);
-        put_text(l->certificate[i].key, to);
+        quote_text(l->certificate[i].key, to);
         fputc('\n', to);
     }
     put_protocols(l->protocols, to);
     fputs("      proxy_protocol: ", to);
-    put_prefixes(&l->proxy_protocol, to);
+    quote_prefixes(&l->proxy_protocol, to);
     fputc('\n', to);
 }
 
 static void put_listeners(const struct config *c, const struct config_origin *o, FILE *to)
 {
-    end_line(o, (size_t)fprintf(to, "  listen:"), to);
+    origin_end_line(o, (size_t)fprintf(to, "  listen:"), to);
     for (size_t i = 0; i < c->server.n_listen; i++)
         put_listener(&c->server.listen[i], to);
 }
@@ -216,17 +135,31 @@ static void put_listeners(const struct config *c, const struct config_origin *o,
 static void put_stores(const struct config *c, const struct config_origin *o, FILE *to)
 {
     size_t column = (size_t)fprintf(to, c->n_stores > 0 ? "stores:" : "stores: []");
-    end_line(o, column, to);
+    origin_end_line(o, column, to);
     for (size_t i = 0; i < c->n_stores; i++) {
         const struct config_store *s = &c->stores[i];
         fputs("  - name: ", to);
-        end_line(&s->origin, 10 + put_text(s->name, to), to);
+        origin_end_line(&s->origin, 10 + quote_text(s->name, to), to);
         fputs("    url: ", to);
-        put_text(s->url, to);
+        quote_text(s->url, to);
         fputs("\n    serves: ", to);
         put_places(s->serves, s->n_serves, to);
         fputs(s->index ? "\n    index: true\n" : "\n", to);
     }
+}
+
+/* What is no section, and takes lines of its own. */
+static void put_whole(const struct config *c, size_t i, FILE *to)
+{
+    enum schema_type type = schema_rows[i].type;
+    if (type == SCHEMA_STORES)
+        put_stores(c, &c->origins[i], to);
+    else if (type == SCHEMA_UPSTREAMS)
+        dump_routes_upstreams(c, &c->origins[i], to);
+    else if (type == SCHEMA_PROVIDERS)
+        dump_routes_providers(c, &c->origins[i], to);
+    else
+        dump_routes(c, &c->origins[i], to);
 }
 
 static void put_row(const struct config *c, size_t i, FILE *to)
@@ -235,7 +168,7 @@ static void put_row(const struct config *c, size_t i, FILE *to)
     const char *dot = strchr(row->name, '.'), *key = dot != NULL ? dot + 1 : row->name;
     size_t column = (size_t)fprintf(to, "%s%s: ", dot != NULL ? "  " : "", key);
     column += put_value(c, row, to);
-    end_line(&c->origins[i], column, to);
+    origin_end_line(&c->origins[i], column, to);
 }
 
 void dump_config(const struct config *c, FILE *to)
@@ -247,8 +180,9 @@ void dump_config(const struct config *c, FILE *to)
         size_t len = strcspn(row->name, ".");
         if (row->type == SCHEMA_PRESET)
             continue;
-        if (row->type == SCHEMA_STORES) {
-            put_stores(c, &c->origins[i], to);
+        if (row->type == SCHEMA_STORES || row->type == SCHEMA_UPSTREAMS ||
+            row->type == SCHEMA_PROVIDERS || row->type == SCHEMA_ROUTES) {
+            put_whole(c, i, to);
             continue;
         }
         if (len != section_len || strncmp(section, row->name, len) != 0) {
