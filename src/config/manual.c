@@ -3,8 +3,10 @@
 #include "config/document.h"
 #include "config/listen.h"
 #include "config/preset.h"
+#include "config/routes.h"
 #include "config/schema.h"
 #include "config/stores.h"
+#include "config/upstreams.h"
 #include "sys/xalloc.h"
 #include <stdbool.h>
 #include <stdlib.h>
@@ -117,6 +119,17 @@ static void sample_listen(FILE *to)
     }
 }
 
+static void sample_routes(FILE *to)
+{
+    fputs("#\n#routes:\n", to);
+    fputs("#  - name: sponsors\n", to);
+    fputs("#    when: {provider: [amazon], repository: \"e2e-test-images/**\"}\n", to);
+    fputs("#    to: [eu-west-3, upstream]\n", to);
+    fputs("#  - name: binaries\n", to);
+    fputs("#    when: {host: dl.example.org, path: \"/release/**\", network: [10.0.0.0/8]}\n", to);
+    fputs("#    to: {url: https://storage.example.net/releases, status: 302}\n", to);
+}
+
 static void sample_row(const struct schema_row *row, FILE *to)
 {
     bool nested = strchr(row->name, '.') != NULL;
@@ -130,6 +143,10 @@ static void sample_row(const struct schema_row *row, FILE *to)
         fprintf(to, "%s# Environment: %s\n", nested ? "  " : "", row->variable);
     if (row->type == SCHEMA_STORES)
         sample_stores(to);
+    else if (row->type == SCHEMA_ROUTES)
+        sample_routes(to);
+    else if (row->type == SCHEMA_PROVIDERS)
+        fputs("#\n#providers:\n#  amazon: [aws, as16509, as14618]\n", to);
     else
         fprintf(to, "%s#%s: %s\n", nested ? "  " : "", key_of(row), value);
     if (row->type == SCHEMA_LISTEN)
@@ -187,6 +204,16 @@ void manual_markdown(FILE *to)
 
 /* ── archeio.yaml(5) ── */
 
+/* What a section begins with that no dot tells; NULL: nothing begins. */
+static const char *heading(size_t i)
+{
+    if (i == 0)
+        return "Where to begin";
+    if (schema_rows[i].type == SCHEMA_STORES)
+        return "Where copies of the blobs are";
+    return schema_rows[i].type == SCHEMA_UPSTREAMS ? "Rules of your own" : NULL;
+}
+
 /* Text for mdoc: sentences begin on lines of their own, and no line begins like a macro. */
 static void put_mdoc(const char *text, FILE *to)
 {
@@ -233,12 +260,32 @@ static void settings_row(const struct schema_row *row, FILE *to)
 
 static void settings_keys(const char *sentence, const struct keys *keys, FILE *to)
 {
-    fprintf(to, ".Pp\n%s\n.Bl -tag -width Ds\n", sentence);
+    fputs(".Pp\n", to);
+    put_mdoc(sentence, to);
+    fputs(".Bl -tag -width Ds\n", to);
     for (size_t i = 0; i < keys->n; i++) {
         fprintf(to, ".It Ic %s\n", keys->key[i].name);
         put_mdoc(keys->key[i].help, to);
     }
     fputs(".El\n", to);
+}
+
+static void settings_routes(FILE *to)
+{
+    settings_keys("A route has these keys; name and to are required:", &routes_keys, to);
+    settings_keys("Each condition of when takes one value, of which the brackets may be left out, "
+                  "or a list, one of which must fit:",
+                  &routes_when_keys, to);
+    fputs(".Pp\n"
+          "In patterns, * stands for anything but a slash and ** for anything.\n"
+          ".Pp\n"
+          "to is a list of names of stores and upstreams, of \"stores\", which are those that\n"
+          "serve the client's network, of \"upstream\", and of mappings.\n"
+          "They are tried in their order: a store if it has what is asked for, anything\n"
+          "else at once.\n"
+          "Behind the last, requests for the registry go on as if there were no route.\n",
+          to);
+    settings_keys("A mapping has either url or status, and these keys:", &routes_to_keys, to);
 }
 
 static void settings_end(FILE *to)
@@ -291,18 +338,20 @@ void manual_settings(FILE *to)
     for (size_t i = 0; i < schema_count; i++) {
         char section[SHOWN_MAX];
         bool nested = begins_section(i, section);
-        if (nested || i == 0 || schema_rows[i].type == SCHEMA_STORES) {
+        if (nested || heading(i) != NULL) {
             if (open)
                 fputs(".El\n", to);
             fprintf(to, ".Ss %s\n.Bl -tag -width Ds\n",
-                    nested   ? schema_section_text(section)
-                    : i == 0 ? "Where to begin"
-                             : "Where copies of the blobs are");
+                    nested ? schema_section_text(section) : heading(i));
             open = true;
         }
         settings_row(&schema_rows[i], to);
         if (schema_rows[i].type == SCHEMA_STORES)
             settings_keys("A store has these keys; all but index are required:", &stores_keys, to);
+        if (schema_rows[i].type == SCHEMA_UPSTREAMS)
+            settings_keys("A registry has these keys; path may be left out:", &upstreams_keys, to);
+        if (schema_rows[i].type == SCHEMA_ROUTES)
+            settings_routes(to);
         if (schema_rows[i].type != SCHEMA_LISTEN)
             continue;
         settings_keys(
