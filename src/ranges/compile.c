@@ -1,6 +1,7 @@
 #include "ranges/compile.h"
 
 #include "policy/image.h"
+#include "ranges/asn.h"
 #include "ranges/overlay.h"
 #include "ranges/routing.h"
 #include "sys/file.h"
@@ -16,6 +17,7 @@ struct input {
     struct policy_place *served; /* of all stores, one after the other */
     struct policy_place *blobs_for;
     struct routing routing;
+    struct asn_table asns;
     struct overlay overlay;
     struct snapshot_source *source;
 };
@@ -80,12 +82,18 @@ static void take_ranges(struct input *in, const struct ranges *r)
     in->policy.n_sources = r->n_files;
 }
 
-static void take_routing(struct input *in, const struct config *c, const struct ranges *r)
+static void take_routing(struct input *in, const struct config *c, const struct ranges *r,
+                         struct diag *d)
 {
     struct routing *routing = &in->routing;
     routing_make(c, routing);
+    const struct asn_named named = {routing->asns, routing->n_asns};
+    if (named.n > 0)
+        asn_load(c->ranges.directory, &named, &in->asns, d);
     const struct overlay_sources sources = {
         .ranges = r,
+        .asn = in->asns.entry,
+        .n_asns = in->asns.n,
         .named = routing->asns,
         .n_named = routing->n_asns,
         .inside = routing->inside,
@@ -142,7 +150,7 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
     take_stores(&in, c);
     take_upstream(&in, c);
     take_ranges(&in, r);
-    take_routing(&in, c, r);
+    take_routing(&in, c, r, d);
     *out = (struct compile_image){.data = NULL};
     size_t size = policy_scratch_size(&in.policy);
     if (size == SIZE_MAX) {
@@ -156,6 +164,7 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
     free(in.served);
     free(in.blobs_for);
     overlay_release(&in.overlay);
+    asn_release(&in.asns);
     routing_release(&in.routing);
     free(in.source);
     return built;

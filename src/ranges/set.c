@@ -6,8 +6,8 @@
 #include <xxhash.h>
 
 enum {
-    PLACES_MAX = SNAPSHOT_NETWORKS_MAX - 1,
-    SLOTS = 2 * SNAPSHOT_NETWORKS_MAX, /* a power of two, never more than half full */
+    PLACES_MAX = 16383,
+    SLOTS = 32768, /* never more than half full */
     FILES_MAX = 1024,
 };
 
