@@ -10,6 +10,7 @@
 
 static const char usage[] =
     "usage: archeio explain --ip ADDRESS [--method METHOD]\n"
+    "                       [--host HOST] [--header 'NAME: VALUE'...]\n"
     "                       [--present | --absent] [--json]\n"
     "                       [--config FILE] [--snapshot FILE] PATH\n"
     "\n"
@@ -20,6 +21,10 @@ static const char usage[] =
     "\n"
     "  -i, --ip ADDRESS      the client's address\n"
     "  -m, --method METHOD   the request's method (default: GET)\n"
+    "  -H, --host HOST       the host that the request is for\n"
+    "  -f, --header 'NAME: VALUE'\n"
+    "                        a field of the request, for routes that look at\n"
+    "                        it; may be given more than once\n"
     "  -p, --present         take it that every store has the blob\n"
     "  -a, --absent          take it that no store has the blob\n"
     "  -j, --json            one JSON object\n"
@@ -29,6 +34,8 @@ static const char usage[] =
     "                        serve\n"
     "  -h, --help            this text\n";
 
+#define FIELDS_MAX 64
+
 enum mode { MODE_HEAD, MODE_PRESENT, MODE_ABSENT };
 
 struct options {
@@ -37,6 +44,9 @@ struct options {
     const char *config;
     const char *snapshot;
     const char *path;
+    const char *host;
+    const char *field[FIELDS_MAX];
+    size_t n_fields;
     enum mode mode;
     bool both; /* --present and --absent */
     bool json;
@@ -95,6 +105,30 @@ static bool load_image(const struct options *o, const struct config *c, struct c
     return built;
 }
 
+/* The value of a "NAME: VALUE", if that is its name. */
+static bool is_field(const char *field, struct str name, struct str *value)
+{
+    struct str text = str_from(field);
+    size_t colon = str_find(text, ':');
+    if (colon == text.len || !str_eq_nocase(str_make(text.data, colon), name))
+        return false;
+    *value = str_skip(text, colon + 1);
+    while (value->len > 0 && value->data[0] == ' ')
+        *value = str_skip(*value, 1);
+    return true;
+}
+
+/* What the request brings of the fields that routes look at: of each the first. */
+static void take_fields(const struct options *o, const struct snapshot *s,
+                        struct str headers[SNAPSHOT_HEADERS_MAX])
+{
+    for (uint32_t i = 0; i < s->n_headers; i++) {
+        headers[i] = (struct str){NULL, 0};
+        for (size_t j = 0; j < o->n_fields && headers[i].data == NULL; j++)
+            is_field(o->field[j], snapshot_header(s, i), &headers[i]);
+    }
+}
+
 static int explain(const struct options *o, const struct addr *client)
 {
     struct diag d = {0};
@@ -105,11 +139,15 @@ static int explain(const struct options *o, const struct addr *client)
     diag_clear(&d);
     if (loaded) {
         struct asker asker = {o->mode, c->existence.wait};
+        struct str headers[SNAPSHOT_HEADERS_MAX];
+        take_fields(o, &image.snapshot, headers);
         struct trace t = {
             .snapshot = &image.snapshot,
             .client = *client,
             .method = method_of(o->method),
             .target = str_from(o->path),
+            .host = str_from(o->host),
+            .headers = headers,
         };
         trace_make(&t, ask, &asker);
         print(o, &t);
@@ -125,6 +163,8 @@ static bool read_options(int argc, char **argv, struct options *o, int *code)
 {
     static const struct option options[] = {{"ip", required_argument, NULL, 'i'},
                                             {"method", required_argument, NULL, 'm'},
+                                            {"host", required_argument, NULL, 'H'},
+                                            {"header", required_argument, NULL, 'f'},
                                             {"present", no_argument, NULL, 'p'},
                                             {"absent", no_argument, NULL, 'a'},
                                             {"json", no_argument, NULL, 'j'},
@@ -134,12 +174,16 @@ static bool read_options(int argc, char **argv, struct options *o, int *code)
                                             {NULL, 0, NULL, 0}};
     int c;
     optind = 0;
-    while ((c = getopt_long(argc, argv, "i:m:pajc:s:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "i:m:H:f:pajc:s:h", options, NULL)) != -1) {
         enum mode mode = c == 'p' ? MODE_PRESENT : MODE_ABSENT;
         if (c == 'i')
             o->address = optarg;
         else if (c == 'm')
             o->method = optarg;
+        else if (c == 'H')
+            o->host = optarg;
+        else if (c == 'f' && o->n_fields < FIELDS_MAX)
+            o->field[o->n_fields++] = optarg;
         else if (c == 'j')
             o->json = true;
         else if (c == 'c')
@@ -183,7 +227,7 @@ static const char *check_options(const struct options *o, struct addr *client)
 int explain_main(int argc, char **argv)
 {
     struct options o = {
-        .address = "", .path = "", .method = "GET", .config = getenv("ARCHEIO_CONFIG")};
+        .address = "", .path = "", .host = "", .method = "GET", .config = getenv("ARCHEIO_CONFIG")};
     struct addr client;
     int code;
     if (!read_options(argc, argv, &o, &code))

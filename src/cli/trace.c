@@ -3,16 +3,23 @@
 #include "sys/xalloc.h"
 #include <stdlib.h>
 
+static struct decide_request request_of(const struct trace *t, char *buffer)
+{
+    return (struct decide_request){
+        .method = t->method,
+        .target = t->target,
+        .host = t->host,
+        .headers = t->headers,
+        .buffer = buffer,
+        .size = DECIDE_BUFFER_SIZE(t->snapshot, t->target.len),
+    };
+}
+
 /* Begins the decision in a buffer and answers the first `absent` questions with "absent". */
 static enum decide_next replay(const struct trace *t, char *buffer, size_t absent,
                                struct decision *d)
 {
-    const struct decide_request request = {
-        .method = t->method,
-        .target = t->target,
-        .buffer = buffer,
-        .size = DECIDE_BUFFER_SIZE(t->snapshot, t->target.len),
-    };
+    const struct decide_request request = request_of(t, buffer);
     enum decide_next next = decide_begin(t->snapshot, &request, &t->client, d);
     while (next == DECIDE_ASK && absent-- > 0)
         next = decide_resume(d, DECIDE_ABSENT);
@@ -26,6 +33,15 @@ static char *buffer(const struct trace *t, size_t i)
     return t->memory + i * DECIDE_BUFFER_SIZE(t->snapshot, t->target.len);
 }
 
+static void count_candidates(struct trace *t)
+{
+    struct decision d;
+    char *memory = xalloc_zero(1, DECIDE_BUFFER_SIZE(t->snapshot, t->target.len));
+    for (enum decide_next next = replay(t, memory, 0, &d); next == DECIDE_ASK; t->n_candidates++)
+        next = decide_resume(&d, DECIDE_ABSENT);
+    free(memory);
+}
+
 static void list_candidates(struct trace *t)
 {
     struct decision d;
@@ -33,11 +49,10 @@ static void list_candidates(struct trace *t)
     for (enum decide_next next = replay(t, buffer(t, 1), 0, &d); next == DECIDE_ASK; n++) {
         struct snapshot_store store = snapshot_store(t->snapshot, d.ask_store);
         t->candidates[n].store = store.name;
-        t->candidates[n].indexed = store.indexed;
+        t->candidates[n].indexed = store.indexed && d.digest.size > 0;
         next = decide_resume(&d, DECIDE_ABSENT);
     }
-    t->n_candidates = n;
-    t->if_nowhere = d.answer.location;
+    t->if_nowhere = d.answer;
     for (size_t i = 0; i < n; i++) {
         replay(t, buffer(t, 2 + i), i, &d);
         decide_resume(&d, DECIDE_PRESENT);
@@ -45,15 +60,33 @@ static void list_candidates(struct trace *t)
     }
 }
 
+static void try_routes(struct trace *t)
+{
+    const uint32_t n = t->snapshot->n_routes;
+    char *memory = xalloc_zero(t->target.len + 1, 1);
+    const struct decide_request request = request_of(t, NULL);
+    struct target target;
+    struct route_facts facts;
+    target_normalise(t->target, memory, &target);
+    t->routable = n > 0 && t->method != DECIDE_OTHER &&
+                  route_facts_make(&facts, &request, &target, &t->client);
+    t->tried = xalloc_zero(n + 1, sizeof(*t->tried));
+    facts.network = snapshot_locate(t->snapshot, &t->client);
+    for (uint32_t i = 0; t->routable && i < n; i++)
+        t->tried[i] = route_test(t->snapshot, &facts, i);
+    free(memory);
+}
+
 void trace_make(struct trace *t, trace_asker *ask, void *context)
 {
     uint32_t network = lpm_match(&t->snapshot->table, &t->client, &t->prefix);
     t->located = network != LPM_NONE;
     t->network = snapshot_network(t->snapshot, snapshot_locate(t->snapshot, &t->client));
-    t->candidates = xalloc_zero(t->network.n_stores + 1, sizeof(*t->candidates));
-    t->memory =
-        xalloc_zero(t->network.n_stores + 2, DECIDE_BUFFER_SIZE(t->snapshot, t->target.len));
+    count_candidates(t);
+    t->candidates = xalloc_zero(t->n_candidates + 1, sizeof(*t->candidates));
+    t->memory = xalloc_zero(t->n_candidates + 2, DECIDE_BUFFER_SIZE(t->snapshot, t->target.len));
     list_candidates(t);
+    try_routes(t);
 
     struct decision d;
     struct trace_candidate *c = t->candidates;
@@ -68,7 +101,9 @@ void trace_make(struct trace *t, trace_asker *ask, void *context)
 void trace_release(struct trace *t)
 {
     free(t->candidates);
+    free(t->tried);
     free(t->memory);
     t->candidates = NULL;
+    t->tried = NULL;
     t->memory = NULL;
 }

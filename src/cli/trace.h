@@ -5,9 +5,11 @@
 #ifndef CLI_TRACE_H
 #define CLI_TRACE_H
 
+#include "decide/route.h"
 #include <archeio/decide.h>
 
-/* A store that the decision may send the client to, in the order of asking (step R12). */
+/* A store that the decision may send the client to, in the order of asking (step R12, or a route).
+ */
 struct trace_candidate {
     struct str store;
     struct str location; /* the blob there */
@@ -22,14 +24,19 @@ struct trace {
     struct addr client;
     enum decide_method method;
     struct str target;
-    bool located; /* a prefix holds the client; then: */
+    struct str host;
+    const struct str *headers; /* as in struct decide_request */
+    bool located;              /* a prefix holds the client; then: */
     struct prefix prefix;
     struct snapshot_network network;
+    bool routable;               /* its path is one that routes look at; then: */
+    enum route_condition *tried; /* of each route up to the one that is taken: why it is not */
     struct decide_answer answer;
     struct trace_candidate *candidates;
-    size_t n_candidates;   /* 0: nothing is asked for */
-    struct str if_nowhere; /* where the client is sent if no candidate has the blob (step R13) */
-    char *memory;          /* private: the Locations */
+    size_t n_candidates; /* 0: nothing is asked for */
+    struct decide_answer
+        if_nowhere; /* if no candidate has the blob (step R13, or the route's last) */
+    char *memory;   /* private: the Locations */
 };
 
 /* Says whether the candidate's store has the blob, and why that is unknown. */
