@@ -16,8 +16,10 @@ bool asker_open(struct asker *a, uint32_t capacity)
     a->mask = chains - 1;
     a->question = calloc(capacity, sizeof(*a->question));
     a->chain = calloc(chains, sizeof(*a->chain));
-    return a->question != NULL && a->chain != NULL && ring_open(&a->asked, capacity) &&
-           ring_open(&a->answered, capacity) && ring_bell_open(&a->bell);
+    a->paths = calloc(capacity, EXIST_PATH_MAX);
+    return a->question != NULL && a->paths != NULL && a->chain != NULL &&
+           ring_open(&a->asked, capacity) && ring_open(&a->answered, capacity) &&
+           ring_bell_open(&a->bell);
 }
 
 void asker_close(struct asker *a)
@@ -25,6 +27,7 @@ void asker_close(struct asker *a)
     ring_bell_close(&a->bell);
     ring_close(&a->answered);
     ring_close(&a->asked);
+    free(a->paths);
     free(a->chain);
     free(a->question);
 }
@@ -73,7 +76,17 @@ static struct asker_question *take_free(struct asker *a)
     return q;
 }
 
-enum asker_result asker_ask(struct asker *a, const struct key *key, struct exist_waiter *w)
+/* path: at most EXIST_PATH_MAX bytes. */
+static void note_path(struct asker *a, struct asker_question *q, struct str path)
+{
+    char *memory = a->paths + (size_t)(q->number - 1) * EXIST_PATH_MAX;
+    q->path = str_make(memory, path.len);
+    if (path.len > 0)
+        memcpy(memory, path.data, path.len);
+}
+
+enum asker_result asker_ask(struct asker *a, const struct key *key, struct str path,
+                            struct exist_waiter *w)
 {
     struct asker_question *q = find(a, key);
     if (q != NULL) {
@@ -84,6 +97,7 @@ enum asker_result asker_ask(struct asker *a, const struct key *key, struct exist
     if (q == NULL)
         return ASKER_FULL;
     q->key = *key;
+    note_path(a, q, path);
     q->next = a->chain[key->hash & a->mask];
     a->chain[key->hash & a->mask] = q->number;
     q->waiters = NULL;

@@ -14,7 +14,8 @@
 #include "exist/ring.h"
 
 struct asker_question {
-    struct key key; /* the worker writes it before it asks; nobody does until it is answered */
+    struct key key;  /* the worker writes it before it asks; nobody does until it is answered */
+    struct str path; /* of an object that has one, in the asker's memory; empty for a digest */
     struct asker_question *subscriber; /* the prober's: the next that waits for the same HEAD */
     struct asker *asker;
     struct exist_waiter *waiters; /* the worker's, as what follows */
@@ -26,6 +27,7 @@ struct asker_question {
  * touched. */
 struct asker {
     struct asker_question *question;
+    char *paths; /* EXIST_PATH_MAX bytes for each question, touched only by those that have one */
     uint32_t *chain;
     uint32_t mask;  /* of the chains */
     uint32_t free;  /* used before, and free again */
@@ -51,7 +53,8 @@ enum asker_result {
 };
 
 /* For the worker. */
-enum asker_result asker_ask(struct asker *a, const struct key *key, struct exist_waiter *w);
+enum asker_result asker_ask(struct asker *a, const struct key *key, struct str path,
+                            struct exist_waiter *w);
 struct exist_waiter *asker_collect(struct asker *a);
 
 /* For the prober: the next question; NULL: none. Each must be answered. */

@@ -16,7 +16,8 @@ static bool open_workers(struct exist *e)
 {
     e->asker = aligned_alloc(_Alignof(struct asker), e->workers * sizeof(*e->asker));
     e->watch = calloc(e->workers, sizeof(*e->watch));
-    if (e->asker == NULL)
+    e->hasher = calloc(e->workers, sizeof(*e->hasher));
+    if (e->asker == NULL || e->hasher == NULL)
         return false;
     memset(e->asker, 0, e->workers * sizeof(*e->asker)); /* exist_free() closes what it finds */
     for (unsigned i = 0; i < e->workers; i++)
@@ -71,6 +72,9 @@ void exist_free(struct exist *e)
         if (e->asker != NULL)
             asker_close(&e->asker[i]);
     }
+    for (unsigned i = 0; e->hasher != NULL && i < e->workers; i++)
+        hasher_close(&e->hasher[i]);
+    free(e->hasher);
     free(e->watch);
     free(e->asker);
     ring_bell_close(&e->bell);
@@ -102,7 +106,12 @@ bool exist_follow(struct exist *e, const uint32_t *stores, size_t n)
 
 uint32_t exist_store(struct exist *e, struct str objects_url)
 {
-    return stores_number(&e->stores, objects_url);
+    return stores_number(&e->stores, objects_url, false);
+}
+
+uint32_t exist_store_of_paths(struct exist *e, struct str url)
+{
+    return stores_number(&e->stores, url, true);
 }
 
 /* ── For workers ── */
@@ -124,12 +133,25 @@ enum exist_state exist_lookup(struct exist *e, unsigned worker, uint32_t store,
     return cache_find(&e->cache, worker, &key, now);
 }
 
+bool exist_path_key(struct exist *e, unsigned worker, struct str path, struct digest *key)
+{
+    *key = (struct digest){.algorithm = DIGEST_SHA256, .size = 32};
+    return path.len <= EXIST_PATH_MAX &&
+           hasher_sha256(&e->hasher[worker], path.data, path.len, key->bytes);
+}
+
 bool exist_ask(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
                struct exist_waiter *w)
 {
+    return exist_ask_path(e, worker, store, d, STR(""), w);
+}
+
+bool exist_ask_path(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
+                    struct str path, struct exist_waiter *w)
+{
     const struct key key = key_make(e, store, d);
     w->link = NULL;
-    enum asker_result result = asker_ask(&e->asker[worker], &key, w);
+    enum asker_result result = asker_ask(&e->asker[worker], &key, path, w);
     if (result == ASKER_ASKED)
         ring_bell_ring(&e->bell);
     return result != ASKER_FULL;

@@ -65,6 +65,18 @@ void exist_configure(struct exist *e, const struct exist_options *options);
  * snapshot) ever after, so that a reload keeps what is known. UINT32_MAX: too many URLs. */
 uint32_t exist_store(struct exist *e, struct str objects_url);
 
+/* The same for a store whose objects are not named by digests: url is what stands before their
+ * paths. Their keys are hashes of the paths (exist_path_key()); they are not asked for again before
+ * they expire, and what is watched is the one that was asked for last. */
+uint32_t exist_store_of_paths(struct exist *e, struct str url);
+
+/* Longer paths are not asked for. */
+#define EXIST_PATH_MAX 1024
+
+/* The key of a path, a SHA-256; false: it is too long, or there is no memory (for the worker's
+ * first one). */
+bool exist_path_key(struct exist *e, unsigned worker, struct str path, struct digest *key);
+
 /* The stores whose indexes are believed from now on, instead of those that were named before: what
  * is in a store's index is present, without a HEAD. The first call that names one starts a thread,
  * which loads them in the background. False: no memory or thread; no index is believed. */
@@ -85,6 +97,10 @@ struct exist_waiter {
  * exist_collect() hands it out or exist_cancel() takes it back; the HEAD goes on in any case. */
 bool exist_ask(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
                struct exist_waiter *w);
+
+/* The same for a path, whose key is d. */
+bool exist_ask_path(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
+                    struct str path, struct exist_waiter *w);
 void exist_cancel(struct exist_waiter *w);
 
 /* Readable when answers have come for this worker; stays the same for its life. */

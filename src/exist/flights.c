@@ -18,6 +18,7 @@ void flights_close(struct flights *f)
         while (f->chain[i] != NULL) {
             struct flight *flight = f->chain[i];
             f->chain[i] = flight->next;
+            free(flight->path);
             free(flight);
         }
     }

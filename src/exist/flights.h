@@ -20,6 +20,7 @@ struct flight {
     struct key key;
     enum flight_kind kind;
     struct store *store;
+    char *path; /* owned; NULL for a digest */
     struct asker_question *subscribers;
     struct head *head;     /* NULL: it waits in the store's queue */
     int64_t asked;         /* when */

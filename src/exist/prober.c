@@ -62,14 +62,23 @@ static int64_t timeout_of(const struct prober *p, enum flight_kind kind)
     return flights_hold(kind) || timeout < CHECK_TIMEOUT ? timeout : CHECK_TIMEOUT;
 }
 
+static void url_of(const struct flight *f, char url[STORES_URL_MAX + EXIST_PATH_MAX + 1])
+{
+    char *behind = url + f->store->len;
+    memcpy(url, f->store->url, f->store->len);
+    if (f->path != NULL)
+        strcpy(behind, f->path);
+    else
+        behind[digest_format(&f->key.digest, behind)] = '\0';
+}
+
 static bool launch(struct prober *p, struct flight *f)
 {
-    char url[STORES_URL_MAX + DIGEST_TEXT_MAX + 1];
+    char url[STORES_URL_MAX + EXIST_PATH_MAX + 1];
     struct head *h = take_head(p);
     if (h == NULL)
         return false;
-    memcpy(url, f->store->url, f->store->len);
-    url[f->store->len + digest_format(&f->key.digest, url + f->store->len)] = '\0';
+    url_of(f, url);
     h->owner = f;
     head_begin(h, url, timeout_of(p, f->kind));
     if (p->curl->multi_add_handle(p->multi, h->easy) != CURLM_OK) {
@@ -81,12 +90,18 @@ static bool launch(struct prober *p, struct flight *f)
     return true;
 }
 
-static struct flight *new_flight(struct prober *p, const struct key *key, enum flight_kind kind,
-                                 int64_t now)
+/* path: of an object that has one, else NULL. */
+static struct flight *new_flight(struct prober *p, const struct key *key, const char *path,
+                                 enum flight_kind kind, int64_t now)
 {
     struct flight *f = calloc(1, sizeof(*f));
     if (f == NULL)
         return NULL;
+    f->path = path != NULL ? strdup(path) : NULL;
+    if (path != NULL && f->path == NULL) {
+        free(f);
+        return NULL;
+    }
     f->key = *key;
     f->kind = kind;
     f->store = p->exist->stores.store[key->store];
@@ -100,6 +115,7 @@ static void free_flight(struct prober *p, struct flight *f)
 {
     if (flights_hold(f->kind))
         flights_remove(&p->flights, f);
+    free(f->path);
     free(f);
 }
 
@@ -113,7 +129,8 @@ static void refuse(struct prober *p, struct flight *f, enum exist_state state)
 
 bool prober_check(struct prober *p, const struct key *key, enum flight_kind kind, int64_t now)
 {
-    struct flight *f = new_flight(p, key, kind, now);
+    const struct store *store = p->exist->stores.store[key->store];
+    struct flight *f = new_flight(p, key, store->recent_path, kind, now);
     if (f == NULL)
         return false;
     if (launch(p, f))
@@ -201,13 +218,13 @@ static void take_question(struct prober *p, struct asker_question *q, int64_t no
     struct store *store = p->exist->stores.store[q->key.store];
     struct flight *f = flights_find(&p->flights, &q->key);
     if (f == NULL) {
-        f = has_room(p, store) ? new_flight(p, &q->key, FLIGHT_ASKED, now) : NULL;
+        if (has_room(p, store) && stores_note_recent(store, &q->key.digest, q->path))
+            f = new_flight(p, &q->key, store->recent_path, FLIGHT_ASKED, now);
         if (f == NULL) {
             stores_note_refused(store);
             asker_answer(q, EXIST_ERROR);
             return;
         }
-        store->recent = q->key.digest;
         enqueue(f);
     }
     q->subscriber = f->subscribers;
@@ -244,10 +261,10 @@ static int64_t ttl_of(const struct exist *e, enum exist_state state)
  * the store tells. (Where one object was deleted, each of the others costs one HEAD.) */
 static void forget(struct prober *p, const struct flight *f, int64_t now)
 {
-    char text[DIGEST_TEXT_MAX];
-    int len = (int)digest_format(&f->key.digest, text);
-    log_warning("store %s no longer has %.*s: asking it anew for everything", f->store->url, len,
-                text);
+    char url[STORES_URL_MAX + EXIST_PATH_MAX + 1];
+    url_of(f, url);
+    log_warning("store %.*s no longer has %s: asking it anew for everything", (int)f->store->len,
+                url, url + f->store->len);
     cache_forget(&p->exist->cache, f->key.store, now);
     index_distrust(&p->exist->indexes, f->key.store);
 }
@@ -387,8 +404,10 @@ static void abandon(struct prober *p, struct head *h)
     p->curl->multi_remove_handle(p->multi, h->easy);
     unlink_busy(h);
     head_free(h);
-    if (!flights_hold(f->kind))
+    if (!flights_hold(f->kind)) {
+        free(f->path);
         free(f);
+    }
 }
 
 void prober_free(struct prober *p)

@@ -18,6 +18,7 @@ void stores_close(struct stores *s)
 {
     for (uint32_t i = 0; s->store != NULL && i < stores_count(s); i++) {
         free(s->store[i]->url);
+        free(s->store[i]->recent_path);
         free(s->store[i]);
     }
     free(s->store);
@@ -40,18 +41,31 @@ static struct store *make(struct str url, uint32_t number)
     return store;
 }
 
-uint32_t stores_number(struct stores *s, struct str url)
+uint32_t stores_number(struct stores *s, struct str url, bool by_path)
 {
     uint32_t n = stores_count(s);
     for (uint32_t i = 0; i < n; i++)
-        if (str_eq(str_make(s->store[i]->url, s->store[i]->len), url))
+        if (s->store[i]->by_path == by_path &&
+            str_eq(str_make(s->store[i]->url, s->store[i]->len), url))
             return i;
     struct store *store = n < STORES_MAX && url.len <= STORES_URL_MAX ? make(url, n) : NULL;
     if (store == NULL)
         return UINT32_MAX;
+    store->by_path = by_path;
     s->store[n] = store;
     atomic_store_explicit(&s->n, n + 1, memory_order_release);
     return n;
+}
+
+bool stores_note_recent(struct store *store, const struct digest *key, struct str path)
+{
+    char *copy = store->by_path ? strndup(path.data, path.len) : NULL;
+    if (store->by_path && copy == NULL)
+        return false;
+    free(store->recent_path);
+    store->recent_path = copy;
+    store->recent = *key;
+    return true;
 }
 
 /* ── Counting: the prober alone adds, so nothing is lost ── */

@@ -17,9 +17,10 @@
 struct flight;
 
 struct store {
-    char *url; /* "objects": a digest follows */
+    char *url; /* a digest follows, or a path */
     size_t len;
     uint32_t number;
+    bool by_path; /* its keys are hashes of paths */
 
     /* Flights, of "exist/flights.h". */
     struct flight *queue; /* asked, and waiting for their turn */
@@ -37,6 +38,7 @@ struct store {
     double tokens;   /* for re-checks, as many as were left when it was */
     int64_t refilled;
     struct digest recent; /* for trials; size 0: none */
+    char *recent_path;    /* of which that is the key, by_path; NULL: none */
 
     _Atomic uint64_t heads[4]; /* as exist_store_stats */
     _Atomic uint64_t latency[EXIST_BUCKETS];
@@ -54,7 +56,10 @@ void stores_close(struct stores *s);
 
 /* The number of a URL, for the control thread; UINT32_MAX: there are too many, or it is too long.
  */
-uint32_t stores_number(struct stores *s, struct str url);
+uint32_t stores_number(struct stores *s, struct str url, bool by_path);
+
+/* What was asked for last. False: no memory, and nothing has changed. */
+bool stores_note_recent(struct store *store, const struct digest *key, struct str path);
 
 static inline uint32_t stores_count(const struct stores *s)
 {

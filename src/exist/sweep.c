@@ -71,7 +71,7 @@ static bool follow_store(struct prober *p, struct store *store, int64_t now)
     bool down = stores_is_down(&p->exist->stores, store->number);
     uint32_t second = last_redirect(p->exist, store->number, &d);
     bool watched = second != 0 && (int64_t)second + WATCH_FOR > now / CLOCK_S;
-    if (d.size != 0 && watched)
+    if (d.size != 0 && watched && !store->by_path)
         store->recent = d;
     if (!down)
         set_watched(store, watched, now);
@@ -124,7 +124,7 @@ static void visit(void *context, const struct table_entry *entry)
     struct prober *p = v->prober;
     struct exist *e = p->exist;
     struct store *store = e->stores.store[entry->key.store];
-    if (!entry->used || entry->expiry >= v->before ||
+    if (!entry->used || store->by_path || entry->expiry >= v->before ||
         stores_is_down(&e->stores, entry->key.store) ||
         store->running >= (e->store_requests + 1) / 2 ||
         flights_find(&p->flights, &entry->key) != NULL || !take_token(store, v->now))

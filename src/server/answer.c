@@ -35,16 +35,31 @@ static struct addr client_of(struct worker *w, const struct answer_inquiry *q,
     return client;
 }
 
+/* What a decision asks for, in the existence cache's terms. */
+struct object {
+    struct digest key;
+    struct str path; /* empty for a blob */
+    bool unknown;    /* it cannot be asked for */
+};
+
+static struct object object_of(struct worker *w, const struct decision *d)
+{
+    struct object object = {.key = d->digest, .path = d->ask_path};
+    if (d->digest.size == 0)
+        object.unknown = !exist_path_key(w->shared->exist, w->number, d->ask_path, &object.key);
+    return object;
+}
+
 /* Asks the prober, if this request may still wait: true if it does. It asks about each of its
  * candidates once, in their order: a store whose queue is full says so at once, and would be asked
  * again and again, in turn with another, until the time is over. */
 static bool ask(struct worker *w, struct answer_inquiry *q, uint32_t at, uint32_t store,
-                const struct digest *digest)
+                const struct object *object)
 {
     int64_t now = w->loop.now;
     if (q->asked && (at <= q->at || now >= q->wait_until))
         return false;
-    if (!exist_ask(w->shared->exist, w->number, store, digest, &q->waiter))
+    if (!exist_ask_path(w->shared->exist, w->number, store, &object->key, object->path, &q->waiter))
         return false;
     if (w->generation->wait == 0) { /* the HEAD fills the cache all the same */
         exist_cancel(&q->waiter);
@@ -64,11 +79,12 @@ static bool ask(struct worker *w, struct answer_inquiry *q, uint32_t at, uint32_
 /* The cache's answer, or the one that the prober has just given this request: that one counts even
  * if the cache has no room for it. */
 static enum exist_state look_up(struct worker *w, const struct answer_inquiry *q, uint32_t at,
-                                uint32_t store, const struct digest *digest)
+                                uint32_t store, const struct object *object)
 {
     if (q->answered && q->at == at && q->store == store)
         return q->waiter.state;
-    enum exist_state state = exist_lookup(w->shared->exist, w->number, store, digest, w->loop.now);
+    enum exist_state state =
+        exist_lookup(w->shared->exist, w->number, store, &object->key, w->loop.now);
     if (!q->asked)
         counters_add(&w->counters.lookups[state], 1);
     return state;
@@ -86,18 +102,20 @@ static enum answer_result settle_questions(struct worker *w, struct answer_inqui
                                            struct decision *d, int *cache)
 {
     const struct generation *g = w->generation;
+    const struct object object = object_of(w, d);
+    const uint32_t *number = object.path.len > 0 ? g->path_store_id : g->store_id;
     enum decide_next next = DECIDE_ASK;
     for (uint32_t at = 0; next == DECIDE_ASK; at++) {
-        uint32_t store = g->store_id[d->ask_store];
+        uint32_t store = object.unknown ? UINT32_MAX : number[d->ask_store];
         enum exist_state state =
-            store == UINT32_MAX ? EXIST_ERROR : look_up(w, q, at, store, &d->digest);
-        if (state == EXIST_MISS && ask(w, q, at, store, &d->digest))
+            store == UINT32_MAX ? EXIST_ERROR : look_up(w, q, at, store, &object);
+        if (state == EXIST_MISS && ask(w, q, at, store, &object))
             return ANSWER_WAIT;
         *cache = q->asked ? EXIST_MISS : (int)state;
         next = decide_resume(d, existence_of(state));
     }
-    if (d->answer.store != DECIDE_NO_STORE && d->digest.size > 0)
-        exist_redirected(w->shared->exist, w->number, g->store_id[d->answer.store], &d->digest);
+    if (d->answer.store != DECIDE_NO_STORE)
+        exist_redirected(w->shared->exist, w->number, number[d->answer.store], &object.key);
     return ANSWER_DONE;
 }
 

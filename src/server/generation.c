@@ -20,12 +20,15 @@ static void set_limit(struct generation *g, const struct config_rate_limit *limi
 static bool number_stores(struct generation *g, struct exist *exist)
 {
     g->store_id = calloc(g->snapshot.n_stores + 1, sizeof(*g->store_id));
+    g->path_store_id = calloc(g->snapshot.n_stores + 1, sizeof(*g->path_store_id));
     g->indexed = calloc(g->snapshot.n_stores + 1, sizeof(*g->indexed));
-    if (g->store_id == NULL || g->indexed == NULL)
+    if (g->store_id == NULL || g->path_store_id == NULL || g->indexed == NULL)
         return false;
     for (uint32_t i = 0; i < g->snapshot.n_stores; i++) {
         struct snapshot_store store = snapshot_store(&g->snapshot, i);
         g->store_id[i] = exist_store(exist, store.objects);
+        g->path_store_id[i] =
+            g->snapshot.n_routes > 0 ? exist_store_of_paths(exist, store.base) : UINT32_MAX;
         if (store.indexed && g->store_id[i] != UINT32_MAX)
             g->indexed[g->n_indexed++] = g->store_id[i];
     }
@@ -87,6 +90,7 @@ void generation_free(struct generation *g)
         return;
     free(g->answered);
     free(g->store_id);
+    free(g->path_store_id);
     free(g->indexed);
     listen_rules_release(g->listen);
     lookup_release(&g->proxies);
