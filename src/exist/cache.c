@@ -1,5 +1,7 @@
 #include "exist/cache.h"
 
+#define ALIGN 256U /* of tables: no bucket shall lie in one cache line more than it needs */
+
 static const unsigned digest_size[CACHE_TABLES] = {32, 64};
 
 static unsigned table_of(const struct key *key)
@@ -19,6 +21,20 @@ bool cache_open(struct cache *c, unsigned workers, uint64_t memory)
     for (unsigned i = 0; i < CACHE_TABLES; i++) {
         ok &= table_open(&c->present[i], digest_size[i], workers, share(memory - memory / 4, i));
         ok &= table_open(&c->absent[i], digest_size[i], 0, share(memory / 4, i));
+    }
+    return ok;
+}
+
+bool cache_place(struct cache *c, unsigned workers, void *memory, size_t size)
+{
+    unsigned char *at = memory;
+    bool ok = true;
+    for (unsigned i = 0; i < CACHE_TABLES; i++) {
+        size_t present = share(size - size / 4, i) & ~(uint64_t)(ALIGN - 1);
+        size_t absent = share(size / 4, i) & ~(uint64_t)(ALIGN - 1);
+        ok &= table_place(&c->present[i], digest_size[i], workers, at, present);
+        ok &= table_place(&c->absent[i], digest_size[i], 0, at + present, absent);
+        at += present + absent;
     }
     return ok;
 }

@@ -18,6 +18,10 @@ struct cache {
 bool cache_open(struct cache *c, unsigned workers, uint64_t memory);
 void cache_close(struct cache *c);
 
+/* The same in memory of the caller's, as table_place() has it; false: less than CACHE_PLACE_MIN. */
+#define CACHE_PLACE_MIN (256U * 1024U)
+bool cache_place(struct cache *c, unsigned workers, void *memory, size_t size);
+
 /* For workers. */
 enum exist_state cache_find(const struct cache *c, unsigned worker, const struct key *key,
                             int64_t now);

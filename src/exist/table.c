@@ -3,7 +3,6 @@
 #include "sys/clock.h"
 #include "sys/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define WORDS 30    /* of a bucket's slots */
@@ -71,39 +70,67 @@ static inline uint64_t relaxed(const _Atomic uint64_t *word)
     return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-/* ── Memory ── */
+/* ── Memory: the buckets, the bits of groups, the marks ── */
 
-static size_t bucket_bytes(const struct table *t)
+static size_t bucket_bytes(uint32_t n_buckets)
 {
-    return (size_t)t->n_buckets * sizeof(struct table_bucket);
+    return (size_t)n_buckets * sizeof(struct table_bucket);
 }
 
-static size_t mark_bytes(const struct table *t)
+static size_t filled_bytes(uint32_t n_buckets)
 {
-    return (size_t)t->n_buckets * slots_of(t->digest_size) * t->workers;
+    return (n_buckets / GROUP / 64 + 1) * sizeof(uint64_t);
+}
+
+static size_t all_bytes(unsigned digest_size, unsigned workers, uint32_t n_buckets)
+{
+    return bucket_bytes(n_buckets) + filled_bytes(n_buckets) +
+           (size_t)n_buckets * slots_of(digest_size) * workers;
+}
+
+/* How many fit, but at least a group. */
+static uint32_t buckets_in(unsigned digest_size, unsigned workers, uint64_t memory)
+{
+    size_t each = sizeof(struct table_bucket) + (size_t)slots_of(digest_size) * workers;
+    uint64_t n = memory / each / GROUP * GROUP;
+    if (n > UINT32_MAX / SLOTS_MAX)
+        n = UINT32_MAX / SLOTS_MAX / GROUP * GROUP;
+    while (n > GROUP && all_bytes(digest_size, workers, (uint32_t)n) > memory)
+        n -= GROUP;
+    return n > GROUP ? (uint32_t)n : GROUP;
+}
+
+bool table_place(struct table *t, unsigned digest_size, unsigned workers, void *memory, size_t size)
+{
+    uint32_t n = buckets_in(digest_size, workers, size);
+    size_t bytes = all_bytes(digest_size, workers, n);
+    if (memory == NULL || bytes > size)
+        return false;
+    unsigned char *filled = (unsigned char *)memory + bucket_bytes(n);
+    *t = (struct table){
+        .bucket = memory,
+        .n_buckets = n,
+        .digest_size = digest_size,
+        .workers = workers,
+        .bytes = bytes,
+        .filled = (uint64_t *)(void *)filled,
+        .marks = (_Atomic uint8_t *)(filled + filled_bytes(n)),
+    };
+    return true;
 }
 
 bool table_open(struct table *t, unsigned digest_size, unsigned workers, uint64_t memory)
 {
-    *t = (struct table){.digest_size = digest_size, .workers = workers};
-    size_t each = sizeof(struct table_bucket) + (size_t)slots_of(digest_size) * workers;
-    uint64_t buckets = memory / each / GROUP * GROUP;
-    if (buckets > UINT32_MAX / SLOTS_MAX)
-        buckets = UINT32_MAX / SLOTS_MAX / GROUP * GROUP;
-    t->n_buckets = buckets > GROUP ? (uint32_t)buckets : GROUP;
-    t->bytes = bucket_bytes(t) + mark_bytes(t);
-    t->bucket = memory_reserve(bucket_bytes(t));
-    t->filled = calloc(t->n_buckets / GROUP / 64 + 1, sizeof(*t->filled));
-    if (workers > 0)
-        t->marks = memory_reserve(mark_bytes(t));
-    return t->bucket != NULL && t->filled != NULL && (workers == 0 || t->marks != NULL);
+    uint32_t n = buckets_in(digest_size, workers, memory);
+    size_t size = all_bytes(digest_size, workers, n);
+    void *reserved = memory_reserve(size);
+    *t = (struct table){0};
+    return table_place(t, digest_size, workers, reserved, size);
 }
 
 void table_close(struct table *t)
 {
-    memory_release(t->bucket, bucket_bytes(t));
-    memory_release(t->marks, mark_bytes(t));
-    free(t->filled);
+    memory_release(t->bucket, t->bytes);
     *t = (struct table){0};
 }
 
@@ -180,8 +207,11 @@ enum exist_state table_find(const struct table *t, unsigned worker, const struct
 
 enum exist_state table_peek(const struct table *t, const struct key *key, int64_t now)
 {
-    struct found found = search_any(t, &t->bucket[bucket_of(t, key->hash)], key);
-    return found.slot == NO_SLOT || found.expiry <= now ? EXIST_MISS : info_state(found.info);
+    const struct table_bucket *b = &t->bucket[bucket_of(t, key->hash)];
+    struct found found = search_any(t, b, key);
+    bool whole = (atomic_load_explicit(&b->sequence, memory_order_relaxed) & 1) == 0;
+    return found.slot == NO_SLOT || found.expiry <= now || !whole ? EXIST_MISS
+                                                                  : info_state(found.info);
 }
 
 /* ── Writing ── */
@@ -205,10 +235,14 @@ static struct place place_at(struct table *t, uint32_t bucket, unsigned slot)
     return (struct place){t, b, bucket, slot, word, word + digest_words, word + digest_words + 1};
 }
 
+/* Odd already: a writer, a process, was killed in the middle. What it left may be half of a key. */
 static void begin_write(struct table_bucket *b)
 {
     uint32_t sequence = atomic_load_explicit(&b->sequence, memory_order_relaxed);
-    atomic_store_explicit(&b->sequence, sequence + 1, memory_order_relaxed);
+    if ((sequence & 1) != 0)
+        for (unsigned i = 0; i < SLOTS_MAX; i++)
+            atomic_store_explicit(&b->tag[i], 0, memory_order_release);
+    atomic_store_explicit(&b->sequence, sequence | 1, memory_order_relaxed);
 }
 
 static void end_write(struct table_bucket *b)

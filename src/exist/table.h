@@ -1,9 +1,9 @@
 /*
- * A set-associative table of states with a fixed number of slots. One thread writes; any number of
- * workers read, without locks and without shared writes: every bucket has a sequence counter that
- * is odd while it is written, and a reader that sees it change reads again (H.-J. Boehm, "Can
- * Seqlocks Get Along with Programming Language Memory Models?", 2012, without fences: data words
- * are stored with release and loaded with acquire).
+ * A set-associative table of states with a fixed number of slots. One thread writes at a time; any
+ * number of workers read, without locks and without shared writes: every bucket has a sequence
+ * counter that is odd while it is written, and a reader that sees it change reads again (H.-J.
+ * Boehm, "Can Seqlocks Get Along with Programming Language Memory Models?", 2012, without fences:
+ * data words are stored with release and loaded with acquire).
  *
  * A bucket is 256 bytes: the counter, a tag of 16 hash bits per slot, the slots. A slot is the
  * whole digest, the expiry, and one word of store, state and last use. All digests of a table have
@@ -27,7 +27,7 @@ struct table {
     uint32_t n_buckets;
     unsigned digest_size;
     unsigned workers; /* that mark; 0: nobody does */
-    size_t bytes;     /* reserved */
+    size_t bytes;     /* of memory that it uses */
     _Atomic uint8_t *marks;
     uint64_t *filled;  /* a bit per group of buckets that has ever held an entry */
     uint32_t n_filled; /* groups */
@@ -40,6 +40,13 @@ struct table {
  * are reserved now and touched as they fill. False: not to be had. table_close() in every case. */
 bool table_open(struct table *t, unsigned digest_size, unsigned workers, uint64_t memory);
 void table_close(struct table *t);
+
+/* The same in memory of the caller's, which is zeroed, 8-byte aligned, and outlives the table; it
+ * is not closed. Processes may share it and the struct, mapped at the same address in each of them,
+ * if a lock makes one of them the writer; one that is killed while it writes costs the others what
+ * the bucket held. False: too small. */
+bool table_place(struct table *t, unsigned digest_size, unsigned workers, void *memory,
+                 size_t size);
 
 /* For workers: what is known and has not expired, or EXIST_MISS. worker leaves its mark. */
 enum exist_state table_find(const struct table *t, unsigned worker, const struct key *key,

@@ -122,6 +122,26 @@ static void a_quarter_of_the_memory_is_for_what_is_not_present(void **state)
     assert_true(cache_bytes(&cache) >= (1 << 20) - 6 * 4096);
 }
 
+static void a_cache_lies_where_it_is_placed_and_keeps_to_its_shares(void **state)
+{
+    (void)state;
+    static _Alignas(256) unsigned char memory[CACHE_PLACE_MIN + 256];
+    assert_true(cache_place(&cache, 1, memory, CACHE_PLACE_MIN));
+    uint64_t absent = cache.absent[0].bytes + cache.absent[1].bytes;
+    assert_true(absent <= CACHE_PLACE_MIN / 4);
+    assert_true(cache_bytes(&cache) <= CACHE_PLACE_MIN);
+    for (uint64_t i = 0; i < 5000; i++) {
+        const struct key present = make(2 * i, i % 2 ? 32 : 64);
+        const struct key unknown = make(2 * i + 1, i % 2 ? 32 : 64);
+        put(&present, EXIST_PRESENT);
+        put(&unknown, EXIST_ABSENT);
+        assert_int_equal(cache_find(&cache, 0, &present, NOW), EXIST_PRESENT);
+        assert_int_equal(cache_find(&cache, 0, &unknown, NOW), EXIST_ABSENT);
+    }
+    for (size_t i = CACHE_PLACE_MIN; i < sizeof(memory); i++)
+        assert_int_equal(memory[i], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +155,7 @@ int main(void)
                                         close_cache),
         cmocka_unit_test_setup_teardown(a_quarter_of_the_memory_is_for_what_is_not_present,
                                         open_cache, close_cache),
+        cmocka_unit_test(a_cache_lies_where_it_is_placed_and_keeps_to_its_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

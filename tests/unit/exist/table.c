@@ -4,6 +4,9 @@
 #include "sys/clock.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define NOW (1000 * CLOCK_S)
 #define LATER (NOW + 3600 * CLOCK_S)
@@ -300,6 +303,77 @@ static void readers_see_whole_entries_while_they_change(void **state)
     }
 }
 
+#define SHARED (64 * 1024)
+
+static unsigned char *shared_memory(void)
+{
+    void *memory = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    return memory;
+}
+
+static void processes_share_a_table_that_lies_in_shared_memory(void **state)
+{
+    (void)state;
+    unsigned char *memory = shared_memory();
+    assert_true(table_place(&table, 32, 1, memory, SHARED));
+    assert_true(table.bytes <= SHARED && table.bytes > SHARED - 16 * 512);
+    pid_t child = fork();
+    if (child == 0) {
+        put(1, EXIST_PRESENT, LATER, NOW);
+        _exit(0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(find(1, NOW), EXIST_PRESENT);
+    munmap(memory, SHARED);
+    table = (struct table){0};
+}
+
+static void a_table_is_placed_where_there_is_room_for_it(void **state)
+{
+    (void)state;
+    unsigned char *memory = shared_memory();
+    size_t size = 64;
+    while (!table_place(&table, 64, 0, memory, size))
+        size += 64;
+    assert_in_range(size, 4096, 2 * 4096);
+    for (uint64_t i = 0; i < 1000; i++)
+        put(i, EXIST_ABSENT, LATER, NOW);
+    for (size_t i = size; i < SHARED; i++)
+        assert_int_equal(memory[i], 0);
+    munmap(memory, SHARED);
+    table = (struct table){0};
+}
+
+/* A bucket is 256 bytes, and its sequence is what stands first. */
+static void leave_half_written(unsigned char *memory)
+{
+    for (uint32_t i = 0; i < table.n_buckets; i++)
+        memory[(size_t)i * 256] |= 1;
+}
+
+static void what_a_writer_that_was_killed_left_is_not_believed(void **state)
+{
+    (void)state;
+    unsigned char *memory = shared_memory();
+    assert_true(table_place(&table, 32, 1, memory, 8192));
+    for (uint64_t i = 0; i < 40; i++)
+        put(i, EXIST_PRESENT, LATER, NOW);
+    assert_int_equal(find(39, NOW), EXIST_PRESENT);
+    leave_half_written(memory);
+    const struct key key = make(39, 0);
+    assert_int_equal(find(39, NOW), EXIST_MISS);
+    assert_int_equal(table_peek(&table, &key, NOW), EXIST_MISS);
+    put(1000, EXIST_ABSENT, LATER, NOW);
+    assert_int_equal(find(1000, NOW), EXIST_ABSENT);
+    for (uint64_t i = 0; i < 40; i++)
+        assert_int_equal(find(i, NOW), EXIST_MISS);
+    munmap(memory, SHARED);
+    table = (struct table){0};
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +390,9 @@ int main(void)
         cmocka_unit_test_teardown(a_sweep_removes_what_has_expired, close_table),
         cmocka_unit_test_teardown(a_sweep_shortens_lives, close_table),
         cmocka_unit_test_teardown(readers_see_whole_entries_while_they_change, close_table),
+        cmocka_unit_test(processes_share_a_table_that_lies_in_shared_memory),
+        cmocka_unit_test(a_table_is_placed_where_there_is_room_for_it),
+        cmocka_unit_test(what_a_writer_that_was_killed_left_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
