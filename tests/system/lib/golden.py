@@ -22,20 +22,28 @@ class Row:
     target: str
     status: int
     location: str  # "-": none
+    host: dict  # {"nginx": 400}: what that answers before the door in it is asked
 
 
-def table(name, columns):
+def table(name, columns, optional=0):
     with open(GOLDEN / name, encoding="latin-1", newline="\n") as f:
         for number, line in enumerate(f, 1):
             if line[0] in "#\n":
                 continue
             cells = line.rstrip("\n").split("\t")
-            assert len(cells) == columns, f"{name}:{number}: {len(cells)} columns, not {columns}"
+            assert columns <= len(cells) <= columns + optional, \
+                f"{name}:{number}: {len(cells)} columns, not {columns}"
             yield number, cells
 
 
+def hosts(cells):
+    pairs = (pair.split("=") for cell in cells for pair in cell.split(","))
+    return {name: int(status) for name, status in pairs}
+
+
 def rows():
-    return [Row(n, c[0], c[1], c[2], c[3], int(c[4]), c[5]) for n, c in table("requests.tsv", 6)]
+    return [Row(n, c[0], c[1], c[2], c[3], int(c[4]), c[5], hosts(c[6:]))
+            for n, c in table("requests.tsv", 6, optional=1)]
 
 
 class Stores(Nginx):
@@ -60,12 +68,47 @@ class Stores(Nginx):
 WAYS = ("http/1.1", "http/1.1 over tls", "h2", "h2 over tls")
 
 
-class GoldenSite:
+class Golden:
+    """The stores, and how a door is asked: by HTTP/1.1, behind a load balancer like Google's."""
+
     def __init__(self, directory):
         text = (GOLDEN / "site.yaml").read_text(encoding="utf-8")
         names = re.findall(r"http://([a-z0-9]+)\.store\.test$", text, re.M)
         assert names, "site.yaml has no store at http://NAME.store.test"
         self.stores = Stores(directory / "stores", names)
+        self.site = self.real(text)
+
+    def real(self, text):
+        """With the stores' real addresses in the place of http://NAME.store.test."""
+        return re.sub(r"http://([a-z0-9]+)\.store\.test",
+                      lambda m: f"http://127.0.0.1:{self.stores.port[m[1]]}", text)
+
+    def port_of(self, way):
+        raise NotImplementedError
+
+    def ask(self, row, method, agent="", way="http/1.1"):
+        port = self.port_of(way)
+        host = f"127.0.0.1:{port}"
+        data = (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
+                f"X-Forwarded-For: {self.forwarded(row)}\r\nUser-Agent: {agent}\r\n"
+                "Connection: close\r\n\r\n").encode("latin-1")
+        with tls.connect(port) if way.endswith("tls") else http.connect(port) as sock:
+            sock.sendall(data)
+            data = http.read_all(sock)
+        answers = http.parse_answers(data, [method])
+        return answers[0] if len(answers) == 1 else http.Answer(0, {"location": data[:200]})
+
+    @staticmethod
+    def forwarded(row):
+        return f"{'unknown' if row.client == '-' else row.client}, 130.211.0.1"
+
+    def stop(self):
+        self.stores.stop()
+
+
+class GoldenSite(Golden):
+    def __init__(self, directory):
+        super().__init__(directory)
         port, admin = free_port(), free_port()
         self.tls_port = free_port()
         certificate = make_certificate(directory, "golden")
@@ -78,30 +121,16 @@ class GoldenSite:
             "existence": {"wait": "10s", "error_ttl": "10m"},
             "log": {"access": str(directory / "archeio" / "access.log")},
         })
-        self.archeio = Archeio(directory / "archeio", self.real(text) + own + "\n", port=port,
+        self.archeio = Archeio(directory / "archeio", self.site + own + "\n", port=port,
                                admin=admin)
 
-    def real(self, text):
-        """With the stores' real addresses in the place of http://NAME.store.test."""
-        return re.sub(r"http://([a-z0-9]+)\.store\.test",
-                      lambda m: f"http://127.0.0.1:{self.stores.port[m[1]]}", text)
+    def port_of(self, way):
+        return self.tls_port if way.endswith("tls") else self.archeio.port
 
     def ask(self, row, method, agent="", way="http/1.1"):
         if way.startswith("h2"):
             return self._ask_http2(row, method, agent, way)
-        port = self.tls_port if way.endswith("tls") else self.archeio.port
-        host = f"127.0.0.1:{port}"
-        data = (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
-                f"X-Forwarded-For: {self._forwarded(row)}\r\nUser-Agent: {agent}\r\n"
-                "Connection: close\r\n\r\n").encode("latin-1")
-        with tls.connect(port) if way.endswith("tls") else http.connect(port) as sock:
-            sock.sendall(data)
-            data = http.read_all(sock)
-        answers = http.parse_answers(data, [method])
-        return answers[0] if len(answers) == 1 else http.Answer(0, {"location": data[:200]})
-
-    def _forwarded(self, row):
-        return f"{'unknown' if row.client == '-' else row.client}, 130.211.0.1"
+        return super().ask(row, method, agent, way)
 
     def _ask_http2(self, row, method, agent, way):
         """On one connection for all, as clients do."""
@@ -110,7 +139,7 @@ class GoldenSite:
                 else http.connect(self.archeio.port)
             self.connection[way] = http2_client.Client(sock=sock)
         return self.connection[way].request(
-            row.target, method, [("x-forwarded-for", self._forwarded(row)), ("user-agent", agent)],
+            row.target, method, [("x-forwarded-for", self.forwarded(row)), ("user-agent", agent)],
             authority=f"127.0.0.1:{self.archeio.port}")
 
     def stop(self):
@@ -119,4 +148,4 @@ class GoldenSite:
         try:
             self.archeio.stop()
         finally:
-            self.stores.stop()
+            super().stop()

@@ -112,9 +112,11 @@ class Site:
         archeio = self.directory / "archeio"
         write_ranges(archeio / "ranges", own)
         settings = merge(self.config(archeio, serves or self.SERVES), config or {})
-        self.archeio = Archeio(archeio, settings, port=port)
-        self.started.append(self.archeio)
+        self.archeio = self._own(self.serve(archeio, settings, port))
         self.add_fronts(forwarded)
+
+    def serve(self, directory, settings, port):
+        return Archeio(directory, settings, port=port)
 
     def add_fronts(self, forwarded):
         self.front = self._own(Front(self.directory / "front", self.archeio.port,

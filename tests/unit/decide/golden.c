@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define GOLDEN TESTS_DIR "/golden/"
-#define COLUMNS 6
+#define COLUMNS 6 /* what follows is about doors */
 
 struct blob {
     char *digest;

@@ -1,0 +1,171 @@
+"""nginx with archeio's module: the sample configuration of doors/nginx, and what a test adds."""
+
+import os
+import re
+import signal
+import subprocess
+from collections import namedtuple
+from pathlib import Path
+
+from . import http
+from .archeio import ROOT, binary, run, to_yaml
+from .golden import GOLDEN, Golden
+from .nginx import TEMPORARY
+from .ports import free_port, wait_until
+from .program import Program, find, whole_lines
+from .site import Site
+
+DOOR = ROOT / "doors" / "nginx"
+SAMPLE = DOOR / "archeio.conf"
+
+MAIN = """\
+daemon off;
+{user}worker_processes {workers};
+pid {directory}/nginx.pid;
+error_log {directory}/error.log info;
+load_module {module};
+events {{ worker_connections 10000; }}
+http {{
+    access_log off;
+    include /etc/nginx/mime.types;
+""" + TEMPORARY + """\
+{http}
+    include archeio.conf;
+}}
+"""
+
+# The test is the load balancer, and says who the client is.
+BEHIND_PROXIES = """
+    set_real_ip_from 127.0.0.1;
+    set_real_ip_from 130.211.0.1;
+    real_ip_header X-Forwarded-For;
+    real_ip_recursive on;
+"""
+
+LOG = re.compile(r'(?P<client>\S+) \[\S+\] "(?P<request>.*)" (?P<status>\d+) (?P<reason>\S+) '
+                 r'store=(?P<store>\S+) client=(?P<cloud>[^/]*)/(?P<region>\S+)\n')
+Line = namedtuple("Line", "client request status reason store cloud region")
+
+
+def module():
+    """The module, built anew where it is older than its sources."""
+    directory = Path(binary()).parent / "nginx"
+    done = subprocess.run([DOOR / "build", directory], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return directory / "ngx_http_archeio_module.so"
+
+
+def compile_snapshot(config, file, ranges=None):
+    """config: archeio.yaml, a dict or text. In one step, so that a reload never sees half of it."""
+    source = Path(file).with_suffix(".yaml")
+    source.write_text(config if isinstance(config, str) else to_yaml(config) + "\n",
+                      encoding="utf-8")
+    env = {"ARCHEIO_RANGES": str(ranges or source.parent / "no-ranges")}
+    done = run("compile", "--config", source, "--output", file, env=env)
+    assert done.returncode == 0, done.stderr
+
+
+class NginxDoor:
+    """The sample, on a free port; listens when the constructor returns.
+
+    config, ranges: what the snapshot is compiled from. server, http: lines that are added to these
+    blocks. changes: {pattern: replacement} in the sample; a pattern that does not occur fails.
+    """
+
+    def __init__(self, directory, config, ranges=None, changes=None, workers=1, server="", http=""):
+        # pylint: disable=too-many-arguments,redefined-outer-name
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True)
+        self.port = free_port()
+        self.snapshot = self.directory / "archeio.snapshot"
+        self.error_path = self.directory / "error.log"
+        self.file = self.directory / "nginx.conf"
+        self.module = module()
+        compile_snapshot(config, self.snapshot, ranges)
+        self.write(changes, workers, server, http)
+        self.program = Program(self._command(), self.directory / "nginx.log")
+        self.program.wait_for_port(self.port)
+
+    def write(self, changes=None, workers=1, server="", http=""):
+        # pylint: disable=redefined-outer-name
+        text = SAMPLE.read_text(encoding="utf-8")
+        own = {r"listen 8080;": f"listen 127.0.0.1:{self.port};{server}",
+               r"/var/log/nginx/archeio\.log": f"{self.directory}/archeio.log"}
+        for pattern, replacement in {**own, **(changes or {})}.items():
+            text, times = re.subn(pattern, lambda _, r=replacement: r, text)
+            assert times, f"{SAMPLE.name} has no {pattern}"
+        (self.directory / "archeio.conf").write_text(text, encoding="utf-8")
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        self.file.write_text(MAIN.format(user=user, workers=workers, directory=self.directory,
+                                         module=self.module, http=http), encoding="utf-8")
+
+    def _command(self, *options):
+        return [find("nginx"), "-p", self.directory, "-e", self.error_path, "-c", self.file,
+                *options]
+
+    def refused(self):
+        """What `nginx -t` says of a configuration that it refuses; None: it does not."""
+        done = subprocess.run([str(a) for a in self._command("-t")], capture_output=True, text=True,
+                              check=False)
+        return done.stderr if done.returncode != 0 else None
+
+    def workers(self):
+        children = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children")
+        return {int(pid) for pid in children.read_text().split()}
+
+    def hang_up(self):
+        os.kill(self.program.pid, signal.SIGHUP)
+
+    def reload(self):
+        """Returns when no worker with the old configuration is left."""
+        old = self.workers()
+        self.hang_up()
+        wait_until(lambda: self.workers() and not old & self.workers(), what="nginx reloaded")
+
+    def request(self, target, method="GET", headers=None, client=None, **options):
+        pairs = list((headers or {}).items())
+        if client:
+            pairs.append(("X-Forwarded-For", f"{client}, 130.211.0.1"))
+        return http.request(self.port, target, method, pairs, **options)
+
+    def log(self):
+        """What the sample's log says of each request that was answered: to be waited for."""
+        lines = whole_lines(self.directory / "archeio.log")
+        return [Line(**LOG.fullmatch(line).groupdict()) for line in lines]
+
+    def errors(self):
+        return self.error_path.read_text(encoding="utf-8", errors="replace")
+
+    def stop(self):
+        """No worker may have died."""
+        self.program.stop()
+        wrong = [line for line in self.errors().splitlines() if "[alert]" in line]
+        assert not wrong, "\n".join(wrong[:10])
+
+
+class GoldenDoor(Golden):
+    """The site of the golden table, behind the door."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.door = NginxDoor(directory / "nginx", self.site, GOLDEN / "ranges",
+                              server=BEHIND_PROXIES, changes={"wait=2s": "wait=10s",
+                                                              "error_ttl=5s": "error_ttl=10m"})
+
+    def port_of(self, way):
+        return self.door.port
+
+    def stop(self):
+        try:
+            self.door.stop()
+        finally:
+            super().stop()
+
+
+class DoorSite(Site):
+    """A site whose archeio is the door."""
+
+    def serve(self, directory, settings, port):
+        known = {name: settings[name] for name in ("upstream", "stores")}
+        return NginxDoor(directory / "nginx", known, directory / "ranges", server=BEHIND_PROXIES,
+                         workers=2)

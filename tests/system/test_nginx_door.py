@@ -1,0 +1,297 @@
+"""The nginx door: a real nginx with the module and the sample configuration of doors/nginx gives the
+answers that archeio's own server gives."""
+
+import socket
+import struct
+
+import pytest
+
+from lib import http, http2_client
+from lib.golden import rows
+from lib.http import connect, parse_answers
+from lib.nginx_door import BEHIND_PROXIES, DoorSite, GoldenDoor, NginxDoor, compile_snapshot
+from lib.ports import free_port, wait_until
+from lib.site import PATH, Upstream
+from test_pulls import SOURCES, expect
+
+UPSTREAM = "https://upstream.example"
+PLAIN = {"upstream": {"endpoint": UPSTREAM, "path": "p"}}
+OWN = "192.0.2.10/32 aws eu-west-3\n198.51.100.0/24 gcp europe-west1\n2001:db8::/32 aws us-east-2\n"
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory):
+    one = GoldenDoor(tmp_path_factory.mktemp("golden-door"))
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def door(tmp_path):
+    """door(config, ...) starts one as lib.nginx_door.NginxDoor says; it is stopped at the end."""
+    started = []
+
+    def start(config=None, **options):
+        directory = tmp_path / f"door-{len(started)}"
+        started.append(NginxDoor(directory, config or PLAIN, **options))
+        return started[-1]
+
+    yield start
+    for one in reversed(started):
+        one.stop()
+
+
+# ── What is answered ──
+
+
+def wanted(golden, row):
+    if "nginx" in row.host:
+        return row.host["nginx"], None
+    return row.status, None if row.location == "-" else golden.real(row.location)
+
+
+def test_every_row_of_the_golden_table_gets_its_answer(golden):
+    """Each row's status and Location, byte for byte, but where nginx itself refuses the request; HEAD
+    gets what GET gets."""
+    wrong, count = [], 0
+    for row in rows():
+        for method in {row.method, "HEAD" if row.method == "GET" else row.method}:
+            answer = golden.ask(row, method)
+            if (answer.status, answer.location) != wanted(golden, row):
+                wrong.append(f"requests.tsv:{row.line}: {method} {row.target}: got {answer.status} "
+                             f"{answer.location}, expected {wanted(golden, row)}")
+        count += 1
+    assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong[:20])
+    assert count >= 300
+
+
+def test_the_log_has_each_rows_step_and_where_it_went(golden):
+    """$archeio_reason is the step; $archeio_store, $archeio_cloud and $archeio_region say of a blob
+    where its client is and which store has it."""
+    table = [row for row in rows() if not row.host]
+    begin = len(golden.door.log())
+    for row in table:
+        golden.ask(row, row.method)
+    wait_until(lambda: len(golden.door.log()) >= begin + len(table), what="a line for each row")
+    lines = golden.door.log()[begin:]
+    assert [(line.reason, int(line.status)) for line in lines] == \
+        [(row.step, row.status) for row in table]
+    for row, line in zip(table, lines):
+        store = row.location.split(".store.test")[0].removeprefix("http://")
+        assert line.store == (store if row.step == "R12" else "-"), row
+    places = {(row.client, line.cloud, line.region) for row, line in zip(table, lines)}
+    assert {("198.51.100.1", "aws", "eu-west-3"), ("198.51.100.224", "aws", "-"),
+            ("-", "-", "-")} <= places
+
+
+FIELDS = [
+    ("GET", "/v2/", 200, {"docker-distribution-api-version": "registry/2.0"}, b""),
+    ("HEAD", "/v2/", 200, {"docker-distribution-api-version": "registry/2.0"}, b""),
+    ("GET", "/", 307, {"location": "https://github.com/kubernetes/registry.k8s.io"}, b""),
+    ("GET", "/nothing", 404, {}, b""),
+    ("POST", "/v2/", 405, {"allow": "GET, HEAD"}, b""),
+    ("GET", "/v2/_catalog", 404, {"content-type": "application/json"}, b"UNSUPPORTED"),
+    ("GET", "/v2/a%2fb/tags/list", 400, {"content-type": "application/json"}, b"NAME_INVALID"),
+    ("GET", "/v2/a/blobs/sha256:1", 400, {"content-type": "application/json"}, b"DIGEST_INVALID"),
+    ("HEAD", "/v2/a/blobs/sha256:1", 400, {"content-type": "application/json"}, b""),
+]
+
+
+@pytest.mark.parametrize("method, target, status, fields, body", FIELDS)
+def test_answers_have_the_fields_of_archeios_own(door, archeio, method, target, status, fields, body):
+    """Status, Location, Allow, Content-Type, Content-Length and body are what archeio's own server
+    sends, and nothing of nginx's pages."""
+    here = door().request(target, method)
+    there = archeio(PLAIN).request(target, method)
+    assert here.status == there.status == status
+    assert here.body == there.body and body in here.body and (body or not here.body)
+    names = ("location", "allow", "content-type", "content-length",
+             "docker-distribution-api-version")
+    assert {n: here.headers.get(n) for n in names} == {n: there.headers.get(n) for n in names}
+    assert fields.items() <= here.headers.items()
+
+
+def test_http2_through_nginx_gets_the_same_answers(door):
+    """Many requests on one connection, each with its answer."""
+    port = free_port()
+    one = door(server=f"\n    listen 127.0.0.1:{port} http2;")
+    with http2_client.Client(port) as client:
+        for number in range(50):
+            answer = client.request(f"/v2/a/manifests/v{number}?n=1")
+            assert (answer.status, answer.location) == \
+                (307, f"{UPSTREAM}/v2/p/a/manifests/v{number}?n=1")
+        assert client.request("/v2/_catalog").body.startswith(b'{"errors":')
+    assert one.request("/v2/").status == 200
+
+
+# ── Who the client is ──
+
+
+def located(one, client=None, **options):
+    """The cloud and region that the door takes a client for."""
+    begin = len(one.log())
+    one.request("/v2/", client=client, **options)
+    wait_until(lambda: len(one.log()) > begin, what="the line")
+    return one.log()[-1].cloud, one.log()[-1].region
+
+
+def test_the_client_is_whom_nginx_takes_it_for(door, tmp_path):
+    """Without realip that is the connection, whatever headers say; with it, whom the listed proxies
+    name."""
+    (tmp_path / "ranges").mkdir()
+    (tmp_path / "ranges" / "own.txt").write_text(OWN + "127.0.0.0/8 aws eu-central-1\n")
+    plain = door(ranges=tmp_path / "ranges")
+    assert located(plain, "192.0.2.10") == ("aws", "eu-central-1")
+    behind = door(ranges=tmp_path / "ranges", server=BEHIND_PROXIES)
+    assert located(behind, "192.0.2.10") == ("aws", "eu-west-3")
+    assert located(behind, "2001:db8::7") == ("aws", "us-east-2")
+    assert located(behind, "::ffff:198.51.100.9") == ("gcp", "europe-west1")
+    assert located(behind, "203.0.113.1, 192.0.2.10") == ("aws", "eu-west-3")
+    assert located(behind, "junk") == ("-", "-")
+
+
+def proxied(port, header, data):
+    with connect(port) as sock:
+        sock.sendall(header + data)
+        return parse_answers(http.read_all(sock))
+
+
+def test_the_client_may_come_by_the_proxy_protocol(door, tmp_path):
+    """In both of its versions, where nginx listens with proxy_protocol."""
+    (tmp_path / "ranges").mkdir()
+    (tmp_path / "ranges" / "own.txt").write_text(OWN)
+    one = door(ranges=tmp_path / "ranges", changes={
+        r"(?m)^    location / \{": "    set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;\n"
+                                   "    location / {"})
+    sample = one.directory / "archeio.conf"
+    text = sample.read_text()
+    sample.write_text(text.replace(f"127.0.0.1:{one.port};", f"127.0.0.1:{one.port} proxy_protocol;"))
+    one.reload()
+    request = b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(
+        ">H4s4sHH", 12, socket.inet_aton("198.51.100.9"), socket.inet_aton("127.0.0.1"), 1, 2)
+    for header, place in ((b"PROXY TCP4 192.0.2.10 127.0.0.1 1 2\r\n", ("aws", "eu-west-3")),
+                          (v2, ("gcp", "europe-west1"))):
+        begin = len(one.log())
+        assert proxied(one.port, header, request)[0].status == 200
+        wait_until(lambda n=begin: len(one.log()) > n, what="the line")
+        assert (one.log()[-1].cloud, one.log()[-1].region) == place
+
+
+# ── Pulls ──
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, upstream):
+    """One site for all pulls, whose archeio is nginx with two workers."""
+    one = DoorSite(tmp_path_factory.mktemp("door-pulls"), upstream)
+    yield one
+    one.stop()
+
+
+@pytest.mark.parametrize("who, source", SOURCES)
+def test_blobs_come_from_the_clients_own_region(site, clients, upstream, who, source):
+    """skopeo pulls an image through the door: blobs from the bucket of its region, else from the
+    upstream; manifests always from the upstream."""
+    expect(site.pull(clients["skopeo"], who), upstream.image, source)
+
+
+def test_containerd_pulls_through_it_too(site, clients, upstream):
+    expect(site.pull(clients["containerd"], "us", "@" + upstream.image.digest), upstream.image, "us")
+
+
+def test_tags_are_the_upstreams(site):
+    answer = http.request(site.front.port["eu"], f"/v2/{Upstream.REPOSITORY}/tags/list?n=1000")
+    assert answer.location == f"{site.registry.url}/v2/{PATH}/{Upstream.REPOSITORY}/tags/list?n=1000"
+
+
+# ── Snapshots and configuration ──
+
+
+def broken(data):
+    return {
+        "cut": (data[:-1], "truncated or too long"),
+        "one bit": (data[:-9] + bytes([data[-9] ^ 1]) + data[-8:], "the checksum does not match"),
+        "empty": (b"", "not a snapshot; make one with `archeio compile`"),
+        "text": (b"upstream:\n" * 100, "not a snapshot; make one with `archeio compile`"),
+        "version": (data[:8] + struct.pack("=I", 99) + data[12:], "made by another version"),
+    }
+
+
+@pytest.mark.parametrize("how", ["cut", "one bit", "empty", "text", "version"])
+def test_a_corrupt_snapshot_refuses_the_configuration(door, how):
+    """`nginx -t` says why, and where; a reload is refused, and what runs goes on."""
+    one = door()
+    data, why = broken(one.snapshot.read_bytes())[how]
+    one.snapshot.write_bytes(data)
+    said = one.refused()
+    assert f'snapshot "{one.snapshot}": ' in said and why in said and "archeio.conf:" in said
+    workers = one.workers()
+    one.hang_up()
+    wait_until(lambda: why in one.errors(), what="the reason in the log")
+    assert one.request("/v2/a/tags/list").location == f"{UPSTREAM}/v2/p/a/tags/list"
+    assert one.workers() == workers
+
+
+def test_a_missing_snapshot_refuses_the_configuration(door):
+    one = door()
+    one.snapshot.unlink()
+    said = one.refused()
+    assert f'snapshot "{one.snapshot}" cannot be read (2: No such file' in said
+
+
+def test_a_file_that_shrinks_while_nginx_runs_changes_nothing(door):
+    """The snapshot was read into memory: no worker looks at the file again."""
+    one = door()
+    with open(one.snapshot, "r+b") as f:
+        f.truncate(0)
+    assert one.request("/v2/a/tags/list").location == f"{UPSTREAM}/v2/p/a/tags/list"
+
+
+def test_a_reload_takes_the_new_snapshot(door):
+    one = door()
+    compile_snapshot({"upstream": {"endpoint": "https://other.example", "path": "q"}}, one.snapshot)
+    assert one.request("/v2/a/tags/list").location == f"{UPSTREAM}/v2/p/a/tags/list"
+    one.reload()
+    assert one.request("/v2/a/tags/list").location == "https://other.example/v2/q/a/tags/list"
+
+
+STORES = {**PLAIN, "stores": [{"name": "one", "url": "http://127.0.0.1:9", "serves": ["default"]}]}
+WRONG = [
+    (PLAIN, r"archeio_snapshot .*", "", '"archeio" without a policy; name the file'),
+    (STORES, r"archeio_existence .*", "", "nobody to ask them; name an internal location"),
+    (STORES, r"archeio_cache .*", "", "no memory for what they have; give some: archeio_cache"),
+    (PLAIN, r"zone=archeio:64m", "", "needs zone=NAME:SIZE, such as zone=archeio:64m"),
+    (PLAIN, r"zone=archeio:64m", "zone=64m", '"64m": expected zone=NAME:SIZE'),
+    (PLAIN, r"zone=archeio:64m", "zone=a:64k", '"64k" is no size for zone "a", expected 1m or more'),
+    (PLAIN, r"present_ttl=6h", "present_ttl=x", '"present_ttl=x": expected a time, such as 60s'),
+    (PLAIN, r"present_ttl=6h", "ttl=6h", '"ttl=6h": expected zone=, present_ttl=, absent_ttl= or'),
+    (PLAIN, r"wait=2s", "wait=-1", '"wait=-1": expected wait=TIME, such as wait=2s'),
+    (PLAIN, r"wait=2s", "2s", '"2s": expected wait=TIME, such as wait=2s'),
+    (PLAIN, r"archeio_existence /archeio-", "archeio_existence ", "is no URI of an internal location"),
+    (PLAIN, r"(archeio_snapshot) .*", "archeio_snapshot archeio.snapshot; archeio_snapshot x;",
+     '"archeio_snapshot" directive is duplicate'),
+    (PLAIN, r"(?m)^archeio_cache .*", "archeio_cache zone=a:1m; archeio_cache zone=b:1m;",
+     '"archeio_cache" directive is duplicate'),
+]
+
+
+@pytest.mark.parametrize("config, pattern, replacement, said", WRONG)
+def test_a_wrong_directive_is_refused_and_what_is_wanted_is_said(door, config, pattern, replacement,
+                                                                said):
+    one = door(config)
+    one.write({pattern: replacement})
+    text = one.refused()
+    assert text is not None and said in text, text
+
+
+def test_locations_and_servers_may_have_policies_of_their_own(door, tmp_path):
+    """archeio_snapshot holds for what it stands in, and what lies therein."""
+    compile_snapshot({"upstream": {"endpoint": "https://other.example", "path": "q"}},
+                     tmp_path / "other.snapshot")
+    one = door(changes={r"(?m)^    location / \{":
+                        "    location /v2/other/ { archeio; archeio_snapshot "
+                        f"{tmp_path}/other.snapshot; }}\n    location / {{"})
+    assert one.request("/v2/a/tags/list").location == f"{UPSTREAM}/v2/p/a/tags/list"
+    assert one.request("/v2/other/tags/list").location == \
+        "https://other.example/v2/q/other/tags/list"
