@@ -99,12 +99,19 @@ static void wake(struct flight *f, enum exist_state state)
 
 /* ── The end of a HEAD ── */
 
+/* Whether it says something about the store: nginx gives 502 or 504 where that failed, and 0 where
+ * it said something that is no HTTP. */
+static bool is_of_store(const ngx_http_request_t *sr, ngx_int_t rc)
+{
+    return sr->upstream != NULL && (sr->upstream->headers_in.status_n != 0 || rc == NGX_OK ||
+                                    rc == NGX_HTTP_BAD_GATEWAY || rc == NGX_HTTP_GATEWAY_TIME_OUT);
+}
+
 /* 200 is present; 404 and 403 are absent (S3 says 403 for a missing key where the caller may not
- * list); anything else is an error. *ours: it says nothing about the store. */
-static enum exist_state judge(const ngx_http_request_t *sr, ngx_int_t rc, bool *ours)
+ * list); anything else is an error. */
+static enum exist_state judge(const ngx_http_request_t *sr)
 {
     ngx_uint_t status = sr->upstream != NULL ? sr->upstream->headers_in.status_n : 0;
-    *ours = status == 0 && rc != NGX_HTTP_BAD_GATEWAY && rc != NGX_HTTP_GATEWAY_TIME_OUT;
     if (status == NGX_HTTP_OK)
         return EXIST_PRESENT;
     if (status == NGX_HTTP_NOT_FOUND || status == NGX_HTTP_FORBIDDEN)
@@ -157,19 +164,18 @@ static void learn(struct flight *f, enum exist_state state)
 static ngx_int_t land(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 {
     struct flight *f = data;
-    bool ours;
     sr->postponed = NULL;
     if (f->landed)
         return NGX_OK;
-    enum exist_state state = judge(sr, rc, &ours);
+    enum exist_state state = judge(sr);
     take_out(f);
-    if (ours) {
+    if (is_of_store(sr, rc)) {
+        learn(f, state);
+    } else {
         ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,
                       "archeio: \"%V\" was not asked: archeio_existence \"%V\" gave %i without an "
                       "answer of a store; does that location have a proxy_pass?",
                       &f->url, &f->question.location->existence, rc);
-    } else {
-        learn(f, state);
     }
     wake(f, state);
     return NGX_OK;
