@@ -34,7 +34,7 @@ static char *read_image(ngx_conf_t *cf, const ngx_str_t *file, size_t *size)
 
 static struct conf_policy *load(ngx_conf_t *cf, const ngx_str_t *file)
 {
-    size_t size;
+    size_t size = 0;
     struct conf_policy *policy = ngx_pcalloc(cf->pool, sizeof(*policy));
     const char *image = policy != NULL ? read_image(cf, file, &size) : NULL;
     if (image == NULL)

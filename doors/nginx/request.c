@@ -169,6 +169,16 @@ static void wake(ngx_event_t *event)
     ngx_http_run_posted_requests(c);
 }
 
+/* nginx may be told to take longer targets than are decided on. */
+static ngx_int_t refuse_target(ngx_http_request_t *r)
+{
+    static const struct decide_answer too_long = {
+        .status = NGX_HTTP_REQUEST_URI_TOO_LARGE,
+        .store = DECIDE_NO_STORE,
+    };
+    return answer_send(r, &too_long);
+}
+
 static ngx_int_t begin(ngx_http_request_t *r)
 {
     struct request *q = ngx_palloc(r->pool, sizeof(*q));
@@ -182,6 +192,8 @@ static ngx_int_t begin(ngx_http_request_t *r)
     const struct snapshot *snapshot = &q->conf->policy->snapshot;
     if (!fill_request(r, snapshot, &request))
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (request.target.len > DECIDE_TARGET_MAX)
+        return refuse_target(r);
     ngx_http_set_ctx(r, q, ngx_http_archeio_module);
     struct addr client = client_of(r->connection);
     ngx_int_t rc = go_on(q, decide_begin(snapshot, &request, &client, &q->decision));
@@ -189,6 +201,15 @@ static ngx_int_t begin(ngx_http_request_t *r)
         return rc;
     r->main->count++; /* until it has been woken */
     return NGX_DONE;
+}
+
+/* Nobody wants one: it is not asked for by a 100, and what follows it is taken for no request. */
+static ngx_int_t refuse_body(ngx_http_request_t *r)
+{
+    r->expect_tested = 1;
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked)
+        r->keepalive = 0;
+    return ngx_http_discard_request_body(r);
 }
 
 ngx_int_t request_handle(ngx_http_request_t *r)
@@ -200,6 +221,6 @@ ngx_int_t request_handle(ngx_http_request_t *r)
                       &r->uri);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    ngx_int_t rc = ngx_http_discard_request_body(r);
+    ngx_int_t rc = refuse_body(r);
     return rc == NGX_OK ? begin(r) : rc;
 }

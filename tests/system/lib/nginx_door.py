@@ -86,6 +86,7 @@ class NginxDoor:
         self.write(changes, workers, server, http)
         self.program = Program(self._command(), self.directory / "nginx.log")
         self.program.wait_for_port(self.port)
+        wait_until(lambda: len(self.workers()) == workers, what="every worker")
 
     def write(self, changes=None, workers=1, server="", http=""):
         # pylint: disable=redefined-outer-name
