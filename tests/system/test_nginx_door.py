@@ -1,16 +1,21 @@
 """The nginx door: a real nginx with the module and the sample configuration of doors/nginx gives the
 answers that archeio's own server gives."""
 
+import re
 import socket
 import struct
+import subprocess
 
 import pytest
 
 from lib import http, http2_client
+from lib.archeio import ROOT
 from lib.golden import rows
 from lib.http import connect, parse_answers
-from lib.nginx_door import BEHIND_PROXIES, DoorSite, GoldenDoor, NginxDoor, compile_snapshot
+from lib.nginx_door import (BEHIND_PROXIES, DOOR, SAMPLE, DoorSite, GoldenDoor, NginxDoor,
+                            compile_snapshot, module)
 from lib.ports import free_port, wait_until
+from lib.program import find
 from lib.site import PATH, Upstream
 from test_pulls import SOURCES, expect
 
@@ -295,3 +300,49 @@ def test_locations_and_servers_may_have_policies_of_their_own(door, tmp_path):
     assert one.request("/v2/a/tags/list").location == f"{UPSTREAM}/v2/p/a/tags/list"
     assert one.request("/v2/other/tags/list").location == \
         "https://other.example/v2/q/other/tags/list"
+
+
+# ── What is built ──
+
+
+def exported(file, *options):
+    done = subprocess.run([find("nm"), "-j", "--defined-only", *options, file], capture_output=True,
+                          text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_module_exports_what_nginx_looks_for_and_no_more():
+    """So that none of archeio's names gets in the way of nginx's or another module's."""
+    assert exported(module(), "-D") == {"ngx_modules", "ngx_module_names", "ngx_module_order"}
+
+
+def test_the_doors_files_export_only_names_that_begin_with_their_own():
+    objects = [DOOR / module().parent / "addon" / "nginx" / f"{file.stem}.o"
+               for file in DOOR.glob("*.c")]
+    assert len(objects) > 5
+    assert [f"{file.stem}: {name}" for file in objects for name in exported(file, "-g")
+            if not name.startswith(file.stem)] == []
+
+
+@pytest.mark.slow
+def test_the_package_brings_a_module_that_answers(tmp_path):
+    """It puts the module where nginx looks for it, loads it as Debian's own modules are loaded,
+    depends on the very nginx it was built for, and contains the sample."""
+    done = subprocess.run([DOOR / "package", tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (package,) = tmp_path.glob("libnginx-mod-http-archeio_*.deb")
+    fields = subprocess.run([find("dpkg-deb"), "-f", package], capture_output=True, text=True,
+                            check=True).stdout
+    assert re.search(r"^Depends: .*\bnginx-abi-", fields, re.M)
+    version = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text())[1]
+    assert f"Version: {version}\n" in fields
+    subprocess.run([find("dpkg-deb"), "-x", package, tmp_path / "root"], check=True)
+    usr = tmp_path / "root" / "usr"
+    load = (usr / "share/nginx/modules-available/mod-http-archeio.conf").read_text()
+    assert load == "load_module modules/ngx_http_archeio_module.so;\n"
+    shipped = next(usr.glob("share/doc/libnginx-mod-http-archeio/examples/archeio.conf*"))
+    assert shipped.read_bytes() == SAMPLE.read_bytes()
+    one = NginxDoor(tmp_path / "door", PLAIN,
+                    file=usr / "lib/nginx/modules/ngx_http_archeio_module.so")
+    assert one.request("/v2/a/tags/list").location == f"{UPSTREAM}/v2/p/a/tags/list"
+    one.stop()

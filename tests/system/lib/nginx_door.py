@@ -70,9 +70,11 @@ class NginxDoor:
 
     config, ranges: what the snapshot is compiled from. server, http: lines that are added to these
     blocks. changes: {pattern: replacement} in the sample; a pattern that does not occur fails.
+    file: of another module than the one that is built here.
     """
 
-    def __init__(self, directory, config, ranges=None, changes=None, workers=1, server="", http=""):
+    def __init__(self, directory, config, ranges=None, changes=None, workers=1, server="", http="",
+                 file=None):
         # pylint: disable=too-many-arguments,redefined-outer-name
         self.directory = Path(directory)
         self.directory.mkdir(parents=True)
@@ -80,7 +82,7 @@ class NginxDoor:
         self.snapshot = self.directory / "archeio.snapshot"
         self.error_path = self.directory / "error.log"
         self.file = self.directory / "nginx.conf"
-        self.module = module()
+        self.module = file or module()
         self.forgiven = "nothing"
         compile_snapshot(config, self.snapshot, ranges)
         self.write(changes, workers, server, http)

@@ -23,6 +23,8 @@ PACKAGES = {
     "testssl": "testssl.sh",
     "openssl": "openssl",
     "node": "nodejs",
+    "nm": "binutils",
+    "dpkg-deb": "dpkg",
     "ceph": "ceph-common",
     "monmaptool": "ceph-common",
     "radosgw-admin": "radosgw",
