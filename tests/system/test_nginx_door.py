@@ -317,11 +317,10 @@ def test_the_module_exports_what_nginx_looks_for_and_no_more():
 
 
 def test_the_doors_files_export_only_names_that_begin_with_their_own():
-    objects = [DOOR / module().parent / "addon" / "nginx" / f"{file.stem}.o"
-               for file in DOOR.glob("*.c")]
+    objects = [module().parent / "addon" / "nginx" / f"{file.stem}.o" for file in DOOR.glob("*.c")]
     assert len(objects) > 5
     assert [f"{file.stem}: {name}" for file in objects for name in exported(file, "-g")
-            if not name.startswith(file.stem)] == []
+            if not name.removeprefix("__odr_asan.").startswith(file.stem)] == []
 
 
 @pytest.mark.slow

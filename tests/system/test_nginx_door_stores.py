@@ -15,7 +15,7 @@ from lib import http2_client
 from lib.certificates import make_certificate
 from lib.http import connect
 from lib.nginx import Bucket, Nginx
-from lib.nginx_door import NginxDoor
+from lib.nginx_door import NginxDoor, sanitized
 from lib.ports import free_port, wait_until
 from lib.store import StandIn, status
 
@@ -498,7 +498,8 @@ def test_unknown_digests_evict_nothing_and_take_no_more_memory(ask, bucket, tmp_
     flood(where.door, "a", 4000)
     before = resident(pid)["Private_Dirty:"]
     flood(where.door, "b", 4000)
-    assert resident(pid)["Private_Dirty:"] - before < 256 * 1024
+    grown = resident(pid)["Private_Dirty:"] - before
+    assert grown < 256 * 1024 or sanitized()  # a sanitizer keeps what was freed
     for number in range(10):
         assert where(number) == "store"
     assert sum(1 for a in one.accesses() if a.status == 200) <= 10 + 5  # the watch's
@@ -518,12 +519,18 @@ def flood(door, name, times):
                 heard += chunk
 
 
-def test_reloads_do_not_grow_the_master(ask, bucket):
+def test_reloads_do_not_grow_the_master(ask, bucket, tmp_path):
     """Each reads the snapshot anew, and gives the old one back."""
-    where = ask(bucket().url)
+    (tmp_path / "ranges").mkdir()
+    (tmp_path / "ranges" / "own.txt").write_text("".join(
+        f"10.{n // 256}.{n % 256}.0/24 aws region-{n % 31}\n" for n in range(60000)))
+    where = ask(bucket().url, ranges=tmp_path / "ranges")
+    size = where.door.snapshot.stat().st_size
+    assert size > 300000
     for _ in range(5):
         where.door.reload()
     before = resident(where.door.program.pid)["Rss:"]
-    for _ in range(20):
+    for _ in range(10):
         where.door.reload()
-    assert resident(where.door.program.pid)["Rss:"] - before < 512 * 1024
+    grown = resident(where.door.program.pid)["Rss:"] - before
+    assert grown < 3 * size or sanitized()  # a sanitizer keeps what was freed

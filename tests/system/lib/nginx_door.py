@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 from collections import namedtuple
+from functools import cache
 from pathlib import Path
 
 from . import http
@@ -12,7 +13,7 @@ from .archeio import ROOT, binary, run, to_yaml
 from .golden import GOLDEN, Golden
 from .nginx import TEMPORARY
 from .ports import free_port, wait_until
-from .program import Program, find, whole_lines
+from .program import SANITIZER, Program, find, whole_lines
 from .site import Site
 
 DOOR = ROOT / "doors" / "nginx"
@@ -47,12 +48,37 @@ LOG = re.compile(r'(?P<client>\S+) \[\S+\] "(?P<request>.*)" (?P<status>\d+) (?P
 Line = namedtuple("Line", "client request status reason store cloud region")
 
 
+SANITIZE = "-fsanitize=address,undefined"
+
+
+@cache
+def sanitized():
+    """Whether archeio under test is; then the module is, too."""
+    return b"__asan_init" in Path(binary()).read_bytes()
+
+
+@cache
 def module():
     """The module, built anew where it is older than its sources."""
     directory = Path(binary()).parent / "nginx"
-    done = subprocess.run([DOOR / "build", directory], capture_output=True, text=True, check=False)
+    env = dict(os.environ)
+    if sanitized():
+        env.update(CFLAGS=f"{SANITIZE} -fno-sanitize-recover=all", LDFLAGS=SANITIZE)
+    done = subprocess.run([DOOR / "build", directory], capture_output=True, text=True, check=False,
+                          env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return directory / "ngx_http_archeio_module.so"
+
+
+def environment():
+    """nginx itself is not sanitized: it is given what the module needs of that. What it does not free
+    at its end is its own business."""
+    if not sanitized():
+        return None
+    libraries = [subprocess.run([find("gcc"), f"-print-file-name=lib{name}.so"], check=True, text=True,
+                                capture_output=True).stdout.strip() for name in ("asan", "ubsan")]
+    return {**os.environ, "LD_PRELOAD": " ".join(libraries), "UBSAN_OPTIONS": "print_stacktrace=1",
+            "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1"}
 
 
 def compile_snapshot(config, file, ranges=None):
@@ -86,7 +112,7 @@ class NginxDoor:
         self.forgiven = "nothing"
         compile_snapshot(config, self.snapshot, ranges)
         self.write(changes, workers, server, http)
-        self.program = Program(self._command(), self.directory / "nginx.log")
+        self.program = Program(self._command(), self.directory / "nginx.log", env=environment())
         self.program.wait_for_port(self.port)
         wait_until(lambda: len(self.workers()) == workers, what="every worker")
 
@@ -110,7 +136,8 @@ class NginxDoor:
     def refused(self):
         """What `nginx -t` says of a configuration that it refuses; None: it does not."""
         done = subprocess.run([str(a) for a in self._command("-t")], capture_output=True, text=True,
-                              check=False)
+                              check=False, env=environment())
+        assert not SANITIZER.search(done.stderr), done.stderr
         return done.stderr if done.returncode != 0 else None
 
     def workers(self):
@@ -147,6 +174,7 @@ class NginxDoor:
     def stop(self):
         """No worker may have died."""
         self.program.stop()
+        assert not SANITIZER.search(self.errors()), self.errors()[-5000:]
         wrong = [line for line in self.errors().splitlines()
                  if "[alert]" in line and self.forgiven not in line]
         assert not wrong, "\n".join(wrong[:10])
