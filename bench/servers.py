@@ -11,7 +11,7 @@ ELSEWHERE = "https://us-central1-docker.pkg.dev/v2/k8s-artifacts-prod/images"
 
 # A temporary directory of each of nginx's modules, which differ between Debian's packages.
 NGINX = """\
-daemon off;
+{load}daemon off;
 {user}worker_processes 1;
 pid {directory}/nginx.pid;
 error_log {directory}/error.log;
@@ -25,8 +25,20 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
+    {http}
     server {{ listen 127.0.0.1:{port} {speaking}backlog=1024; {what} }}
 }}
+"""
+
+DOOR_HTTP = """\
+archeio_cache zone=archeio:64m;
+    archeio_snapshot {snapshot};
+    archeio_existence /archeio-existence;
+"""
+
+DOOR = """\
+location / {{ archeio; }}
+location = /archeio-existence {{ internal; proxy_pass $archeio_question; proxy_method HEAD; }}
 """
 
 # What nginx would say of its own accord, but for the suite: all servers are to use the same.
@@ -99,9 +111,11 @@ def make_certificate(directory):
 
 
 def nginx(directory, what=f"return 307 {ELSEWHERE}$request_uri;", access="off", core=SERVER_CORE,
-          tls=None):
-    """tls: the files of a certificate. It then speaks HTTP/2 on .port, and TLS on .tls_port."""
-    directory.mkdir()
+          tls=None, load="", http=""):
+    """tls: the files of a certificate. It then speaks HTTP/2 on .port, and TLS on .tls_port. load,
+    http: lines for the beginning and the http block."""
+    # pylint: disable=too-many-arguments
+    directory.mkdir(exist_ok=True)
     port, tls_port = free_port(), None
     file = directory / "nginx.conf"
     user = "user root;\n" if os.geteuid() == 0 else ""
@@ -110,11 +124,23 @@ def nginx(directory, what=f"return 307 {ELSEWHERE}$request_uri;", access="off", 
         what = NGINX_TLS.format(port=tls_port, certificate=tls[0], key=tls[1], suite=TLS_SUITE,
                                 what=what)
     file.write_text(NGINX.format(directory=directory, port=port, what=what, access=access, user=user,
-                                 speaking="http2 " if tls else ""))
+                                 speaking="http2 " if tls else "", load=load, http=http))
     server = Server([find("nginx"), "-e", directory / "error.log", "-c", file], port,
                     directory / "log", core).wait()
     server.tls_port = tls_port
     return server
+
+
+def nginx_door(directory, ranges, store):
+    """nginx with archeio's module."""
+    directory.mkdir()
+    module = BINARY.parent / "nginx"
+    subprocess.run([ROOT / "doors" / "nginx" / "build", module], check=True)
+    config, snapshot = configure(directory / "archeio", ranges, store)[0], directory / "snapshot"
+    subprocess.run([BINARY, "compile", "--config", config, "--output", snapshot], check=True,
+                   capture_output=True)
+    return nginx(directory, DOOR.format(), load=f"load_module {module}/ngx_http_archeio_module.so;\n",
+                 http=DOOR_HTTP.format(snapshot=snapshot))
 
 
 def bucket(directory):
