@@ -15,7 +15,7 @@ def golden(tmp_path_factory):
 
 def differences(golden, row, method, way):
     answer = golden.ask(row, method, way=way)
-    location = None if row.location == "-" else golden.real(row.location)
+    location = golden.expected(row)
     if (answer.status, answer.location) == (row.status, location):
         return []
     return [f"requests.tsv:{row.line}: {way}: {method} {row.target}: got {answer.status} "

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from lib import http
+from lib.hostile import (LAST, ROWS, UPSTREAM, CountingStore, after, bare, drive, judge_location,
+                         pipelined)
 from lib.nginx_door import NginxDoor
-from test_hostile import (GOOD, LAST, ROWS, UPSTREAM, CountingStore, Exchange, after, bare, drive,
-                          exchange_of, judge_location, pipelined)
 
 # What nginx may say instead of what archeio would: its own refusals.
 REFUSALS = {400, 405, 413, 414, 431, 501, 505}

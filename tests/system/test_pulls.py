@@ -4,10 +4,7 @@ import pytest
 
 from lib import http
 from lib.nginx import Front
-from lib.site import CLIENTS, PATH, Site, Upstream
-
-# Who pulls, and where the blobs must come from.
-SOURCES = [("eu", "eu"), ("us", "us"), ("eu6", "eu"), ("gcp", "upstream"), ("unknown", "upstream")]
+from lib.site import CLIENTS, PATH, SOURCES, Site, Upstream, expect
 
 
 @pytest.fixture(scope="module")
@@ -16,14 +13,6 @@ def shared(tmp_path_factory, upstream):
     one = Site(tmp_path_factory.mktemp("pulls"), upstream)
     yield one
     one.stop()
-
-
-def expect(trace, image, source):
-    assert trace.digest == image.digest
-    wanted = {digest: image.size[digest] for digest in image.blobs}
-    assert trace.blobs == {source: wanted}, "a blob came from elsewhere, or not whole"
-    assert set(trace.manifests) == {"upstream"}, "a manifest came from elsewhere"
-    assert {a.status for a in trace.answers} <= {200, 307}
 
 
 @pytest.mark.parametrize("who, source", SOURCES)

@@ -22,28 +22,27 @@ class Row:
     target: str
     status: int
     location: str  # "-": none
-    host: dict  # {"nginx": 400}: what that answers before the door in it is asked
+    host: dict  # {program: status} of those that answer before we are asked
 
 
-def table(name, columns, optional=0):
+def table(name, columns, more=0):
     with open(GOLDEN / name, encoding="latin-1", newline="\n") as f:
         for number, line in enumerate(f, 1):
             if line[0] in "#\n":
                 continue
             cells = line.rstrip("\n").split("\t")
-            assert columns <= len(cells) <= columns + optional, \
-                f"{name}:{number}: {len(cells)} columns, not {columns}"
+            assert columns <= len(cells) <= columns + more, f"{name}:{number}: {len(cells)} columns"
             yield number, cells
 
 
-def hosts(cells):
-    pairs = (pair.split("=") for cell in cells for pair in cell.split(","))
-    return {name: int(status) for name, status in pairs}
+def _host(cells):
+    word, *statuses = cells[0].split() if cells else ["host"]
+    assert word == "host", cells
+    return {program: int(status) for program, status in (s.split("=") for s in statuses)}
 
 
 def rows():
-    return [Row(n, c[0], c[1], c[2], c[3], int(c[4]), c[5], hosts(c[6:]))
-            for n, c in table("requests.tsv", 6, optional=1)]
+    return [Row(n, *c[:4], int(c[4]), c[5], _host(c[6:])) for n, c in table("requests.tsv", 6, more=1)]
 
 
 class Stores(Nginx):
@@ -69,41 +68,44 @@ WAYS = ("http/1.1", "http/1.1 over tls", "h2", "h2 over tls")
 
 
 class Golden:
-    """The stores, and how a door is asked: by HTTP/1.1, behind a load balancer like Google's."""
+    """The stores of site.yaml, and `text`: that file with their real addresses."""
 
     def __init__(self, directory):
         text = (GOLDEN / "site.yaml").read_text(encoding="utf-8")
         names = re.findall(r"http://([a-z0-9]+)\.store\.test$", text, re.M)
         assert names, "site.yaml has no store at http://NAME.store.test"
         self.stores = Stores(directory / "stores", names)
-        self.site = self.real(text)
+        self.text = self.real(text)
 
     def real(self, text):
         """With the stores' real addresses in the place of http://NAME.store.test."""
         return re.sub(r"http://([a-z0-9]+)\.store\.test",
                       lambda m: f"http://127.0.0.1:{self.stores.port[m[1]]}", text)
 
-    def port_of(self, way):
-        raise NotImplementedError
-
-    def ask(self, row, method, agent="", way="http/1.1"):
-        port = self.port_of(way)
-        host = f"127.0.0.1:{port}"
-        data = (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
-                f"X-Forwarded-For: {self.forwarded(row)}\r\nUser-Agent: {agent}\r\n"
-                "Connection: close\r\n\r\n").encode("latin-1")
-        with tls.connect(port) if way.endswith("tls") else http.connect(port) as sock:
-            sock.sendall(data)
-            data = http.read_all(sock)
-        answers = http.parse_answers(data, [method])
-        return answers[0] if len(answers) == 1 else http.Answer(0, {"location": data[:200]})
-
-    @staticmethod
-    def forwarded(row):
-        return f"{'unknown' if row.client == '-' else row.client}, 130.211.0.1"
+    def expected(self, row):
+        """The Location; None: there is none."""
+        return None if row.location == "-" else self.real(row.location)
 
     def stop(self):
         self.stores.stop()
+
+
+def forwarded(row):
+    """X-Forwarded-For, as Google's load balancer would write it."""
+    return f"{'unknown' if row.client == '-' else row.client}, 130.211.0.1"
+
+
+def ask_http1(connect, port, row, method, agent=""):
+    """A connection of its own for each. connect(port) makes it."""
+    host = f"127.0.0.1:{port}"
+    data = (f"{method} {row.target.replace('{host}', host)} HTTP/1.1\r\nHost: {host}\r\n"
+            f"X-Forwarded-For: {forwarded(row)}\r\nUser-Agent: {agent}\r\n"
+            "Connection: close\r\n\r\n").encode("latin-1")
+    with connect(port) as sock:
+        sock.sendall(data)
+        data = http.read_all(sock)
+    answers = http.parse_answers(data, [method])
+    return answers[0] if len(answers) == 1 else http.Answer(0, {"location": data[:200]})
 
 
 class GoldenSite(Golden):
@@ -121,16 +123,15 @@ class GoldenSite(Golden):
             "existence": {"wait": "10s", "error_ttl": "10m"},
             "log": {"access": str(directory / "archeio" / "access.log")},
         })
-        self.archeio = Archeio(directory / "archeio", self.site + own + "\n", port=port,
+        self.archeio = Archeio(directory / "archeio", self.text + own + "\n", port=port,
                                admin=admin)
-
-    def port_of(self, way):
-        return self.tls_port if way.endswith("tls") else self.archeio.port
 
     def ask(self, row, method, agent="", way="http/1.1"):
         if way.startswith("h2"):
             return self._ask_http2(row, method, agent, way)
-        return super().ask(row, method, agent, way)
+        if way.endswith("tls"):
+            return ask_http1(tls.connect, self.tls_port, row, method, agent)
+        return ask_http1(http.connect, self.archeio.port, row, method, agent)
 
     def _ask_http2(self, row, method, agent, way):
         """On one connection for all, as clients do."""
@@ -139,7 +140,7 @@ class GoldenSite(Golden):
                 else http.connect(self.archeio.port)
             self.connection[way] = http2_client.Client(sock=sock)
         return self.connection[way].request(
-            row.target, method, [("x-forwarded-for", self.forwarded(row)), ("user-agent", agent)],
+            row.target, method, [("x-forwarded-for", forwarded(row)), ("user-agent", agent)],
             authority=f"127.0.0.1:{self.archeio.port}")
 
     def stop(self):

@@ -75,6 +75,8 @@ class Nginx:
                                 "-c", self._write()], self.directory / "nginx.log")
         for port in self.ports:
             self.program.wait_for_port(port)
+        # A signal that comes before it has started its worker would wait for the next one.
+        wait_until(self._workers, what="nginx's worker")
 
     def reload(self, servers):
         """Changes the server blocks; returns when no worker with the old ones is left."""

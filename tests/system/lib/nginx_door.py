@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import http
 from .archeio import ROOT, binary, run, to_yaml
-from .golden import GOLDEN, Golden
+from .golden import GOLDEN, Golden, ask_http1
 from .nginx import TEMPORARY
 from .ports import free_port, wait_until
 from .program import SANITIZER, Program, find, whole_lines
@@ -185,12 +185,12 @@ class GoldenDoor(Golden):
 
     def __init__(self, directory):
         super().__init__(directory)
-        self.door = NginxDoor(directory / "nginx", self.site, GOLDEN / "ranges",
+        self.door = NginxDoor(directory / "nginx", self.text, GOLDEN / "ranges",
                               server=BEHIND_PROXIES, changes={"wait=2s": "wait=10s",
                                                               "error_ttl=5s": "error_ttl=10m"})
 
-    def port_of(self, way):
-        return self.door.port
+    def ask(self, row, method):
+        return ask_http1(http.connect, self.door.port, row, method)
 
     def stop(self):
         try:

@@ -26,6 +26,9 @@ CLIENTS = {
     "unknown": "203.0.113.9",
 }
 
+# Who pulls, and where the blobs must come from.
+SOURCES = [("eu", "eu"), ("us", "us"), ("eu6", "eu"), ("gcp", "upstream"), ("unknown", "upstream")]
+
 AWS = {
     "syncToken": "1785313625",
     "createDate": "2026-07-29-08-27-05",
@@ -86,6 +89,15 @@ class Trace:
     blobs: dict  # "eu", "us" or "upstream" -> {digest: bytes}
     manifests: dict  # the same; what is no blob
     answers: list  # of archeio, as the front logged them, or itself
+
+
+def expect(trace, image, source):
+    """All of the image came, its blobs from that source, and its manifests from the upstream."""
+    assert trace.digest == image.digest
+    wanted = {digest: image.size[digest] for digest in image.blobs}
+    assert trace.blobs == {source: wanted}, "a blob came from elsewhere, or not whole"
+    assert set(trace.manifests) == {"upstream"}, "a manifest came from elsewhere"
+    assert {a.status for a in trace.answers} <= {200, 307}
 
 
 class Site:
