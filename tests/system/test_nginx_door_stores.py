@@ -3,7 +3,11 @@ and against stand-ins for what that cannot be made to do."""
 
 import hashlib
 import os
+import random
+import re
 import signal
+import socket
+import struct
 import threading
 import time
 from collections import Counter
@@ -276,7 +280,7 @@ def test_a_client_that_goes_away_takes_its_question_from_nobody(ask, stand_in):
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(where, 1)
         time.sleep(0.1)  # so that it waits, too
-        first.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER 0: a reset
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         first.close()
         time.sleep(0.1)
         gate.opened.set()
@@ -304,6 +308,66 @@ def test_a_stream_that_is_reset_takes_its_question_from_nobody(ask, stand_in):
         client.begin(f"/v2/app/blobs/{digest_of(2)}")
         wait_until(lambda: any(digest_of(2) in path for path in one.requests), what="the HEAD")
     assert where(2) == "store"
+
+
+def come_and_go(port, h2_port, seconds, seed):
+    """Asks, and mostly does not wait for the answer: resets, closes, ends streams."""
+    chance, end = random.Random(seed), time.monotonic() + seconds
+    while time.monotonic() < end:
+        path = f"/v2/app/blobs/{digest_of(chance.randrange(200))}"
+        if chance.random() < 0.3:
+            with http2_client.Client(h2_port) as client:
+                streams = [client.begin(path) for _ in range(chance.randrange(1, 10))]
+                time.sleep(chance.random() * 0.05)
+                for stream in streams[:chance.randrange(len(streams))]:
+                    client.reset(stream)
+            continue
+        with connect(port) as sock:
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * chance.randrange(1, 4))
+            time.sleep(chance.random() * 0.05)
+            if chance.random() < 0.5:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.slow
+def test_clients_that_come_and_go_leave_nothing_behind(ask, stand_in):
+    """While stores answer late, wrongly or not at all, clients wait, reset and leave, and nginx
+    reloads. After that there is room for as many questions as ever, and everyone gets an answer."""
+    chance, calm = random.Random(1), threading.Event()
+
+    def answer(path, count):
+        if calm.is_set():
+            time.sleep(0.3)
+            return status(404)
+        time.sleep(chance.random() * 0.1)
+        return chance.choice([status(200), status(404), status(404), status(500), b"x", None])
+
+    one, port = stand_in(answer), free_port()
+    where = ask(one.url, server=f"\n    listen 127.0.0.1:{port} http2;",
+                changes={"absent_ttl=60s": "absent_ttl=1s", "error_ttl=5s": "error_ttl=1s",
+                         "present_ttl=6h": "present_ttl=1s", "wait=2s": "wait=60ms"})
+    threads = [threading.Thread(target=come_and_go, args=(where.door.port, port, 6, seed))
+               for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(3)
+    where.door.hang_up()
+    for thread in threads:
+        thread.join()
+    calm.set()
+    wait_until(lambda: len(where.door.workers()) == 1, what="the old worker's end")
+    time.sleep(1.5)  # what still hangs ends after a second
+    wait_until(lambda: where(1) == "upstream" and not is_down(where.door), 5, "the store to be up",
+               interval=0.1)
+    time.sleep(1.2)  # what is known expires
+    before = len(one.requests)
+    assert at_once(where, range(1000, 1064)) == ["upstream"] * 64
+    wait_until(lambda: len(one.requests) >= before + 64, what="64 questions")
+
+
+def is_down(door):
+    said = re.findall(r"archeio: store \S+ is (down|up)", door.errors())
+    return said[-1:] == ["down"]
 
 
 # ── Stores that are down ──
