@@ -1,6 +1,7 @@
 #include "ranges/compile.h"
 
 #include "policy/image.h"
+#include "policy/wasm.h"
 #include "ranges/asn.h"
 #include "ranges/overlay.h"
 #include "ranges/routing.h"
@@ -176,6 +177,19 @@ bool compile_write(const struct compile_image *image, const char *path, struct d
     if (error != 0)
         diag_error(d, (struct diag_at){path, 0, 0}, "cannot be written: %s", strerror(error));
     return error == 0;
+}
+
+bool compile_insert(const struct compile_image *image, struct str module, struct compile_image *out,
+                    struct diag *d)
+{
+    const char *why = NULL;
+    void *data = xalloc(wasm_bound(module.len, image->size));
+    size_t size = wasm_insert(module, str_make(image->data, image->size), data, &why);
+    *out = (struct compile_image){.data = data, .size = size};
+    if (size > 0)
+        return true;
+    compile_release(out);
+    return refuse(d, "", why);
 }
 
 bool compile_read(const char *path, struct compile_image *out, struct diag *d)

@@ -23,6 +23,11 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
 bool compile_write(const struct compile_image *image, const char *path, struct diag *d);
 bool compile_read(const char *path, struct compile_image *out, struct diag *d);
 
+/* The module of a filter (doors/envoy) with the image in it, for compile_write(); there is no
+ * snapshot opened on it. */
+bool compile_insert(const struct compile_image *image, struct str module, struct compile_image *out,
+                    struct diag *d);
+
 void compile_release(struct compile_image *image);
 
 #endif

@@ -1,0 +1,103 @@
+#include "flights.h"
+
+#include "abi.h"
+#include "clock.h"
+#include "pairs.h"
+
+static bool is_for_clients(enum flights_kind kind)
+{
+    return kind == FLIGHTS_ASKED || kind == FLIGHTS_RECHECK;
+}
+
+uint32_t flights_find(const struct flights *f, struct str url)
+{
+    for (uint32_t i = 0; i < FLIGHTS_MAX; i++) {
+        const struct flights_one *one = &f->one[i];
+        if (one->token != 0 && is_for_clients(one->kind) && str_eq(flights_url(one), url))
+            return i;
+    }
+    return FLIGHTS_NONE;
+}
+
+bool flights_have_room(const struct flights *f, uint32_t store)
+{
+    uint32_t same = 0, all = 0;
+    for (uint32_t i = 0; i < FLIGHTS_MAX; i++) {
+        const struct flights_one *one = &f->one[i];
+        all += one->token != 0;
+        same += one->token != 0 && is_for_clients(one->kind) && one->store == store;
+    }
+    return same < FLIGHTS_PER_STORE && all < FLIGHTS_MAX;
+}
+
+static uint32_t free_place(const struct flights *f)
+{
+    for (uint32_t i = 0; i < FLIGHTS_MAX; i++)
+        if (f->one[i].token == 0)
+            return i;
+    return FLIGHTS_NONE;
+}
+
+/* The parts of an absolute URL whose path is not empty. */
+static void split(struct str url, struct str *scheme, struct str *authority, struct str *path)
+{
+    size_t colon = str_find(url, ':');
+    *scheme = str_make(url.data, colon);
+    struct str rest = str_skip(url, colon + sizeof("://") - 1);
+    size_t slash = str_find(rest, '/');
+    *authority = str_make(rest.data, slash);
+    *path = str_skip(rest, slash);
+}
+
+static uint32_t call_host(const struct flights_call *call)
+{
+    struct pairs_field field[] = {{STR(":method"), STR("HEAD")},
+                                  {STR(":scheme"), STR("")},
+                                  {STR(":authority"), STR("")},
+                                  {STR(":path"), STR("")},
+                                  {STR("user-agent"), STR("archeio")}};
+    split(call->url, &field[1].value, &field[2].value, &field[3].value);
+    struct str pairs = pairs_write(field, sizeof(field) / sizeof(field[0]));
+    uint32_t token = 0, timeout = (uint32_t)(call->timeout / CLOCK_MS);
+    if (pairs.len == 0 || abi_call(call->cluster.data, call->cluster.len, pairs.data, pairs.len,
+                                   NULL, 0, NULL, 0, timeout > 0 ? timeout : 1, &token) != ABI_OK)
+        return 0;
+    return token;
+}
+
+uint32_t flights_start(struct flights *f, const struct flights_call *call)
+{
+    uint32_t i = free_place(f);
+    if (i == FLIGHTS_NONE || call->url.len > sizeof(f->one[i].url))
+        return FLIGHTS_NONE;
+    struct flights_one *one = &f->one[i];
+    one->token = call_host(call);
+    if (one->token == 0)
+        return FLIGHTS_NONE;
+    one->store = call->store;
+    one->kind = call->kind;
+    one->len = (uint16_t)call->url.len;
+    memcpy(one->url, call->url.data, call->url.len);
+    return i;
+}
+
+uint32_t flights_land(struct flights *f, uint32_t token, struct flights_one *ended)
+{
+    for (uint32_t i = 0; token != 0 && i < FLIGHTS_MAX; i++) {
+        if (f->one[i].token != token)
+            continue;
+        *ended = f->one[i];
+        f->one[i].token = 0;
+        return i;
+    }
+    return FLIGHTS_NONE;
+}
+
+enum slots_state flights_judge(struct str status)
+{
+    if (str_eq(status, STR("200")))
+        return SLOTS_PRESENT;
+    if (str_eq(status, STR("404")) || str_eq(status, STR("403")))
+        return SLOTS_ABSENT;
+    return SLOTS_ERROR;
+}
