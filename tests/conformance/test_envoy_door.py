@@ -27,7 +27,8 @@ UPSTREAM = "https://registry.example.org"
 REGISTRY = f"{UPSTREAM}/v2/mirror/images/team/app"
 OWN = "127.0.0.1/32 aws eu-west-3\n127.0.0.2/32 aws us-east-2\n"
 US = CLIENTS["us"]
-GOOGLE = "use_remote_address: true", "use_remote_address: false"
+# X-Forwarded-For, which the filter reads then by itself.
+AS_IT_CAME = "use_remote_address: true", "use_remote_address: true\n" + 16 * " " + "skip_xff_append: true"
 
 
 def digest_of(number):
@@ -116,7 +117,7 @@ def golden(tmp_path_factory):
     directory = tmp_path_factory.mktemp("golden")
     one = Golden(directory)
     compile_filter(directory, one.text, GOLDEN / "ranges")
-    sample = Sample().use_clusters(one.stores.port).change(*GOOGLE)
+    sample = Sample().use_clusters(one.stores.port).change(*AS_IT_CAME)
     one.envoy = Envoy(directory, sample.settings(["client_address: google-lb", "wait: 10s",
                                                   "error_ttl: 10m"]))
     yield one
@@ -437,14 +438,14 @@ def test_behind_a_load_balancer_that_envoy_trusts_it_is_the_one_before(regions):
 
 def test_of_proxies_that_are_listed_the_one_before_counts(regions):
     one = regions("client_address: trusted-proxies", "trusted_proxies: 127.0.0.1/32 10.0.0.0/8",
-                  change=[GOOGLE])
+                  change=[AS_IT_CAME])
     assert region(one, headers=[f"127.0.0.1, {US}, 10.1.2.3"]) == "us"
     assert region(one, headers=[US, "10.1.2.3"]) == "us"
     assert region(one, "127.0.0.3", headers=[US]) == "upstream"
 
 
 def test_an_unusable_header_never_fails_a_pull_and_is_counted(regions):
-    one = regions("client_address: google-lb", change=[GOOGLE])
+    one = regions("client_address: google-lb", change=[AS_IT_CAME])
     assert region(one) == "eu"
     assert region(one, headers=[f"{US}, 130.211.0.1"]) == "us"
     assert one.counter("client_unusable") == 0
