@@ -3,7 +3,8 @@
 #define S INT64_C(1000000000)
 #define DOWN_AFTER 3
 #define WATCH_EVERY (5 * S)
-#define WATCH_FOR (30 * S) /* after the last redirect */
+#define WATCH_FIRST (4 * S) /* of a store that only the cache has spoken for */
+#define WATCH_FOR (30 * S)  /* after the last redirect */
 #define TRIAL_EVERY S
 
 /* Timing: a store that dies just after a good answer is watched 5 s later, within a tick of 0.1 s;
@@ -51,8 +52,9 @@ void health_redirected(struct health *h, struct str url, int64_t now)
     keep(h, url);
     if (h->watched || h->down)
         return;
+    int64_t due = h->last_ok != 0 ? h->last_ok + WATCH_EVERY : now + WATCH_FIRST;
     h->watched = true;
-    h->next = h->last_ok != 0 && h->last_ok + WATCH_EVERY > now ? h->last_ok + WATCH_EVERY : now;
+    h->next = due > now ? due : now;
 }
 
 bool health_follows(const struct health *h, int64_t now)

@@ -28,6 +28,13 @@ CLUSTER = """\
 """
 
 
+DYNAMIC = """
+node: { id: test, cluster: test }
+dynamic_resources:
+  lds_config: { resource_api_version: V3, path_config_source: { path: ./listener.yaml } }
+"""
+
+
 def binary():
     path = TOOLS / "envoy"
     assert path.is_file(), f"{path} is missing: make conformance gets it"
@@ -75,6 +82,16 @@ class Sample:
                      + self.text[block.end(2):])
         return self
 
+    def listener(self):
+        """The listener as what Envoy reads from a file and reads again when that changes; in the text
+        there is that file's name then."""
+        found = re.search(r"  listeners:\n((?:    .*\n|\n)+?)\n?(?=  # One for)", self.text)
+        assert found, "envoy.yaml: the listener is not found"
+        block = re.sub("^    ", "", found[1], flags=re.M)
+        kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
+        self.text = self.text[:found.start()] + self.text[found.end():] + DYNAMIC
+        return "resources:\n" + block.replace("- name", f'- "@type": {kind}\n  name', 1)
+
     def bytes(self, data):
         """The filter's configuration as bytes (in Base64), in the place of the sample's text."""
         self.settings(["x"])
@@ -86,20 +103,40 @@ class Envoy:
     """Runs in a directory in which archeio.wasm lies; listens when the constructor returns. One worker:
     it is hungry."""
 
-    def __init__(self, directory, sample, concurrency=1):
+    def __init__(self, directory, sample, concurrency=1, dynamic=False):
         self.directory = Path(directory)
         self.port, self.admin_port = free_port(), free_port()
-        sample.change("address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {self.port}")
-        sample.change("port_value: 9901", f"port_value: {self.admin_port}")
-        # Tests read until the connection's end; Envoy leaves clients a second to end it themselves.
-        sample.change("stat_prefix: registry",
-                      "stat_prefix: registry\n" + 16 * " " + "delayed_close_timeout: 0.001s")
+        self._address(sample)
+        if dynamic:
+            self._write_listener(sample.listener())
         config = self.directory / "envoy.yaml"
         config.write_text(sample.text, encoding="utf-8")
         self.program = Program([binary(), "-c", config, "--concurrency", str(concurrency),
                                 "--disable-hot-restart", "-l", "warning", "--component-log-level",
                                 "wasm:info"], self.directory / "envoy.log", cwd=self.directory)
         self.program.wait_for_port(self.port, timeout=60)
+
+    def _address(self, sample):
+        sample.change("address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {self.port}")
+        sample.change("port_value: 9901", f"port_value: {self.admin_port}")
+        # Tests read until the connection's end; Envoy leaves clients a second to end it themselves.
+        sample.change("stat_prefix: registry",
+                      "stat_prefix: registry\n" + 16 * " " + "delayed_close_timeout: 0.001s")
+
+    def _write_listener(self, text):
+        part = self.directory / "listener.part"
+        part.write_text(text, encoding="utf-8")
+        part.rename(self.directory / "listener.yaml")
+
+    def replace(self, sample):
+        """Of a dynamic one: another listener. Returns when Envoy has taken or refused it."""
+        before = self._updates()
+        self._address(sample)
+        self._write_listener(sample.listener())
+        wait_until(lambda: self._updates() != before, 20, "Envoy to read the listener")
+
+    def _updates(self):
+        return [self.stat(f"listener_manager.lds.update_{how}") for how in ("success", "rejected")]
 
     @property
     def host(self):
@@ -116,12 +153,14 @@ class Envoy:
         with urllib.request.urlopen(url, timeout=10) as response:
             return response.read().decode()
 
+    def stat(self, name):
+        stats = json.loads(self.admin(f"/stats?format=json&filter=^{name}$"))["stats"]
+        assert len(stats) == 1, (name, stats)
+        return stats[0]["value"]
+
     def counter(self, name):
         """Of the filter's own; they are there as soon as it is configured."""
-        stats = json.loads(self.admin(f"/stats?format=json&filter=wasmcustom.archeio_{name}"))
-        values = [s["value"] for s in stats["stats"] if s.get("name") == f"wasmcustom.archeio_{name}"]
-        assert len(values) == 1, stats
-        return values[0]
+        return self.stat(f"wasmcustom.archeio_{name}")
 
     def wait_for_counter(self, name, least, timeout=10.0):
         wait_until(lambda: self.counter(name) >= least, timeout, f"{name} to be {least}")
