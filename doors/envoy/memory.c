@@ -1,5 +1,7 @@
 #include "memory.h"
 
+#include "pages.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@ struct block {
 };
 
 /* A callback's heap: enough for nearly every one; what does not fit is in further blocks. */
-static _Alignas(MEMORY_ALIGN) char heap[MEMORY_PAGE];
+static _Alignas(MEMORY_ALIGN) char heap[PAGES_SIZE];
 static struct block *further;      /* the newest first */
 static char *at = heap;            /* the next byte to take ... */
 static size_t left = sizeof(heap); /* ... and how many follow */
@@ -33,14 +35,14 @@ static struct block *reuse(size_t size)
 
 static struct block *take_block(size_t size)
 {
-    size_t rounded = MEMORY_PAGE;
+    size_t rounded = PAGES_SIZE;
     if (size > SIZE_MAX / 4 - sizeof(struct block))
         return NULL;
     while (rounded < size + sizeof(struct block))
         rounded *= 2;
     struct block *b = reuse(rounded);
     if (b == NULL)
-        b = memory_pages(rounded);
+        b = pages_grow(rounded);
     if (b != NULL)
         b->size = rounded;
     return b;

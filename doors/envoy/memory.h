@@ -18,8 +18,4 @@ void memory_release(void *kept); /* NULL is fine */
 void *memory_take(size_t size);
 void memory_reset(void);
 
-/* Provided by pages.c, or by a test: fresh, zeroed memory, never given back. */
-void *memory_pages(size_t size);
-#define MEMORY_PAGE 65536U
-
 #endif

@@ -1,9 +1,9 @@
-#include "memory.h"
+#include "pages.h"
 
 #include <stdint.h>
 
-void *memory_pages(size_t size)
+void *pages_grow(size_t size)
 {
-    size_t before = __builtin_wasm_memory_grow(0, (size + MEMORY_PAGE - 1) / MEMORY_PAGE);
-    return before != SIZE_MAX ? (void *)(before * MEMORY_PAGE) : NULL;
+    size_t before = __builtin_wasm_memory_grow(0, (size + PAGES_SIZE - 1) / PAGES_SIZE);
+    return before != SIZE_MAX ? (void *)(before * PAGES_SIZE) : NULL;
 }

@@ -59,15 +59,27 @@ def test_the_pure_core_compiles_for_wasm32(tmp_path):
     assert core and all(o.read_bytes()[:4] == b"\0asm" for o in core.values())
 
 
+def test_the_filter_for_envoy_exports_only_names_that_begin_with_their_files(tmp_path):
+    """Compiled for this machine, but for what only WebAssembly has."""
+    files = [f for f in tree.envoy(tree.ROOT, (".c",)) if f.name != "pages.c"]
+    made = compiler.compile_all("gcc", files, tmp_path, ["-O0", f"-I{tree.ROOT}/doors/envoy"])
+    exported = {str(f.relative_to(tree.ROOT)): compiler.symbols(o, "-g", "--defined-only")
+                for f, o in made.items()}
+    assert len(exported) >= 10
+    assert tree.check_exports(exported) == []
+
+
 @pytest.mark.parametrize("name", ["gcc", "clang"])
 def test_every_header_compiles_alone(name, tmp_path):
     def alone(header):
         file = tmp_path / (str(header.relative_to(tree.ROOT)).replace("/", "_") + ".c")
         # Twice: it must guard itself.
         file.write_text(f'#include "{header}"\n#include "{header}"\nextern int unused;\n')
-        compiler.run([compiler.find(name), *compiler.FLAGS, "-fsyntax-only", file])
+        compiler.run([compiler.find(name), *compiler.FLAGS, f"-I{tree.ROOT}/doors/envoy",
+                      "-fsyntax-only", file])
 
     headers = tree.public_headers(tree.ROOT) + tree.sources(tree.ROOT, ends=(".h",))
+    headers += tree.envoy(tree.ROOT, (".h",))
     compiler.parallel(alone, headers)
 
 

@@ -29,6 +29,11 @@ def public_headers(root):
     return sorted((root / "include" / "archeio").glob("*.h"))
 
 
+def envoy(root, ends=(".c", ".h")):
+    """The filter for Envoy, which is compiled with the pure core."""
+    return [f for f in sorted((root / "doors" / "envoy").iterdir()) if f.suffix in ends]
+
+
 def tracked(root):
     names = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True,
                            text=True).stdout

@@ -10,6 +10,7 @@
 
 #include "abi.h"
 #include "memory.h"
+#include "pages.h"
 #include "pairs.h"
 #include "proxy.h"
 
@@ -88,7 +89,7 @@ static void give(const void *data, size_t size, char **out, size_t *out_size)
     *out_size = size;
 }
 
-void *memory_pages(size_t size)
+void *pages_grow(size_t size)
 {
     assert_true(host.n_pages < HOST_MAX);
     host.memory += size;
