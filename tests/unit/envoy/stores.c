@@ -133,9 +133,7 @@ static void test_questions_past_the_cap_of_a_store_are_not_asked(void **state)
     assert_string_equal(site_sent(site_blob(200)), "upstream");
 }
 
-static void
-test_after_three_errors_a_store_is_down_and_one_trial_a_second_finds_out_when_it_is_back(
-    void **state)
+static void test_three_errors_in_a_row_make_a_store_down_until_a_trial_succeeds(void **state)
 {
     (void)state;
     site_start("error_ttl: 1ms");
@@ -307,8 +305,7 @@ int main(void)
         cmocka_unit_test(test_with_no_wait_the_head_fills_the_cache_all_the_same),
         cmocka_unit_test(test_a_request_that_is_gone_gets_no_answer),
         cmocka_unit_test(test_questions_past_the_cap_of_a_store_are_not_asked),
-        cmocka_unit_test(
-            test_after_three_errors_a_store_is_down_and_one_trial_a_second_finds_out_when_it_is_back),
+        cmocka_unit_test(test_three_errors_in_a_row_make_a_store_down_until_a_trial_succeeds),
         cmocka_unit_test(test_when_a_store_goes_down_nobody_waits_for_it_any_longer),
         cmocka_unit_test(test_what_the_cache_says_of_a_store_that_is_down_is_ignored),
         cmocka_unit_test(test_a_store_that_dies_with_a_full_cache_is_left_within_ten_seconds),
