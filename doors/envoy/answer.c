@@ -13,6 +13,10 @@ static struct buf details_of(const struct snapshot *s, const struct decide_answe
     struct buf b = buf_make(memory, size);
     buf_str(&b, STR(NAME "_"));
     buf_text(&b, decide_step_name((enum decide_step)a->step));
+    if (a->route != DECIDE_NO_ROUTE) {
+        buf_char(&b, '_');
+        buf_str(&b, snapshot_route(s, a->route).name);
+    }
     if (a->store != DECIDE_NO_STORE) {
         buf_char(&b, '_');
         buf_str(&b, snapshot_store(s, a->store).name);
@@ -31,7 +35,9 @@ static uint32_t collect(const struct decide_answer *a, struct pairs_field field[
         field[n++] =
             (struct pairs_field){STR("docker-distribution-api-version"), STR("registry/2.0")};
     if (a->body.len > 0)
-        field[n++] = (struct pairs_field){STR("content-type"), STR("application/json")};
+        field[n++] = (struct pairs_field){STR("content-type"), a->step == DECIDE_ROUTE
+                                                                   ? STR("text/plain")
+                                                                   : STR("application/json")};
     return n;
 }
 

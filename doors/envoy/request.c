@@ -13,13 +13,35 @@
 struct fields {
     struct str method;
     struct str target;
+    struct str host;           /* :authority, which Envoy makes of Host, too */
+    struct str *header;        /* those that routes look at, as snapshot_header() numbers them */
     struct str *forwarded_for; /* X-Forwarded-For, in the order received */
     size_t n_forwarded_for;
 };
 
 enum result { ANSWERED, WAITS, UNREADABLE };
 
-static bool read_fields(struct fields *f)
+/* Of several lines the first counts. */
+static void note_header(const struct snapshot *s, struct fields *f, struct str key,
+                        struct str value)
+{
+    for (uint32_t i = 0; i < s->n_headers; i++)
+        if (f->header[i].data == NULL && str_eq(snapshot_header(s, i), key))
+            f->header[i] = value;
+}
+
+static bool take_memory(const struct snapshot *s, uint32_t n_fields, struct fields *f)
+{
+    size_t headers = s->n_headers * sizeof(struct str);
+    *f = (struct fields){.forwarded_for = memory_take(n_fields * sizeof(struct str)),
+                         .header = memory_take(headers)};
+    if (f->forwarded_for == NULL || f->header == NULL)
+        return false;
+    memset(f->header, 0, headers);
+    return true;
+}
+
+static bool read_fields(const struct snapshot *s, struct fields *f)
 {
     char *data;
     size_t size;
@@ -27,16 +49,18 @@ static bool read_fields(struct fields *f)
     if (abi_get_pairs(ABI_REQUEST_HEADERS, &data, &size) != ABI_OK)
         return false;
     struct pairs pairs = pairs_read(str_make(data, size));
-    *f = (struct fields){.forwarded_for = memory_take(pairs.n * sizeof(struct str))};
-    if (f->forwarded_for == NULL)
+    if (!take_memory(s, pairs.n, f))
         return false;
     while (pairs_next(&pairs, &key, &value)) {
         if (str_eq(key, STR(":method")))
             f->method = value;
         else if (str_eq(key, STR(":path")))
             f->target = value;
+        else if (str_eq(key, STR(":authority")))
+            f->host = value;
         else if (str_eq(key, STR("x-forwarded-for")))
             f->forwarded_for[f->n_forwarded_for++] = value;
+        note_header(s, f, key, value);
     }
     return true;
 }
@@ -70,6 +94,8 @@ static bool fill(const struct root *r, const struct fields *f, struct decide_req
                   : str_eq(f->method, STR("HEAD")) ? DECIDE_HEAD
                                                    : DECIDE_OTHER,
         .target = f->target,
+        .host = f->host,
+        .headers = f->header,
         .buffer = memory_take(size),
         .size = size,
     };
@@ -81,8 +107,10 @@ static bool fill(const struct root *r, const struct fields *f, struct decide_req
 static bool question_of(const struct root *r, const struct decision *d,
                         struct existence_question *q)
 {
-    struct str prefix = snapshot_store(&r->snapshot, d->ask_store).objects;
-    struct str object = d->digest_text;
+    struct snapshot_store store = snapshot_store(&r->snapshot, d->ask_store);
+    bool blob = d->digest.size > 0;
+    struct str prefix = blob ? store.objects : store.base;
+    struct str object = blob ? d->digest_text : d->ask_path;
     char *memory = memory_take(prefix.len + object.len);
     if (memory == NULL)
         return false;
@@ -144,7 +172,7 @@ static enum result decide(struct root *r, struct waiters_one *w)
     struct fields f;
     struct decide_request request;
     struct decision d;
-    if (!read_fields(&f))
+    if (!read_fields(&r->snapshot, &f))
         return UNREADABLE;
     if (f.target.len > DECIDE_TARGET_MAX) {
         answer_refuse(414);
