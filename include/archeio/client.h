@@ -18,6 +18,8 @@ enum client_mode {
                        * application load balancer */
     CLIENT_TRUSTED_PROXIES, /* from the right, the first address that is no listed proxy, the socket
                              * included; if all are, the left-most */
+    CLIENT_X_REAL_IP,       /* what X-Real-Ip says, as nginx and ingress controllers set it; without
+                             * the field, the socket */
 };
 
 struct client_rules {

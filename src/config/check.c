@@ -1,5 +1,6 @@
 #include "config/check.h"
 
+#include "config/own.h"
 #include "config/routes_check.h"
 #include "config/schema.h"
 #include "sys/clock.h"
@@ -31,11 +32,12 @@ static void check_clouds(const struct config_place *places, size_t n, struct dia
  * be none, and every client's region its own choice. */
 static void need_client_address(const struct config_origin *o, const char *what, struct diag *d)
 {
-    diag_error(d, config_at(o),
-               "%s needs server.client_address in the file, since its default (google-lb) believes "
-               "a header that clients can write; write \"client_address: peer\" if clients or a "
-               "PROXY protocol sender connect directly, else google-lb or trusted-proxies",
-               what);
+    diag_error(
+        d, config_at(o),
+        "%s needs server.client_address in the file, since its default (google-lb) believes "
+        "a header that clients can write; write \"client_address: peer\" if clients or a "
+        "PROXY protocol sender connect directly, else google-lb, trusted-proxies or x-real-ip",
+        what);
 }
 
 static void check_client_address(const struct config *c, struct diag *d)
@@ -68,6 +70,7 @@ void check_config(const struct config *c, struct diag *d)
 {
     check_client_address(c, d);
     check_proxies(c, d);
+    own_check(c, d);
     check_clouds(c->upstream.blobs_for, c->upstream.n_blobs_for, d);
     for (size_t i = 0; i < c->n_stores; i++)
         check_clouds(c->stores[i].serves, c->stores[i].n_serves, d);

@@ -137,6 +137,7 @@ struct config_server {
     size_t n_listen;
     char *admin;           /* "": off */
     bool admin_is_default; /* if the address is taken: a warning, not an error */
+    char *decide;          /* listener of the decision endpoint; "": none */
     uint32_t workers;      /* 0: auto */
     enum client_mode client_address;
     struct config_prefixes trusted_proxies;

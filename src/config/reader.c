@@ -152,7 +152,7 @@ static const char *check_text(const struct schema_row *row, struct str text)
 {
     if (text.len == 0)
         return row->optional ? NULL : schema_type_text(row);
-    if (row->type == SCHEMA_ADMIN)
+    if (row->type == SCHEMA_ADDRESS)
         return value_listen(text);
     if (row->type == SCHEMA_URL)
         return value_base_url(text);
@@ -330,7 +330,7 @@ static bool read_member(struct reader *r, const struct schema_row *row,
         return providers_read(r, node);
     case SCHEMA_ROUTES:
         return routes_read(r, node);
-    case SCHEMA_ADMIN:
+    case SCHEMA_ADDRESS:
     case SCHEMA_URL:
     case SCHEMA_PAGE:
     case SCHEMA_PATH:
@@ -373,7 +373,7 @@ void reader_clear(struct config *c, const struct schema_row *row)
         providers_clear(c);
     } else if (row->type == SCHEMA_ROUTES) {
         routes_clear(c);
-    } else if (row->type == SCHEMA_ADMIN || row->type == SCHEMA_URL || row->type == SCHEMA_PAGE ||
+    } else if (row->type == SCHEMA_ADDRESS || row->type == SCHEMA_URL || row->type == SCHEMA_PAGE ||
                row->type == SCHEMA_PATH || row->type == SCHEMA_FILE || row->type == SCHEMA_USER) {
         char **at = (char **)(void *)((char *)c + row->offset);
         free(*at);

@@ -1,18 +1,14 @@
 #include "config/routes_check.h"
 
 #include "base/glob.h"
-#include "base/num.h"
+#include "config/own.h"
 #include "config/routes.h"
 #include "config/texts.h"
 #include "config/upstreams.h"
-#include "ip/endpoint.h"
 #include "sys/xalloc.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define PORT_HTTP 80
-#define PORT_HTTPS 443
 
 /* ── Names ── */
 
@@ -101,58 +97,6 @@ static void check_twins(const struct config *c, struct diag *d)
 
 /* ── Targets that lead back here ── */
 
-struct authority {
-    struct str host; /* without brackets */
-    uint64_t port;
-};
-
-static struct authority authority_of(const char *url)
-{
-    bool https = strncmp(url, "https://", 8) == 0;
-    struct str rest = str_from(url + (https ? 8 : 7));
-    struct authority a = {.port = https ? PORT_HTTPS : PORT_HTTP};
-    a.host = str_make(rest.data, str_find(rest, '/'));
-    size_t colon = str_find_last(a.host, ':');
-    if (colon < a.host.len && a.host.data[a.host.len - 1] != ']') {
-        num_parse(str_skip(a.host, colon + 1), UINT16_MAX, &a.port);
-        a.host.len = colon;
-    }
-    if (str_starts(a.host, STR("["))) {
-        a.host = str_skip(a.host, 1);
-        a.host.len--;
-    }
-    return a;
-}
-
-static bool is_loopback(const struct addr *a)
-{
-    static const uint8_t v6[16] = {[15] = 1};
-    return a->family == ADDR_V4 ? a->bytes[0] == 127 : memcmp(a->bytes, v6, sizeof(v6)) == 0;
-}
-
-static bool is_any(const struct addr *a)
-{
-    static const uint8_t none[16];
-    return memcmp(a->bytes, none, sizeof(none)) == 0;
-}
-
-static bool is_listener(const struct config *c, const struct authority *to)
-{
-    struct addr addr;
-    bool local = str_eq_nocase(to->host, STR("localhost"));
-    bool literal = addr_parse(to->host, &addr);
-    for (size_t i = 0; i < c->server.n_listen; i++) {
-        struct endpoint e;
-        if (!endpoint_parse(str_from(c->server.listen[i].address), &e) || e.port != to->port)
-            continue;
-        if (literal && (addr_eq(&addr, &e.addr) || (is_any(&e.addr) && is_loopback(&addr))))
-            return true;
-        if (local && (is_any(&e.addr) || is_loopback(&e.addr)))
-            return true;
-    }
-    return false;
-}
-
 static const struct config_route *route_of_host(const struct config *c, struct str host)
 {
     for (size_t i = 0; i < c->n_routes; i++)
@@ -178,12 +122,13 @@ static void check_loop(const struct config *c, const struct config_target *t, st
     const char *url = url_of(c, t);
     if (url == NULL)
         return;
-    struct authority to = authority_of(url);
+    struct own_authority to = own_authority(url);
+    const char *listener = own_listener(c, &to);
     const struct config_route *route = route_of_host(c, to.host);
-    if (is_listener(c, &to))
-        diag_error(
-            d, config_at(&t->origin),
-            "routes: to: %s is this server (server.listen): clients would be sent in circles", url);
+    if (listener != NULL)
+        diag_error(d, config_at(&t->origin),
+                   "routes: to: %s is this server (%s): clients would be sent in circles", url,
+                   listener);
     else if (route != NULL)
         diag_error(
             d, config_at(&t->origin),

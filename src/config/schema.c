@@ -24,7 +24,8 @@ static const char *const automatic[] = {"auto", NULL};
 static const char *const confinements[] = {"off", "auto", NULL};
 static const char *const sinks[] = {"off", "stdout", NULL};
 /* In the order of enum client_mode and enum log_level. */
-static const char *const client_modes[] = {"peer", "google-lb", "trusted-proxies", NULL};
+static const char *const client_modes[] = {"peer", "google-lb", "trusted-proxies", "x-real-ip",
+                                           NULL};
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 
 const struct schema_row schema_rows[] = {
@@ -39,9 +40,13 @@ const struct schema_row schema_rows[] = {
              "In the place of an address may stand a mapping of address and what else is wanted: "
              "tls, protocols, proxy_protocol. A reload changes these; another address takes a "
              "restart."},
-    {"server.admin", SCHEMA_ADMIN, .optional = true, AT(server.admin), .fallback = "127.0.0.1:9090",
+    {"server.admin", SCHEMA_ADDRESS, .optional = true, AT(server.admin),
+     .fallback = "127.0.0.1:9090",
      .help = "Address of the admin listener: /metrics, /healthz, /readyz. Empty: off. If the "
              "default is taken, a warning says so, and there is none."},
+    {"server.decide", SCHEMA_ADDRESS, .optional = true, AT(server.decide), .fallback = "\"\"",
+     .help = "Address of the listener of the decision endpoint (GET /decide, GET /host), for "
+             "proxies that ask where a request should go. Empty: none."},
     {"server.workers", SCHEMA_COUNT, .least = 1, .most = 1024, .words = automatic,
      AT(server.workers), .fallback = "auto",
      .help = "Event loops. auto: one per core that the process may use (affinity, cgroup quota)."},
@@ -49,9 +54,10 @@ const struct schema_row schema_rows[] = {
      AT(server.client_address), .fallback = "google-lb",
      .help = "Who the client is. peer: the socket's other end. google-lb: the second entry from "
              "the right of X-Forwarded-For; without the field, the peer. trusted-proxies: from "
-             "the right, the first address that server.trusted_proxies does not list. Where a "
-             "PROXY header came, its address takes the place of the peer's. TLS and rate_limit "
-             "need a value here, because the default believes a header."},
+             "the right, the first address that server.trusted_proxies does not list. x-real-ip: "
+             "the address in X-Real-Ip; without the field, the peer. Where a PROXY header came, "
+             "its address takes the place of the peer's. TLS and rate_limit need a value here, "
+             "because the default believes a header."},
     {"server.trusted_proxies", SCHEMA_PREFIXES, .live = true, AT(server.trusted_proxies),
      .fallback = "[]",
      .help = "Prefixes of your own proxies, for client_address: trusted-proxies."},
@@ -211,7 +217,7 @@ const char *schema_type_text(const struct schema_row *row)
         return "one of the words";
     case SCHEMA_LISTEN:
         return "a list of addresses with ports, or of mappings";
-    case SCHEMA_ADMIN:
+    case SCHEMA_ADDRESS:
         return "an address with a port";
     case SCHEMA_COUNT:
         return row->words != NULL ? "an integer or \"auto\"" : "an integer";

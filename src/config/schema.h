@@ -12,7 +12,7 @@
 enum schema_type {
     SCHEMA_PRESET,   /* the name of a preset; not stored */
     SCHEMA_LISTEN,   /* a list of listeners */
-    SCHEMA_ADMIN,    /* one of them, or nothing */
+    SCHEMA_ADDRESS,  /* one of them, or nothing */
     SCHEMA_COUNT,    /* a plain integer */
     SCHEMA_CHOICE,   /* one of words; stored as its number */
     SCHEMA_PREFIXES, /* a list of network prefixes */

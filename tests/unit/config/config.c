@@ -28,6 +28,7 @@ static void without_a_file_the_preset_applies(void **state)
     assert_int_equal(c->upstream.n_blobs_for, 1);
     assert_string_equal(c->upstream.blobs_for[0].cloud, "gcp");
     assert_string_equal(c->server.listen[0].address, "[::]:8080");
+    assert_string_equal(c->server.decide, "");
     assert_true(c->server.admin_is_default);
     assert_int_equal(c->server.client_address, CLIENT_GOOGLE_LB);
     assert_true(c->server.idle_timeout == 620 * CLOCK_S);
@@ -221,6 +222,11 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"rate_limit: {memory: 1KiB}\n", "expected 64KiB to 16GiB"},
         {"rate_limits: {}\n", "did you mean \"rate_limit\"?"},
         {"server: {admin: x}\n", "expected an address and a port"},
+        {"server: {decide: localhost:9091}\n",
+         "f:1:18: error: server.decide: expected an address and a port, such as \"[::]:8080\", "
+         "\"0.0.0.0:80\" or \":8080\" (no host name), got \"localhost:9091\""},
+        {"server: {client_address: real-ip}\n",
+         "expected peer, google-lb, trusted-proxies or x-real-ip, got \"real-ip\""},
         {"server: {client_address: trusted-proxies}\n",
          "f:1:26: error: server.client_address: trusted-proxies needs server.trusted_proxies"},
         {"server: {trusted_proxies: [10.0.0.0/33]}\n", "expected a prefix"},
@@ -396,6 +402,7 @@ static void what_is_printed_reads_back_to_itself(void **state)
         "upstream: {endpoint: 'https://a'}\n",
         "server: {client_address: peer}\nrate_limit: {rate: 7/h}\n",
         "server: {client_address: peer}\nrate_limit: {rate: 120/m}\n",
+        "server: {client_address: x-real-ip, decide: '127.0.0.1:9091'}\n",
         "server: {listen: ['[::1]:1', ':2'], admin: '', workers: 3, max_connections: 7,\n"
         "  client_address: trusted-proxies, trusted_proxies: [10.0.0.0/8, '2001:db8::/32'],\n"
         "  idle_timeout: 1500ms, drain_timeout: 0}\n"
