@@ -238,8 +238,8 @@ static enum http1_result known_field(struct http1_parser *parser, struct str nam
 }
 
 /* What routes look at may be any field, of those that are known here, too. */
-static void wanted_field(const struct http_wanted *wanted, struct str name, struct str value,
-                         struct http_request *request)
+static void wanted_field(const struct http_request_wanted *wanted, struct str name,
+                         struct str value, struct http_request *request)
 {
     for (uint32_t i = 0; i < wanted->n; i++)
         if (wanted->name[i].len == name.len && request->wanted[i].data == NULL &&

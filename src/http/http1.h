@@ -27,9 +27,9 @@ struct http1_parser {
     size_t scanned; /* bytes known to hold no line end */
     size_t line;    /* where the first unparsed line begins */
     size_t fields;
-    uint16_t status;                  /* after HTTP1_ERROR: 400, 414, 431, 505 */
-    uint16_t seen;                    /* private: which fields came, and what they said */
-    const struct http_wanted *wanted; /* the caller's to set, before each call; NULL: none */
+    uint16_t status;                          /* after HTTP1_ERROR: 400, 414, 431, 505 */
+    uint16_t seen;                            /* private: which fields came, and what they said */
+    const struct http_request_wanted *wanted; /* the caller's, before each call; NULL: none */
 };
 
 /* data: everything from the first byte of the request; len grows from call to call until the result

@@ -22,8 +22,8 @@ struct http2 {
     const struct http2_events *events;
     void *owner;
     struct http2_answer_queue answers;
-    const struct http_wanted *wanted; /* NULL: no fields */
-    int64_t credit;                   /* in nanoseconds: what remains of the budget */
+    const struct http_request_wanted *wanted; /* NULL: no fields */
+    int64_t credit;                           /* in nanoseconds: what remains of the budget */
     int64_t counted;
     unsigned streams;
     unsigned marked;  /* of them */
@@ -102,7 +102,7 @@ static void keep_first(struct http2 *h, struct str *view, nghttp2_rcbuf *value)
 /* A request whose first fields came when others were wanted gets none. */
 static void take_wanted(struct http2 *h, struct str name, nghttp2_rcbuf *value)
 {
-    const struct http_wanted *wanted = h->wanted;
+    const struct http_request_wanted *wanted = h->wanted;
     if (wanted->id != h->request.wanted_id)
         return;
     for (uint32_t i = 0; i < wanted->n; i++)
@@ -511,7 +511,7 @@ static size_t feed_some(struct http2 *h, const unsigned char *data, size_t len)
     return head + n;
 }
 
-void http2_want(struct http2 *h, const struct http_wanted *wanted)
+void http2_want(struct http2 *h, const struct http_request_wanted *wanted)
 {
     h->wanted = wanted;
 }

@@ -44,7 +44,7 @@ void http2_free(struct http2 *h);
 
 /* Which fields of requests are kept, from the next request on; they must stay until others are
  * named. */
-void http2_want(struct http2 *h, const struct http_wanted *wanted);
+void http2_want(struct http2 *h, const struct http_request_wanted *wanted);
 
 /* Takes bytes that were received, the preface first. now: nanoseconds, of any clock that only goes
  * forward. After false nothing more may be received: what http2_send() has is the last. */

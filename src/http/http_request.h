@@ -10,7 +10,7 @@
 #define HTTP_REQUEST_FIELDS_MAX 64 /* fields of a request */
 
 /* Fields that are kept beside those that struct http_request names. */
-struct http_wanted {
+struct http_request_wanted {
     struct str name[SNAPSHOT_HEADERS_MAX]; /* in lower case */
     uint32_t n;
     uint64_t id; /* alike only for alike names; 0: none */

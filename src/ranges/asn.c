@@ -51,7 +51,7 @@ static void load_file(struct asn_table *t, const char *path, const struct asn_na
     char *data;
     size_t len;
     if (is_mmdb(path)) {
-        asn_read_mmdb(t, path, named, d);
+        asn_mmdb_read(t, path, named, d);
         return;
     }
     int error = file_read(path, RANGES_FILE_MAX, &data, &len, NULL);
@@ -60,7 +60,7 @@ static void load_file(struct asn_table *t, const char *path, const struct asn_na
                    error == EFBIG ? "is larger than 64 MiB" : strerror(error));
         return;
     }
-    asn_read_text(t, path, str_make(data, len), named, d);
+    asn_text_read(t, path, str_make(data, len), named, d);
     free(data);
 }
 

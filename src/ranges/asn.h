@@ -35,11 +35,11 @@ void asn_release(struct asn_table *t);
 
 /* One file's text, which is in the format that its name says; adds to the table. False: it is
  * refused, and has added nothing. */
-bool asn_read_text(struct asn_table *t, const char *name, struct str text,
+bool asn_text_read(struct asn_table *t, const char *name, struct str text,
                    const struct asn_named *named, struct diag *d);
 
 /* The same for a file in MaxMind's format. */
-bool asn_read_mmdb(struct asn_table *t, const char *path, const struct asn_named *named,
+bool asn_mmdb_read(struct asn_table *t, const char *path, const struct asn_named *named,
                    struct diag *d);
 
 /* For readers: adds an entry; false: the table is full. */

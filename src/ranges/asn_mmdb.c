@@ -144,7 +144,7 @@ static int open_copy(int fd, MMDB_s *db)
     return MMDB_open(path, MMDB_MODE_MMAP, db);
 }
 
-bool asn_read_mmdb(struct asn_table *t, const char *path, const struct asn_named *named,
+bool asn_mmdb_read(struct asn_table *t, const char *path, const struct asn_named *named,
                    struct diag *d)
 {
     MMDB_s db;

@@ -157,7 +157,7 @@ static bool read_span_line(struct line *l)
     return !asn_is_named(l->named, asn) || add_span(l, first, &last, asn);
 }
 
-bool asn_read_text(struct asn_table *t, const char *name, struct str text,
+bool asn_text_read(struct asn_table *t, const char *name, struct str text,
                    const struct asn_named *named, struct diag *d)
 {
     struct line l = {.table = t, .named = named, .diag = d, .file = name};

@@ -49,7 +49,7 @@ static bool make_counters(struct generation *g, unsigned workers)
 /* Requests that came before a reload are known by the same names as before, if those are alike. */
 static void set_wanted(struct generation *g)
 {
-    struct http_wanted *wanted = &g->wanted;
+    struct http_request_wanted *wanted = &g->wanted;
     wanted->n = g->snapshot.n_headers;
     wanted->id = wanted->n;
     for (uint32_t i = 0; i < wanted->n; i++) {

@@ -22,11 +22,11 @@ struct generation {
     uint64_t number; /* from 1 */
     struct snapshot snapshot;
     struct client_rules rules;
-    struct http_wanted wanted;   /* the snapshot's headers */
-    struct listen_rules *listen; /* owned, with others */
-    uint32_t *store_id;          /* exist_store() of each store */
-    uint32_t *path_store_id;     /* exist_store_of_paths() of each */
-    uint32_t *indexed;           /* of those whose indexes are believed */
+    struct http_request_wanted wanted; /* the snapshot's headers */
+    struct listen_rules *listen;       /* owned, with others */
+    uint32_t *store_id;                /* exist_store() of each store */
+    uint32_t *path_store_id;           /* exist_store_of_paths() of each */
+    uint32_t *indexed;                 /* of those whose indexes are believed */
     size_t n_indexed;
     uint64_t *answered; /* of each worker, counters_answered_size() numbers */
     size_t answered_size;
