@@ -160,9 +160,14 @@ void respond_answer(struct buf *out, const struct decide_answer *answer,
         buf_str(out, answer->body);
 }
 
+static bool is_refusal(uint16_t status)
+{
+    return status == 400 || status == 408 || status == 414 || status == 431 || status == 505;
+}
+
 void respond_error(struct buf *out, uint16_t status, struct str why, const char *date)
 {
-    put_status(out, status);
+    put_status(out, is_refusal(status) ? status : 400);
     put_date(out, date);
     PUT(out, "\r\nConnection: close");
     if (why.len > 0)
