@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/explanation.h"
+#include "config/texts.h"
 #include "exist/exist.h"
 #include "ranges/compile.h"
 #include "sys/xalloc.h"
@@ -72,7 +73,39 @@ static enum decide_existence ask(void *context, struct trace_candidate *c)
     return state == EXIST_ABSENT ? DECIDE_ABSENT : DECIDE_UNKNOWN;
 }
 
-static void print(const struct options *o, const struct trace *t)
+static bool is_of(const struct config_provider *p, const struct snapshot_network *n)
+{
+    char *cloud = xalloc_copy(n->cloud.data, n->cloud.len);
+    bool by_cloud = cloud[0] != '\0' && texts_have(&p->clouds, cloud);
+    free(cloud);
+    return by_cloud;
+}
+
+static bool has_asn(const struct config_provider *p, uint32_t asn)
+{
+    size_t i = 0;
+    while (i < p->asns.n && p->asns.number[i] != asn)
+        i++;
+    return asn != 0 && i < p->asns.n;
+}
+
+/* Those that routes would find the network in: by its cloud, if any has it, else by its autonomous
+ * system. free() the list. */
+static const char **providers_of(const struct config *c, const struct snapshot_network *network,
+                                 size_t *n)
+{
+    const char **names = xalloc_zero(c->n_providers + 1, sizeof(*names));
+    *n = 0;
+    for (size_t i = 0; i < c->n_providers; i++)
+        if (is_of(&c->providers[i], network))
+            names[(*n)++] = c->providers[i].name;
+    for (size_t i = 0, by_cloud = *n; by_cloud == 0 && i < c->n_providers; i++)
+        if (has_asn(&c->providers[i], network->asn))
+            names[(*n)++] = c->providers[i].name;
+    return names;
+}
+
+static void print(const struct options *o, const struct config *c, const struct trace *t)
 {
     static const char *const taken_from[] = {
         [MODE_HEAD] = "HEAD", [MODE_PRESENT] = "--present", [MODE_ABSENT] = "--absent"};
@@ -81,10 +114,15 @@ static void print(const struct options *o, const struct trace *t)
         .method = o->method,
         .existence = taken_from[o->mode],
     };
+    const char **names = providers_of(c, &t->network, &e.n_providers);
+    e.provider = names;
+    if (o->snapshot != NULL)
+        e.n_providers = 0; /* a snapshot does not say, and the configuration may be of another */
     if (o->json)
         explanation_print_json(&e, stdout);
     else
         explanation_print(&e, stdout);
+    free(names);
 }
 
 static enum decide_method method_of(const char *name)
@@ -129,6 +167,15 @@ static void take_fields(const struct options *o, const struct snapshot *s,
     }
 }
 
+/* A target in absolute form says for whom it is (RFC 9112, section 3.2.2). */
+static struct str host_of(const struct options *o)
+{
+    const char *authority = strstr(o->path, "://");
+    if (o->path[0] == '/' || authority == NULL)
+        return str_from(o->host);
+    return str_make(authority + 3, strcspn(authority + 3, "/?"));
+}
+
 static int explain(const struct options *o, const struct addr *client)
 {
     struct diag d = {0};
@@ -146,11 +193,11 @@ static int explain(const struct options *o, const struct addr *client)
             .client = *client,
             .method = method_of(o->method),
             .target = str_from(o->path),
-            .host = str_from(o->host),
+            .host = host_of(o),
             .headers = headers,
         };
         trace_make(&t, ask, &asker);
-        print(o, &t);
+        print(o, c, &t);
         trace_release(&t);
     }
     compile_release(&image);
@@ -221,6 +268,9 @@ static const char *check_options(const struct options *o, struct addr *client)
         return "PATH is too long: serve answers 414";
     if (o->method[0] == '\0')
         return "--method: expected a method, such as GET";
+    for (size_t i = 0; i < o->n_fields; i++)
+        if (strcspn(o->field[i], ":") == 0 || strchr(o->field[i], ':') == NULL)
+            return "--header: expected a name, a colon and a value, such as \"X-Team: blue\"";
     return NULL;
 }
 

@@ -11,6 +11,8 @@ struct explanation {
     const struct trace *trace;
     const char *method;    /* as given */
     const char *existence; /* where existence was taken from: "HEAD", "--present", "--absent" */
+    const char *const *provider; /* names of those that the client's network belongs to */
+    size_t n_providers;
 };
 
 void explanation_print(const struct explanation *e, FILE *to);

@@ -1,5 +1,6 @@
 #include "cli/trace.h"
 
+#include "policy/column.h"
 #include "sys/xalloc.h"
 #include <stdlib.h>
 
@@ -60,21 +61,33 @@ static void list_candidates(struct trace *t)
     }
 }
 
+/* The field for whose value a route is not taken. */
+static uint32_t failed_field(const struct trace *t, uint32_t route)
+{
+    const struct snapshot *s = t->snapshot;
+    uint32_t i = 0;
+    while (i + 1 < s->n_headers &&
+           (column_row(s, &s->fields[i].column, t->headers[i])[route / 64] >> route % 64 & 1) != 0)
+        i++;
+    return i;
+}
+
 static void try_routes(struct trace *t)
 {
     const uint32_t n = t->snapshot->n_routes;
-    char *memory = xalloc_zero(t->target.len + 1, 1);
     const struct decide_request request = request_of(t, NULL);
     struct target target;
-    struct route_facts facts;
-    target_normalise(t->target, memory, &target);
-    t->routable = n > 0 && t->method != DECIDE_OTHER &&
-                  route_facts_make(&facts, &request, &target, &t->client);
+    t->path = xalloc_zero(t->target.len + 1, 1);
     t->tried = xalloc_zero(n + 1, sizeof(*t->tried));
-    facts.network = snapshot_locate(t->snapshot, &t->client);
-    for (uint32_t i = 0; t->routable && i < n; i++)
-        t->tried[i] = route_test(t->snapshot, &facts, i);
-    free(memory);
+    target_normalise(t->target, t->path, &target);
+    t->routable = n > 0 && t->method != DECIDE_OTHER &&
+                  route_facts_make(&t->facts, &request, &target, &t->client);
+    t->facts.network = snapshot_locate(t->snapshot, &t->client);
+    for (uint32_t i = 0; t->routable && i < n; i++) {
+        t->tried[i].failed = route_test(t->snapshot, &t->facts, i);
+        if (t->tried[i].failed == ROUTE_HEADER)
+            t->tried[i].field = failed_field(t, i);
+    }
 }
 
 void trace_make(struct trace *t, trace_asker *ask, void *context)
@@ -103,7 +116,9 @@ void trace_release(struct trace *t)
     free(t->candidates);
     free(t->tried);
     free(t->memory);
+    free(t->path);
     t->candidates = NULL;
     t->tried = NULL;
     t->memory = NULL;
+    t->path = NULL;
 }

@@ -19,6 +19,12 @@ struct trace_candidate {
     char detail[256]; /* why it is unknown; empty otherwise */
 };
 
+/* A route that was looked at, and why it is not taken. */
+struct trace_try {
+    enum route_condition failed; /* ROUTE_TAKEN: none, but an earlier one may have been taken */
+    uint32_t field;              /* ROUTE_HEADER: which; snapshot_header() names it */
+};
+
 struct trace {
     const struct snapshot *snapshot;
     struct addr client;
@@ -29,14 +35,16 @@ struct trace {
     bool located;              /* a prefix holds the client; then: */
     struct prefix prefix;
     struct snapshot_network network;
-    bool routable;               /* its path is one that routes look at; then: */
-    enum route_condition *tried; /* of each route up to the one that is taken: why it is not */
+    bool routable;            /* its path is one that routes look at; then: */
+    struct route_facts facts; /* what they see of it */
+    struct trace_try *tried;  /* all of the snapshot's */
     struct decide_answer answer;
     struct trace_candidate *candidates;
     size_t n_candidates; /* 0: nothing is asked for */
     struct decide_answer
         if_nowhere; /* if no candidate has the blob (step R13, or the route's last) */
     char *memory;   /* private: the Locations */
+    char *path;     /* private: the path of the facts */
 };
 
 /* Says whether the candidate's store has the blob, and why that is unknown. */

@@ -81,11 +81,11 @@ def test_it_says_what_the_server_answers_for_every_row_of_the_golden_table(golde
     assert not wrong, "\n".join(wrong[:20])
 
 
-def test_the_prefix_the_route_and_each_candidate_are_named(site):
+def test_the_prefix_the_entry_and_each_candidate_are_named(site):
     got = as_json(site, PARIS, BLOB, "--present")
     assert got["prefix"] == "192.0.2.0/25"
     assert (got["cloud"], got["region"]) == ("aws", "eu-west-3")
-    assert got["route"] == "aws/eu-west-3"
+    assert got["entry"] == "aws/eu-west-3"
     assert (got["status"], got["step"], got["store"]) == (307, "R12", "paris")
     assert got["location"] == f"https://paris.example.com/containers/images/{DIGEST}"
     assert [step["step"] for step in got["steps"]] == [f"R{n}" for n in range(1, 13)]
@@ -106,22 +106,22 @@ def test_without_the_blob_every_candidate_is_passed_by(site):
     assert [c["existence"] for c in got["steps"][11]["candidates"]] == ["absent", "absent"]
 
 
-@pytest.mark.parametrize("address, route, stores", [
+@pytest.mark.parametrize("address, entry, stores", [
     (PARIS, "aws/eu-west-3", ["paris", "paris2"]),
     ("2001:db8::1", "aws/eu-west-3", ["paris", "paris2"]),
     ("::ffff:192.0.2.10", "aws/eu-west-3", ["paris", "paris2"]),
     (OREGON, "aws", ["oregon"]),
     (NOWHERE, "default", ["cdn"]),
 ])
-def test_the_route_is_the_most_specific_entry(site, address, route, stores):
+def test_the_most_specific_entry_counts(site, address, entry, stores):
     got = as_json(site, address, BLOB, "--absent")
-    assert got["route"] == route
+    assert got["entry"] == entry
     assert [c["store"] for c in got["steps"][11]["candidates"]] == stores
 
 
 def test_a_network_whose_blobs_stay_at_the_upstream_asks_nobody(site):
     got = as_json(site, "198.51.100.7", BLOB)
-    assert (got["step"], got["route"], got["cloud"]) == ("R11", "gcp", "gcp")
+    assert (got["step"], got["entry"], got["cloud"]) == ("R11", "gcp", "gcp")
     assert "candidates" not in got["steps"][-1]
 
 
@@ -135,12 +135,12 @@ def test_a_store_that_does_not_answer_is_unknown_and_says_why(site):
 def test_people_read_the_same(site):
     text = explain(site, PARIS, BLOB, "--present").stdout
     assert "client    192.0.2.10, of aws/eu-west-3, by the prefix 192.0.2.0/25" in text
-    assert "route     aws/eu-west-3: blobs from paris, else paris2, else the upstream" in text
-    assert "R12  yes  a store has the blob" in text
+    assert "entry     aws/eu-west-3: blobs from paris, else paris2, else the upstream" in text
+    assert "R12   yes  a store has the blob" in text
     assert f"location  https://paris.example.com/containers/images/{DIGEST}\n" in text
     assert f"https://registry.example.com/v2/public/app/blobs/{DIGEST}\n" in text
     text = explain(site, PARIS, BLOB, "--absent").stdout
-    assert "R12  no   a store has the blob" in text and "answer    307, step R13" in text
+    assert "R12   no   a store has the blob" in text and "answer    307, step R13" in text
     text = explain(site, NOWHERE, "/v2/../x").stdout
     assert "of no known network" in text and "NAME_INVALID" in text and "location" not in text
 
@@ -164,7 +164,7 @@ def test_a_snapshot_gives_the_same_answer(site, tmp_path):
     for address in (PARIS, OREGON, NOWHERE, "198.51.100.7"):
         ours = as_json(site, address, BLOB, "--present")
         assert as_json(site, address, BLOB, "--present", "--snapshot", snapshot) == ours
-        assert ours["route"] is not None
+        assert ours["entry"] is not None
 
 
 def test_without_ranges_it_says_that_everybody_is_unknown(site, tmp_path):
@@ -175,7 +175,120 @@ def test_without_ranges_it_says_that_everybody_is_unknown(site, tmp_path):
     assert "no known network" in done.stdout
 
 
+# ── Routes ──
+
+ROUTES = SITE + """\
+providers:
+  sponsor: [aws]
+  lab: [as64500]
+routes:
+  - name: canary
+    when: {{header: {{X-Team: blue}}, share: 100%}}
+    to: {{url: "https://canary.example.com", status: 308}}
+  - name: binaries
+    when: {{host: dl.example.org, path: [/release/**, /ci/**]}}
+    to: {{url: "https://binaries.example.com/all", status: 302}}
+  - name: sponsors
+    when: {{provider: sponsor, repository: "e2e/**"}}
+    to: [oregon, paris, upstream]
+  - name: heads
+    when: {{method: HEAD, kind: tags}}
+    to: {{status: 404, body: no heads here}}
+"""
+
+
+@pytest.fixture(scope="module")
+def routed(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("routed")
+    (directory / "ranges").mkdir()
+    (directory / "ranges" / "own.txt").write_text(RANGES)
+    file = directory / "archeio.yaml"
+    file.write_text(ROUTES.format(directory=directory))
+    return file
+
+
+def tried(got):
+    return [(route["route"], route["applies"], route["condition"]) for route in got["routes"]]
+
+
+def test_the_routes_that_were_tried_say_why_they_were_not_taken(routed):
+    got = as_json(routed, PARIS, "/v2/app/manifests/1")
+    assert tried(got) == [("canary", False, "header"), ("binaries", False, "host"),
+                          ("sponsors", False, "repository"), ("heads", False, "method")]
+    assert [route["because"] for route in got["routes"]] == [
+        "x-team is missing", "the request has no host",
+        "the repository is app, not e2e/**", "the method is GET"]
+    assert (got["step"], got["route"]) == ("R9", None)
+    assert got["providers"] == ["sponsor"]
+    assert as_json(routed, NOWHERE, "/v2/app/manifests/1")["providers"] == []
+
+
+def test_what_a_route_looks_at_can_be_given(routed):
+    got = as_json(routed, PARIS, "/any", "--header", "x-TEAM:  blue")
+    assert tried(got) == [("canary", True, None)]
+    assert (got["status"], got["step"], got["route"]) == (308, "route", "canary")
+    assert got["location"] == "https://canary.example.com/any"
+    got = as_json(routed, PARIS, "/release/v1/x", "--header", "X-Team: red",
+                  "--host", "DL.example.org:443")
+    assert tried(got) == [("canary", False, "header"), ("binaries", True, None)]
+    assert got["routes"][0]["because"] == 'x-team is "red"'
+    assert got["location"] == "https://binaries.example.com/all/v1/x"
+    got = as_json(routed, PARIS, "http://dl.example.org/other", "--host", "ignored.example.org")
+    assert got["host"] == "dl.example.org"
+    assert got["routes"][1]["because"] == "the path does not match /release/** or /ci/**"
+    got = as_json(routed, NOWHERE, "/v2/app/tags/list", "--method", "HEAD")
+    assert (got["status"], got["route"], got["location"]) == (404, "heads", None)
+    assert tried(got)[2] == ("sponsors", False, "client")
+
+
+def test_a_route_that_asks_stores_shows_its_candidates(routed):
+    path = f"/v2/e2e/busybox/blobs/{DIGEST}"
+    got = as_json(routed, PARIS, path, "--present")
+    assert (got["step"], got["route"], got["store"]) == ("route", "sponsors", "oregon")
+    first, second = got["steps"][-1]["candidates"]
+    assert (first["existence"], second["existence"]) == ("present", None)
+    assert first["absent"] == {"next": "paris"}
+    assert second["absent"]["location"] == (
+        f"https://registry.example.com/v2/public/e2e/busybox/blobs/{DIGEST}")
+    got = as_json(routed, PARIS, path, "--absent")
+    assert (got["step"], got["store"]) == ("route", None)
+
+
+def test_people_read_which_routes_were_tried(routed):
+    text = explain(routed, PARIS, f"/v2/e2e/busybox/blobs/{DIGEST}", "--present",
+                   "--host", "registry.example.org").stdout
+    assert "of aws/eu-west-3 (provider sponsor), by the prefix 192.0.2.0/25\n" in text
+    assert "host      registry.example.org\n" in text
+    assert ("  R1    no   method is not GET or HEAD\n"
+            "  route no   canary: x-team is missing\n"
+            "  route no   binaries: the host is registry.example.org\n"
+            "  route yes  sponsors\n"
+            "            oregon\n") in text
+    assert "answer    307, step route\n" in text
+    text = explain(routed, PARIS, "/v2/x/tags/list", "--method", "HEAD").stdout
+    assert text.endswith("answer    404, step route\nbody      no heads here\n")
+    text = explain(routed, PARIS, "/v2/../x").stdout
+    assert "  route no   none takes a path or query that is unsafe\n" in text
+
+
+def test_hundreds_of_routes_are_summed_up(tmp_path):
+    """No wall of lines: the names of those that were passed by, a paragraph for each condition."""
+    routes = "".join(f"  - name: team-{n:03}\n    when: {{repository: 'team-{n:03}/**'}}\n"
+                     f"    to: {{url: 'https://{n}.example.com'}}\n" for n in range(200))
+    heads = "  - name: heads\n    when: {method: HEAD}\n    to: upstream\n"
+    file = tmp_path / "archeio.yaml"
+    file.write_text(f"ranges: {{directory: {tmp_path}}}\nroutes:\n" + heads + routes)
+    text = explain(file, PARIS, "/v2/team-150/x/manifests/1").stdout
+    assert "  route no   1 by the condition on method:\n              heads\n" in text
+    assert "  route no   150 by the condition on repository:\n              team-000 " in text
+    assert "team-149\n  route yes  team-150\n" in text and "team-151" not in text
+    assert max(map(len, text.split("\n"))) < 80
+    assert len(tried(as_json(file, PARIS, "/v2/team-150/x/manifests/1"))) == 152
+
+
 @pytest.mark.parametrize("arguments, message", [
+    (["--ip", PARIS, "--header", "X-Team", BLOB], "--header: expected a name"),
+    (["--ip", PARIS, "--header", ": blue", BLOB], "--header: expected a name"),
     ([BLOB], "--ip is missing"),
     (["--ip", "192.0.2", BLOB], "--ip: expected an IPv4 or IPv6 address"),
     (["--ip", PARIS], "expected one PATH"),
