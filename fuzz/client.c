@@ -19,6 +19,7 @@ static const char *const proxies[] = {"10.0.0.0/8", "192.0.2.7/32", "2001:db8::/
 static const char *const peers[] = {"10.0.0.1", "198.51.100.1", "2001:db8::1", "2001:db9::1"};
 
 static struct prefix prefix[PROXIES];
+static struct str field[FIELDS_MAX];
 static struct lookup table;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -103,6 +104,8 @@ static enum client_result expect(enum client_mode mode, const struct addr *peer,
         return CLIENT_FROM_PEER;
     if (mode == CLIENT_GOOGLE_LB)
         return n >= 2 && read_entry(entry[n - 2], client) ? CLIENT_FROM_HEADER : unusable(client);
+    if (mode == CLIENT_X_REAL_IP)
+        return read_entry(field[0], client) ? CLIENT_FROM_HEADER : unusable(client);
     size_t left = n;
     while (left > 0 && is_proxy(client))
         if (!read_entry(entry[--left], client))
@@ -128,12 +131,12 @@ static size_t split(struct str text, char separator, struct str *piece, size_t m
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct str field[FIELDS_MAX], entry[ENTRIES_MAX];
+    static struct str entry[ENTRIES_MAX];
     uint8_t choice = fuzz_byte(&data, &size);
-    enum client_mode mode = (enum client_mode)(choice % 3);
+    enum client_mode mode = (enum client_mode)(choice % 4);
     struct client_rules rules = {mode, &table.table};
     struct addr peer, client, expected;
-    FUZZ_CHECK(addr_parse(str_from(peers[choice / 3 % 4]), &peer));
+    FUZZ_CHECK(addr_parse(str_from(peers[choice / 4 % 4]), &peer));
     char *copy = fuzz_copy(data, size);
     size_t n_fields = size > 0 ? split(str_make(copy, size), '\n', field, FIELDS_MAX) : 0;
     size_t n = 0;

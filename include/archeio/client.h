@@ -18,8 +18,8 @@ enum client_mode {
                        * application load balancer */
     CLIENT_TRUSTED_PROXIES, /* from the right, the first address that is no listed proxy, the socket
                              * included; if all are, the left-most */
-    CLIENT_X_REAL_IP,       /* what X-Real-Ip says, as nginx and ingress controllers set it; without
-                             * the field, the socket */
+    CLIENT_X_REAL_IP,       /* what X-Real-Ip says, as nginx and ingress controllers set it; of
+                             * several lines the first; without the field, the socket */
 };
 
 struct client_rules {
@@ -33,7 +33,8 @@ enum client_result {
     CLIENT_UNUSABLE, /* too few entries, or the entry is no address: *client is ADDR_NONE */
 };
 
-/* fields: the values of the X-Forwarded-For field lines in the order received; n may be 0. An entry
+/* fields: the values of the X-Forwarded-For field lines, or with CLIENT_X_REAL_IP of X-Real-Ip's,
+ * in the order received; n may be 0. An entry
  * is an address, or an address with a port ("192.0.2.1:80", "[2001:db8::1]:80", brackets alone,
  * too), with blanks around it; an empty entry is unusable, not skipped. */
 enum client_result client_address(const struct client_rules *rules, const struct addr *peer,

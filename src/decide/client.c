@@ -70,14 +70,23 @@ static bool parse_entry(struct str entry, struct addr *out)
     return is_port(str_skip(s, colon)) && addr_parse(str_make(s.data, colon), out);
 }
 
+static enum client_result unusable(struct addr *client)
+{
+    *client = (struct addr){.family = ADDR_NONE};
+    return CLIENT_UNUSABLE;
+}
+
+static enum client_result from_entry(struct str entry, struct addr *client)
+{
+    return parse_entry(entry, client) ? CLIENT_FROM_HEADER : unusable(client);
+}
+
 static enum client_result from_load_balancer(struct entries entries, struct addr *client)
 {
     struct str entry;
-    if (entries_take(&entries, &entry) && entries_take(&entries, &entry) &&
-        parse_entry(entry, client))
-        return CLIENT_FROM_HEADER;
-    *client = (struct addr){.family = ADDR_NONE};
-    return CLIENT_UNUSABLE;
+    if (entries_take(&entries, &entry) && entries_take(&entries, &entry))
+        return from_entry(entry, client);
+    return unusable(client);
 }
 
 static enum client_result from_proxies(const struct lpm *proxies, struct entries entries,
@@ -87,10 +96,8 @@ static enum client_result from_proxies(const struct lpm *proxies, struct entries
     struct str entry;
     while (lpm_lookup(proxies, client) != LPM_NONE && entries_take(&entries, &entry)) {
         result = CLIENT_FROM_HEADER;
-        if (parse_entry(entry, client))
-            continue;
-        *client = (struct addr){.family = ADDR_NONE};
-        return CLIENT_UNUSABLE;
+        if (!parse_entry(entry, client))
+            return unusable(client);
     }
     return result;
 }
@@ -100,6 +107,8 @@ enum client_result client_address(const struct client_rules *rules, const struct
 {
     if (rules->mode == CLIENT_GOOGLE_LB && n > 0)
         return from_load_balancer(entries_make(fields, n), client);
+    if (rules->mode == CLIENT_X_REAL_IP && n > 0)
+        return from_entry(fields[0], client);
     *client = *peer;
     if (rules->mode == CLIENT_TRUSTED_PROXIES)
         return from_proxies(rules->proxies, entries_make(fields, n), client);

@@ -24,6 +24,7 @@ struct row {
 #define PEER CLIENT_PEER
 #define LB CLIENT_GOOGLE_LB
 #define PROXIES CLIENT_TRUSTED_PROXIES
+#define REAL CLIENT_X_REAL_IP
 #define SOCKET CLIENT_FROM_PEER
 #define HEADER CLIENT_FROM_HEADER
 #define UNUSABLE CLIENT_UNUSABLE
@@ -40,6 +41,19 @@ static const struct row rows[] = {
     {PEER, "2001:db8::1", {"junk"}, SOCKET, "2001:db8::1"},
     {PEER, "::ffff:192.0.2.1", {NULL}, SOCKET, "192.0.2.1"},
     {PEER, "10.0.0.1", {"203.0.113.1"}, SOCKET, "10.0.0.1"},
+
+    /* The one address that a proxy has written; of several fields the first. */
+    {REAL, "192.0.2.1", {NULL}, SOCKET, "192.0.2.1"},
+    {REAL, "192.0.2.1", {"203.0.113.1"}, HEADER, "203.0.113.1"},
+    {REAL, "192.0.2.1", {" 203.0.113.1:4711\t"}, HEADER, "203.0.113.1"},
+    {REAL, "192.0.2.1", {"2001:db8::5"}, HEADER, "2001:db8::5"},
+    {REAL, "192.0.2.1", {"[2001:db8::5]:443"}, HEADER, "2001:db8::5"},
+    {REAL, "192.0.2.1", {"::ffff:203.0.113.1"}, HEADER, "203.0.113.1"},
+    {REAL, "192.0.2.1", {"203.0.113.1", "203.0.113.2"}, HEADER, "203.0.113.1"},
+    {REAL, "192.0.2.1", {"203.0.113.1, 203.0.113.2"}, UNUSABLE, "-"},
+    {REAL, "192.0.2.1", {"junk", "203.0.113.2"}, UNUSABLE, "-"},
+    {REAL, "192.0.2.1", {""}, UNUSABLE, "-"},
+    {REAL, "192.0.2.1", {"203.0.113.01"}, UNUSABLE, "-"},
 
     /* The load balancer: the second from the right. */
     {LB, "192.0.2.1", {NULL}, SOCKET, "192.0.2.1"},
@@ -220,11 +234,12 @@ static void a_peer_without_an_address_is_of_no_family(void **state)
     struct lpm proxies;
     void *image = open_proxies(&proxies, trusted, COUNT(trusted));
     const struct str field = STR("3.3.3.3, 4.4.4.4");
-    for (int mode = CLIENT_PEER; mode <= CLIENT_TRUSTED_PROXIES; mode++) {
+    for (int mode = CLIENT_PEER; mode <= CLIENT_X_REAL_IP; mode++) {
         struct client_rules rules = {.mode = (enum client_mode)mode, .proxies = &proxies};
         struct addr client, peer = {0};
-        bool header = mode == CLIENT_GOOGLE_LB;
-        assert_int_equal(client_address(&rules, &peer, &field, 1, &client),
+        struct str one = mode == CLIENT_X_REAL_IP ? STR("3.3.3.3") : field;
+        bool header = mode == CLIENT_GOOGLE_LB || mode == CLIENT_X_REAL_IP;
+        assert_int_equal(client_address(&rules, &peer, &one, 1, &client),
                          header ? CLIENT_FROM_HEADER : CLIENT_FROM_PEER);
         assert_int_equal(client.family, header ? ADDR_V4 : ADDR_NONE);
     }
