@@ -256,7 +256,7 @@ static enum http1_result field_line(struct http1_parser *parser, struct str line
     if (name == 0 || name == line.len || line.data[name] != ':')
         return refuse(parser, 400);
     struct str value = trim(str_skip(line, name + 1));
-    if (request->wanted_id != 0)
+    if (request->n_wanted > 0)
         wanted_field(parser->wanted, str_make(line.data, name), value, request);
     return known_field(parser, str_make(line.data, name), value, request);
 }
@@ -333,9 +333,7 @@ static bool is_noise(unsigned char first)
 
 static void begin(const struct http1_parser *parser, struct http_request *request)
 {
-    request->wanted_id = parser->wanted != NULL ? parser->wanted->id : 0;
-    if (request->wanted_id != 0)
-        memset(request->wanted, 0, sizeof(request->wanted));
+    http_request_want(request, parser->wanted);
     request->host = request->user_agent = request->traceparent = request->cloud_trace = STR("");
     request->n_forwarded_for = 0; /* what lies in forwarded_for past this is never read */
 }

@@ -12,7 +12,7 @@
 /* A client whose list of fields goes on beyond this is no client. */
 #define LIST_END (2 * HTTP2_LIST_MAX)
 #define FIELDS_END (4 * HTTP_REQUEST_FIELDS_MAX)
-#define KEPT (HTTP_REQUEST_FIELDS_MAX + 8 + SNAPSHOT_HEADERS_MAX)
+#define KEPT (HTTP_REQUEST_FIELDS_MAX + 8 + HTTP_REQUEST_WANTED_MAX)
 #define SECOND 1000000000LL
 #define FRAME_HEAD 9 /* bytes: RFC 9113 section 4.1 */
 #define LIST_COST 25 /* what a list that is too large counts for, in wasted frames */
@@ -113,7 +113,7 @@ static void take_wanted(struct http2 *h, struct str name, nghttp2_rcbuf *value)
 static void take_field(struct http2 *h, struct str name, nghttp2_rcbuf *value)
 {
     struct http_request *r = &h->request;
-    if (r->wanted_id != 0)
+    if (r->n_wanted > 0)
         take_wanted(h, name, value);
     if (str_eq(name, STR(":path")))
         r->target = keep(h, value);
@@ -202,9 +202,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct http2 *h = context;
     (void)session;
     release_kept(h);
-    memset(&h->request, 0, offsetof(struct http_request, forwarded_for)); /* a kilobyte behind it */
+    memset(&h->request, 0, offsetof(struct http_request, wanted)); /* a kilobyte behind it */
     h->request.n_forwarded_for = 0;
-    h->request.wanted_id = h->wanted != NULL ? h->wanted->id : 0;
+    http_request_want(&h->request, h->wanted);
     h->host = (struct str){0};
     h->list = h->fields = 0;
     h->stream = frame->hd.stream_id;

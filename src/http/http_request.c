@@ -25,7 +25,7 @@ size_t http_request_size(const struct http_request *r)
                   r->traceparent.len + r->cloud_trace.len;
     for (size_t i = 0; i < r->n_forwarded_for; i++)
         size += r->forwarded_for[i].len;
-    for (size_t i = 0; r->wanted_id != 0 && i < SNAPSHOT_HEADERS_MAX; i++)
+    for (size_t i = 0; i < r->n_wanted; i++)
         size += r->wanted[i].len;
     return size;
 }
@@ -47,7 +47,7 @@ void http_request_copy(struct http_request *to, const struct http_request *from,
         memory = copy_view(view[i], memory);
     for (size_t i = 0; i < to->n_forwarded_for; i++)
         memory = copy_view(&to->forwarded_for[i], memory);
-    for (size_t i = 0; to->wanted_id != 0 && i < SNAPSHOT_HEADERS_MAX; i++)
+    for (size_t i = 0; i < to->n_wanted; i++)
         if (to->wanted[i].data != NULL)
             memory = copy_view(&to->wanted[i], memory);
 }

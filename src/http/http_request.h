@@ -9,9 +9,12 @@
 
 #define HTTP_REQUEST_FIELDS_MAX 64 /* fields of a request */
 
+/* Those that routes look at, and the one that may name the client. */
+#define HTTP_REQUEST_WANTED_MAX (SNAPSHOT_HEADERS_MAX + 1)
+
 /* Fields that are kept beside those that struct http_request names. */
 struct http_request_wanted {
-    struct str name[SNAPSHOT_HEADERS_MAX]; /* in lower case */
+    struct str name[HTTP_REQUEST_WANTED_MAX]; /* in lower case */
     uint32_t n;
     uint64_t id; /* alike only for alike names; 0: none */
 };
@@ -24,9 +27,10 @@ struct http_request {
     struct str host;       /* the target's authority, else Host; empty if none came (1.0) */
     struct str user_agent; /* the first of each; empty if there was none */
     struct str traceparent;
-    struct str cloud_trace;                  /* X-Cloud-Trace-Context */
-    struct str wanted[SNAPSHOT_HEADERS_MAX]; /* of each name the first; data is NULL: none came */
-    uint64_t wanted_id;                      /* of the names; 0: there are none */
+    struct str cloud_trace; /* X-Cloud-Trace-Context */
+    uint64_t wanted_id;     /* of the fields that were wanted; 0: there are none */
+    uint32_t n_wanted; /* of them; behind these, and those of the next, is nothing to be read: */
+    struct str wanted[HTTP_REQUEST_WANTED_MAX]; /* of each the first; data is NULL: none came */
     struct str forwarded_for[HTTP_REQUEST_FIELDS_MAX]; /* X-Forwarded-For, in the order received */
     size_t n_forwarded_for;
 
@@ -39,6 +43,19 @@ struct http_request {
 
 /* A method's name, which is case-sensitive (RFC 9110 section 9.1), as a decision wants it. */
 enum decide_method http_request_method(struct str name);
+
+/* Makes room for the fields that are wanted; NULL: none. */
+static inline void http_request_want(struct http_request *r,
+                                     const struct http_request_wanted *wanted)
+{
+    r->n_wanted = 0;
+    r->wanted_id = 0;
+    if (wanted == NULL || wanted->n == 0)
+        return;
+    r->n_wanted = wanted->n;
+    r->wanted_id = wanted->id;
+    memset(r->wanted, 0, wanted->n * sizeof(r->wanted[0]));
+}
 
 /* How much memory a copy's views take. */
 size_t http_request_size(const struct http_request *r);

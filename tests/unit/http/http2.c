@@ -66,6 +66,72 @@ static void answers_have_the_fields_of_their_status(void **state)
     end(p);
 }
 
+static void a_redirect_has_the_status_that_a_route_gives_it(void **state)
+{
+    (void)state;
+    static const uint16_t status[] = {301, 302, 307, 308};
+    for (size_t i = 0; i < sizeof(status) / sizeof(status[0]); i++) {
+        struct pair *p = begin();
+        p->location = STR("https://elsewhere.test/x");
+        p->answer = status[i];
+        struct heard *h = ask(p, "GET", "/x");
+        run(p);
+        assert_int_equal(h->status, status[i]);
+        assert_string_equal(h->location, "https://elsewhere.test/x");
+        assert_string_equal(h->length, "0");
+        end(p);
+    }
+}
+
+/* The text is the snapshot's, which a reload may take away before a client opens its window. */
+static void a_routes_text_arrives_whole_when_it_is_long_gone(void **state)
+{
+    (void)state;
+    static char text[1025];
+    memset(text, 'r', sizeof(text) - 1);
+    for (uint32_t window = 0; window <= 1024; window += 512) {
+        struct pair *p = begin_with(window);
+        p->text = text;
+        p->answer = 503;
+        struct heard *head = ask(p, "HEAD", "/x");
+        run(p);
+        assert_int_equal(head->status, 503);
+        assert_int_equal(head->body, 0);
+        assert_string_equal(head->length, "1024");
+        struct heard *h = ask(p, "GET", "/x");
+        run(p);
+        assert_int_equal(h->status, 503);
+        assert_string_equal(h->length, "1024");
+        assert_string_equal(h->type, "text/plain");
+        assert_int_equal(h->body, window);
+        nghttp2_submit_window_update(p->client, NGHTTP2_FLAG_NONE, stream_of(p, h), 2000);
+        run(p);
+        assert_int_equal(h->body, 1024);
+        assert_int_equal(http2_streams(p->server), 0);
+        end(p);
+    }
+}
+
+static void a_text_that_nobody_takes_goes_with_its_stream(void **state)
+{
+    (void)state;
+    struct pair *p = begin_with(0);
+    struct heard *h[3];
+    p->text = "gone";
+    p->answer = 410;
+    for (int i = 0; i < 3; i++)
+        h[i] = ask(p, "GET", "/x");
+    run(p);
+    assert_int_equal(http2_streams(p->server), 3);
+    nghttp2_submit_rst_stream(p->client, NGHTTP2_FLAG_NONE, stream_of(p, h[1]), NGHTTP2_CANCEL);
+    run(p);
+    assert_int_equal(http2_streams(p->server), 2);
+    nghttp2_submit_window_update(p->client, NGHTTP2_FLAG_NONE, stream_of(p, h[2]), 100);
+    run(p);
+    assert_int_equal(h[2]->body, 4);
+    end(p); /* with one that still waits */
+}
+
 /* From one byte to a URL of a snapshot with a whole target behind it: lengths are numbers of one,
  * two and three bytes (RFC 7541 section 5.1). */
 static void a_location_of_any_length_arrives_whole(void **state)
@@ -329,6 +395,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_comes_with_its_fields),
         cmocka_unit_test(answers_have_the_fields_of_their_status),
+        cmocka_unit_test(a_redirect_has_the_status_that_a_route_gives_it),
+        cmocka_unit_test(a_routes_text_arrives_whole_when_it_is_long_gone),
+        cmocka_unit_test(a_text_that_nobody_takes_goes_with_its_stream),
         cmocka_unit_test(a_location_of_any_length_arrives_whole),
         cmocka_unit_test(an_answer_that_is_never_sent_leaves_the_next_one_alone),
         cmocka_unit_test(connect_is_a_request_without_a_target),

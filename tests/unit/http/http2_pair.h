@@ -24,7 +24,7 @@ struct heard { /* by the client, of a stream */
     size_t body;
     bool reset;
     uint32_t code;
-    char location[64], allow[16], retry[16], length[16];
+    char location[64], allow[16], retry[16], length[16], type[32];
 };
 
 struct pair {
@@ -43,6 +43,11 @@ struct pair {
     struct str location; /* that redirects have; {0}: one that is always the same */
     char far[16384];     /* a Location that is too long for `heard` */
     size_t n_forwarded;
+    uint32_t n_wanted;
+    uint64_t wanted_id;
+    bool came[HTTP_REQUEST_WANTED_MAX]; /* each of the fields that are wanted, and what it said: */
+    char wanted[HTTP_REQUEST_WANTED_MAX][64];
+    const char *text; /* the body that routes give, which is gone when it is given; NULL: none */
     enum decide_method method;
     struct heard heard[STREAMS]; /* by half the number */
     unsigned goaways;
@@ -57,10 +62,18 @@ static inline void give(struct pair *p, uint32_t stream, uint16_t status)
     const struct respond_options options = {
         .date = DATE, .head = p->method == DECIDE_HEAD, .retry_after = status == 429 ? 17 : 0};
     if (status == 307)
-        a.location = p->location.len > 0 ? p->location : STR("https://upstream.test/v2/");
+        a.location = STR("https://upstream.test/v2/");
+    if (status / 100 == 3 && p->location.len > 0)
+        a.location = p->location;
     if (status == 404 || status == 429)
         a.body = STR(BODY);
+    char *body = p->text != NULL ? strdup(p->text) : NULL;
+    if (body != NULL) {
+        a.step = DECIDE_ROUTE;
+        a.body = str_from(body);
+    }
     assert_true(http2_answer(p->server, stream, &a, &options) > 0);
+    free(body);
 }
 
 static inline void copy(char *to, size_t size, struct str text)
@@ -85,6 +98,12 @@ static inline void on_request(void *owner, uint32_t stream, const struct http_re
     p->n_forwarded = r->n_forwarded_for;
     if (r->n_forwarded_for > 0)
         copy(p->forwarded, sizeof(p->forwarded), r->forwarded_for[r->n_forwarded_for - 1]);
+    p->n_wanted = r->n_wanted;
+    p->wanted_id = r->wanted_id;
+    for (uint32_t i = 0; i < r->n_wanted; i++) {
+        p->came[i] = r->wanted[i].data != NULL;
+        copy(p->wanted[i], sizeof(p->wanted[i]), r->wanted[i]);
+    }
     if (p->hold)
         http2_mark(p->server, stream, &p->heard[stream / 2]);
     else
@@ -135,6 +154,7 @@ static inline int on_header(nghttp2_session *session, const nghttp2_frame *frame
     hear("allow", field, value, len, h->allow, sizeof(h->allow));
     hear("retry-after", field, value, len, h->retry, sizeof(h->retry));
     hear("content-length", field, value, len, h->length, sizeof(h->length));
+    hear("content-type", field, value, len, h->type, sizeof(h->type));
     if (status[0] != '\0')
         h->status = atoi(status);
     return 0;
@@ -147,7 +167,7 @@ static inline int on_data(nghttp2_session *session, uint8_t flags, int32_t strea
     struct heard *h = &p->heard[stream / 2];
     (void)session;
     (void)flags;
-    assert_memory_equal(data, &BODY[h->body], len);
+    assert_memory_equal(data, &(p->text != NULL ? p->text : BODY)[h->body], len);
     h->body += len;
     return 0;
 }

@@ -84,6 +84,81 @@ static void a_location_from_elsewhere_is_copied(void **state)
                        "Content-Length: 0\r\n\r\n");
 }
 
+static void a_route_may_redirect_by_any_status(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t status;
+        const char *line;
+    } rows[] = {
+        {301, "301 Moved Permanently"},
+        {302, "302 Found"},
+        {307, "307 Temporary Redirect"},
+        {308, "308 Permanent Redirect"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (int in_place = 0; in_place < 2; in_place++) {
+            char memory[512], expected[512];
+            struct buf out = buf_make(memory, sizeof(memory));
+            struct decide_answer answer = {.status = rows[i].status,
+                                           .step = DECIDE_ROUTE,
+                                           .location = STR("https://store.example/x")};
+            if (in_place != 0) {
+                memcpy(memory + RESPOND_LOCATION_AT, answer.location.data, answer.location.len);
+                answer.location.data = memory + RESPOND_LOCATION_AT;
+            }
+            respond_answer(&out, &answer, &keep);
+            snprintf(expected, sizeof(expected),
+                     "HTTP/1.1 %s\r\nLocation: https://store.example/x\r\nDate: %s\r\n"
+                     "Content-Length: 0\r\n\r\n",
+                     rows[i].line, DATE);
+            assert_wrote(&out, expected);
+        }
+}
+
+/* A status line ends its number with a space, with or without a reason: RFC 9112 section 4. */
+static void a_route_may_answer_with_any_status_and_text(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t status;
+        const char *line;
+    } rows[] = {
+        {200, "200 OK"},
+        {400, "400 Bad Request"},
+        {401, "401 Unauthorized"},
+        {403, "403 Forbidden"},
+        {404, "404 Not Found"},
+        {410, "410 Gone"},
+        {418, "418 "},
+        {499, "499 "},
+        {451, "451 Unavailable For Legal Reasons"},
+        {503, "503 Service Unavailable"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (int text = 0; text < 2; text++) {
+            char memory[512], expected[512];
+            struct respond_options options = keep;
+            struct decide_answer answer = {.status = rows[i].status,
+                                           .step = DECIDE_ROUTE,
+                                           .body = text != 0 ? STR("moved away") : STR("")};
+            int head =
+                snprintf(expected, sizeof(expected),
+                         "HTTP/1.1 %s\r\nDate: %s\r\n%sContent-Length: %d\r\n\r\n", rows[i].line,
+                         DATE, text != 0 ? "Content-Type: text/plain\r\n" : "", 10 * text);
+            struct buf out = buf_make(memory, sizeof(memory));
+            options.head = true;
+            respond_answer(&out, &answer, &options);
+            assert_wrote(&out, expected);
+            snprintf(expected + head, sizeof(expected) - (size_t)head, "%s",
+                     text != 0 ? "moved away" : "");
+            out = buf_make(memory, sizeof(memory));
+            options.head = false;
+            respond_answer(&out, &answer, &options);
+            assert_wrote(&out, expected);
+        }
+}
+
 static void the_api_version_check_is_answered_as_registries_do(void **state)
 {
     (void)state;
@@ -179,6 +254,8 @@ static void what_does_not_fit_is_said_and_nothing_is_written_past_the_end(void *
         {.status = 200, .step = DECIDE_R5},
         {.status = 400, .step = DECIDE_R7, .body = STR("{\"errors\":[]}")},
         {.status = 405, .step = DECIDE_R1},
+        {.status = 301, .step = DECIDE_ROUTE, .location = STR("https://elsewhere.example/x")},
+        {.status = 451, .step = DECIDE_ROUTE, .body = STR("a text of somebody's")},
     };
     const struct respond_options options = {.date = DATE, .connection = RESPOND_KEEP_HTTP10};
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
@@ -202,6 +279,8 @@ int main(void)
         cmocka_unit_test(every_day_of_a_century_has_its_date),
         cmocka_unit_test(a_redirect_is_written_around_a_location_in_place),
         cmocka_unit_test(a_location_from_elsewhere_is_copied),
+        cmocka_unit_test(a_route_may_redirect_by_any_status),
+        cmocka_unit_test(a_route_may_answer_with_any_status_and_text),
         cmocka_unit_test(the_api_version_check_is_answered_as_registries_do),
         cmocka_unit_test(an_error_with_a_body_is_json_and_head_gets_its_fields_only),
         cmocka_unit_test(a_refused_method_is_told_which_ones_there_are),
