@@ -34,7 +34,7 @@ static struct key make(uint8_t n)
 static enum asker_result ask(uint8_t n, struct exist_waiter *w)
 {
     const struct key key = make(n);
-    return asker_ask(asker, &key, w);
+    return asker_ask(asker, &key, STR(""), w);
 }
 
 static bool bell_rings(void)
