@@ -28,7 +28,7 @@ static const char *const allowed[] = {
     "newfstatat", "open", "openat", "pread64", "pwrite64", "readlink", "readlinkat", "rename",
     "renameat", "renameat2", "stat", "statx", "unlink", "unlinkat", "utimensat",
     /* Memory */
-    "brk", "madvise", "mremap", "munmap",
+    "brk", "madvise", "memfd_create", "mremap", "munmap",
     /* Threads and signals */
     "exit", "exit_group", "futex", "getpid", "gettid", "membarrier", "restart_syscall", "rseq",
     "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
