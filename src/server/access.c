@@ -17,6 +17,7 @@
 #define MUCH (RING_SIZE / 4) /* since the last look: then there is no pause */
 #define PATH_MAX_LOGGED 8192
 #define NAME_MAX_LOGGED 128
+#define HOST_MAX_LOGGED 261 /* the longest name of DNS, and a port */
 #define AGENT_MAX_LOGGED 512
 
 /* Each record in a ring begins with its size; a size of 0 says that the next is at the front. */
@@ -76,10 +77,11 @@ void access_put(struct access_ring *ring, const struct access_record *record)
     struct access_record r = *record;
     r.path = cut(r.path, PATH_MAX_LOGGED);
     r.user_agent = cut(r.user_agent, AGENT_MAX_LOGGED);
-    struct str *text[] = {&r.cloud, &r.region,     &r.method, &r.path,
-                          &r.store, &r.user_agent, &r.trace};
+    r.host = cut(r.host, HOST_MAX_LOGGED);
+    struct str *text[] = {&r.cloud, &r.region, &r.method,     &r.host, &r.path,
+                          &r.route, &r.store,  &r.user_agent, &r.trace};
     for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
-        if (text[i] != &r.path && text[i] != &r.user_agent)
+        if (text[i] != &r.path && text[i] != &r.user_agent && text[i] != &r.host)
             *text[i] = cut(*text[i], NAME_MAX_LOGGED);
     size_t size = sizeof(uint64_t) + sizeof(r);
     for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)

@@ -24,7 +24,7 @@ struct access_record {
     int8_t cache;   /* enum exist_state; -1: not looked at */
     bool http2;     /* what the request came by; else HTTP/1.1 */
     uint32_t bytes; /* of the answer */
-    struct str cloud, region, method, path, store, user_agent;
+    struct str cloud, region, method, host, path, route, store, user_agent;
     struct str trace; /* traceparent or X-Cloud-Trace-Context, as received */
 };
 

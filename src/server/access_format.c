@@ -12,8 +12,8 @@
 
 size_t access_format_bound(const struct access_record *r)
 {
-    size_t text = r->cloud.len + r->region.len + r->method.len + r->path.len + r->store.len +
-                  r->user_agent.len;
+    size_t text = r->cloud.len + r->region.len + r->method.len + r->host.len + r->path.len +
+                  r->route.len + r->store.len + r->user_agent.len;
     return FIXED + ESCAPED_MAX * text;
 }
 
@@ -82,6 +82,8 @@ void access_format_line(struct access_format *f, struct buf *out, const struct a
     buf_text(out, r->http2 ? "h2" : "http/1.1");
     PUT(out, "\",\"method\":\"");
     buf_json(out, r->method);
+    PUT(out, "\",\"host\":\"");
+    buf_json(out, r->host);
     PUT(out, "\",\"path\":\"");
     buf_json(out, r->path);
     PUT(out, "\",\"status\":");
@@ -89,6 +91,8 @@ void access_format_line(struct access_format *f, struct buf *out, const struct a
     PUT(out, ",\"reason\":\"");
     if (r->step != 0)
         buf_text(out, decide_step_name((enum decide_step)r->step));
+    PUT(out, "\",\"route\":\"");
+    buf_json(out, r->route);
     PUT(out, "\",\"store\":\"");
     buf_json(out, r->store);
     PUT(out, "\",\"cache\":\"");

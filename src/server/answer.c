@@ -22,12 +22,33 @@ const char *answer_date(struct worker *w)
     return w->date;
 }
 
+/* A request that came when other fields were wanted has none of them. */
+static bool has_wanted(const struct worker *w, const struct http_request *r)
+{
+    return r->wanted_id == w->generation->wanted.id;
+}
+
+static enum client_result real_ip(const struct worker *w, const struct addr *peer,
+                                  const struct http_request *r, struct addr *client)
+{
+    const struct generation *g = w->generation;
+    const struct str *field = &r->wanted[g->wanted.n - 1];
+    bool came = has_wanted(w, r) && field->data != NULL;
+    return client_address(&g->rules, peer, field, came ? 1 : 0, client);
+}
+
 static struct addr client_of(struct worker *w, const struct answer_inquiry *q,
                              const struct http_request *r)
 {
+    const struct client_rules *rules = &w->generation->rules;
     struct addr client = *q->peer;
-    if (client_address(&w->generation->rules, q->peer, r->forwarded_for, r->n_forwarded_for,
-                       &client) == CLIENT_UNUSABLE) {
+    if (q->known) /* since then the rules may have changed, and which fields are kept */
+        return q->client;
+    enum client_result result =
+        rules->mode == CLIENT_X_REAL_IP
+            ? real_ip(w, q->peer, r, &client)
+            : client_address(rules, q->peer, r->forwarded_for, r->n_forwarded_for, &client);
+    if (result == CLIENT_UNUSABLE) {
         client = (struct addr){.family = ADDR_NONE};
         if (!q->asked)
             counters_add(&w->counters.client_failures, 1);
@@ -131,6 +152,7 @@ static bool limit(struct worker *w, const struct answer_inquiry *q, struct answe
     a->decision.answer = (struct decide_answer){
         .status = 429,
         .store = DECIDE_NO_STORE,
+        .route = DECIDE_NO_ROUTE,
         .body = STR("{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"this client sends "
                     "too many requests; it may go on after Retry-After\"}]}\n"),
     };
@@ -144,7 +166,7 @@ enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
         .method = r->method,
         .target = r->target,
         .host = r->host,
-        .headers = r->wanted_id == w->generation->wanted.id ? r->wanted : NULL,
+        .headers = has_wanted(w, r) ? r->wanted : NULL,
         .buffer = buffer,
         .size = answer_size(w, r),
     };
@@ -153,9 +175,14 @@ enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
     a->retry_after = 0;
     if (limit(w, q, a))
         return ANSWER_DONE;
-    if (decide_begin(&w->generation->snapshot, &request, &a->client, &a->decision) == DECIDE_ASK)
-        return settle_questions(w, q, &a->decision, &a->cache);
-    return ANSWER_DONE;
+    if (decide_begin(&w->generation->snapshot, &request, &a->client, &a->decision) != DECIDE_ASK)
+        return ANSWER_DONE;
+    enum answer_result result = settle_questions(w, q, &a->decision, &a->cache);
+    if (result == ANSWER_WAIT) {
+        q->client = a->client;
+        q->known = true;
+    }
+    return result;
 }
 
 void answer_give_up(struct worker *w, struct answer_inquiry *q)
@@ -173,6 +200,7 @@ static void put_record(struct worker *w, const struct answer_inquiry *q,
     record->duration_ns = clock_now() - (q->began != 0 ? q->began : w->loop.now);
     if (r != NULL) {
         record->method = r->method_text;
+        record->host = r->host;
         record->path = r->target;
         record->user_agent = r->user_agent;
         record->trace = r->traceparent.len > 0 ? r->traceparent : r->cloud_trace;
@@ -195,6 +223,8 @@ static void log_answer(struct worker *w, const struct answer_inquiry *q,
         .cache = (int8_t)a->cache,
         .bytes = (uint32_t)bytes,
     };
+    if (answer->route != DECIDE_NO_ROUTE)
+        record.route = snapshot_route(s, answer->route).name;
     if (answer->store != DECIDE_NO_STORE)
         record.store = snapshot_store(s, answer->store).name;
     put_record(w, q, r, &record);
@@ -210,7 +240,7 @@ void answer_account(struct worker *w, struct answer_inquiry *q, const struct htt
     if (w->ring != NULL)
         log_answer(w, q, r, a, bytes);
     q->began = 0;
-    q->asked = q->answered = false;
+    q->asked = q->answered = q->known = false;
 }
 
 void answer_account_error(struct worker *w, struct answer_inquiry *q, uint16_t status, size_t bytes)

@@ -15,11 +15,13 @@ struct answer_inquiry {
     struct exist_waiter waiter;
     struct conn *conn;       /* the owner's */
     const struct addr *peer; /* who connected */
+    struct addr client;      /* who it is for, if that is known */
     int64_t began;           /* when the request began to come, or to wait; 0: it came at once */
     int64_t wait_until;      /* if it asks */
     uint32_t at;             /* of the questions that its decision asks, the last that was asked */
     uint32_t store;          /* about which store */
     bool http2;              /* it came by HTTP/2 */
+    bool known;              /* who it is for: since it waited */
     bool asked;              /* it has asked */
     bool waiting;            /* the waiter is with the prober */
     bool answered;           /* waiter.state is the answer to the last question */

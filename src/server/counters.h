@@ -54,22 +54,29 @@ struct counters_worker {
 #define COUNTERS_STEPS (DECIDE_STEPS + 1)
 #define COUNTERS_R10_UPSTREAM DECIDE_STEPS
 
+/* The statuses of step "route", whose answers are of many: 200, 301, 302, 307, 308, 503, and 400 to
+ * 499 behind them. */
+#define COUNTERS_ROUTE_STATUSES 106
+
 /* Views of the numbers of one worker under one snapshot. */
 struct counters_answered {
     uint64_t *step;    /* COUNTERS_STEPS */
     uint64_t *store;   /* of step R12, n_stores */
     uint64_t *network; /* n_networks */
+
+    /* Those from here on are there if the snapshot has routes: */
+    uint64_t *status;      /* of step "route", COUNTERS_ROUTE_STATUSES */
+    uint64_t *route_store; /* of these, the answers that lead to a store, n_stores */
+    uint64_t *route;       /* requests that a route took, whatever their answer, n_routes */
 };
 
 /* How many numbers that is, a multiple of 8, so that two workers' share no cache line. */
 size_t counters_answered_size(const struct snapshot *s);
 
-static inline struct counters_answered counters_answered_at(uint64_t *numbers,
-                                                            const struct snapshot *s)
-{
-    return (struct counters_answered){numbers, numbers + COUNTERS_STEPS,
-                                      numbers + COUNTERS_STEPS + s->n_stores};
-}
+struct counters_answered counters_answered_at(uint64_t *numbers, const struct snapshot *s);
+
+/* For an answer whose route is one. */
+void counters_routed(const struct counters_answered *c, const struct decide_answer *answer);
 
 static inline void counters_answer(const struct counters_answered *c,
                                    const struct decide_answer *answer)
@@ -78,22 +85,26 @@ static inline void counters_answer(const struct counters_answered *c,
         answer->step == DECIDE_R10 && answer->status == 307 ? COUNTERS_R10_UPSTREAM : answer->step;
     counters_add(&c->step[step], 1);
     counters_add(&c->network[answer->network], 1);
-    if (answer->store != DECIDE_NO_STORE)
+    if (answer->route != DECIDE_NO_ROUTE)
+        counters_routed(c, answer);
+    else if (answer->store != DECIDE_NO_STORE)
         counters_add(&c->store[answer->store], 1);
 }
 
-/* The status that goes with a row of counters_answered.step. */
+/* The status that goes with a row of counters_answered.step (but for step "route"), or .status. */
 unsigned counters_step_status(unsigned row);
+unsigned counters_route_status(unsigned row);
 enum decide_step counters_step(unsigned row);
 
 /* Sums under names that outlive a snapshot. All zero is empty; the names are owned. */
 struct counters_named {
     struct counters_name {
-        char *name; /* a store, or a cloud */
+        char *name; /* a store, a route, or a cloud */
         char *part; /* "", or a region */
         uint64_t n;
     } * row;
     size_t n;
+    size_t next; /* private: where the next look-up begins, since names come in the same order */
 };
 
 /* False: no memory. Adding nothing makes no row. */
@@ -101,13 +112,22 @@ bool counters_named_add(struct counters_named *to, struct str name, struct str p
 
 struct counters_total {
     uint64_t step[COUNTERS_STEPS];
+    uint64_t status[COUNTERS_ROUTE_STATUSES];
     struct counters_named stores;
     struct counters_named networks;
+    struct counters_named route_stores;
+    struct counters_named routes;
 };
 
-/* Adds what was answered under a snapshot. False: no memory, and some of it is lost. */
+/* Adds what was answered under a snapshot, or another total. False: no memory, and some of it is
+ * lost. */
 bool counters_total_add(struct counters_total *total, const struct counters_answered *c,
                         const struct snapshot *s);
+bool counters_total_merge(struct counters_total *total, const struct counters_total *other);
+
+/* Forgets the names of routes that this snapshot has not: however often the configuration changes,
+ * there are not more rows than it has routes, and one, without a name, of those that are gone. */
+void counters_total_forget_routes(struct counters_total *total, const struct snapshot *s);
 void counters_total_clear(struct counters_total *total);
 
 #endif

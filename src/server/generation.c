@@ -50,12 +50,14 @@ static bool make_counters(struct generation *g, unsigned workers)
 static void set_wanted(struct generation *g)
 {
     struct http_request_wanted *wanted = &g->wanted;
-    wanted->n = g->snapshot.n_headers;
+    wanted->n = 0;
+    for (uint32_t i = 0; i < g->snapshot.n_headers; i++)
+        wanted->name[wanted->n++] = snapshot_header(&g->snapshot, i);
+    if (g->rules.mode == CLIENT_X_REAL_IP)
+        wanted->name[wanted->n++] = STR("x-real-ip");
     wanted->id = wanted->n;
-    for (uint32_t i = 0; i < wanted->n; i++) {
-        wanted->name[i] = snapshot_header(&g->snapshot, i);
+    for (uint32_t i = 0; i < wanted->n; i++)
         wanted->id = image_hash(wanted->name[i].data, wanted->name[i].len, wanted->id);
-    }
 }
 
 struct generation *generation_new(uint64_t number, const struct generation_parts *parts,
@@ -76,8 +78,8 @@ struct generation *generation_new(uint64_t number, const struct generation_parts
         return NULL;
     }
     set_limit(g, &config->rate_limit);
-    set_wanted(g);
     g->rules = (struct client_rules){config->server.client_address, &g->proxies.table};
+    set_wanted(g);
     g->config = config;
     g->image = parts->image;
     g->listen = parts->listen;

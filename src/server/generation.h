@@ -22,7 +22,7 @@ struct generation {
     uint64_t number; /* from 1 */
     struct snapshot snapshot;
     struct client_rules rules;
-    struct http_request_wanted wanted; /* the snapshot's headers */
+    struct http_request_wanted wanted; /* the snapshot's headers, and X-Real-Ip if it counts */
     struct listen_rules *listen;       /* owned, with others */
     uint32_t *store_id;                /* exist_store() of each store */
     uint32_t *path_store_id;           /* exist_store_of_paths() of each */

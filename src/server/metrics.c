@@ -17,49 +17,67 @@ static void add_generation(struct counters_total *sum, const struct control *s,
     }
 }
 
-static void add_named(struct counters_named *to, const struct counters_named *from)
+static void write_request(FILE *f, enum decide_step step, unsigned status, struct str store,
+                          uint64_t n)
 {
-    for (size_t i = 0; i < from->n; i++)
-        counters_named_add(to, str_from(from->row[i].name), str_from(from->row[i].part),
-                           from->row[i].n);
-}
-
-static void write_request(FILE *f, unsigned row, struct str store, uint64_t n)
-{
-    fprintf(f, "archeio_requests_total{step=\"%s\",status=\"%u\",",
-            decide_step_name(counters_step(row)), counters_step_status(row));
+    fprintf(f, "archeio_requests_total{step=\"%s\",status=\"%u\",", decide_step_name(step), status);
     exposition_label(f, "store", store);
     fprintf(f, "} %llu\n", (unsigned long long)n);
 }
 
-static void requests(FILE *f, struct control *s)
+/* Those of step "route" have many statuses, most of which nobody has configured. */
+static void write_requests(FILE *f, const struct counters_total *sum)
 {
-    struct counters_total sum = {0};
-    for (unsigned i = 0; i < COUNTERS_STEPS; i++)
-        sum.step[i] = s->total.step[i];
-    add_named(&sum.stores, &s->total.stores);
-    add_named(&sum.networks, &s->total.networks);
-    add_generation(&sum, s, s->retired);
-    add_generation(&sum, s, s->current);
-
     exposition_family(f, "archeio_requests_total", "counter",
                       "Requests answered, by step of the decision, status and store.");
     for (unsigned i = 1; i < COUNTERS_STEPS; i++)
-        if (i != DECIDE_R12)
-            write_request(f, i, STR(""), sum.step[i]);
-    for (size_t i = 0; i < sum.stores.n; i++)
-        write_request(f, DECIDE_R12, str_from(sum.stores.row[i].name), sum.stores.row[i].n);
+        if (i != DECIDE_R12 && i != DECIDE_ROUTE)
+            write_request(f, counters_step(i), counters_step_status(i), STR(""), sum->step[i]);
+    for (size_t i = 0; i < sum->stores.n; i++)
+        write_request(f, DECIDE_R12, 307, str_from(sum->stores.row[i].name), sum->stores.row[i].n);
+    for (unsigned i = 0; i < COUNTERS_ROUTE_STATUSES; i++)
+        if (sum->status[i] > 0)
+            write_request(f, DECIDE_ROUTE, counters_route_status(i), STR(""), sum->status[i]);
+    for (size_t i = 0; i < sum->route_stores.n; i++)
+        write_request(f, DECIDE_ROUTE, 307, str_from(sum->route_stores.row[i].name),
+                      sum->route_stores.row[i].n);
+}
 
+static void write_networks(FILE *f, const struct counters_named *networks)
+{
     exposition_family(f, "archeio_requests_by_network_total", "counter",
                       "Requests answered, by the client's cloud and region; both empty: unknown.");
-    for (size_t i = 0; i < sum.networks.n; i++) {
-        const struct counters_name *row = &sum.networks.row[i];
+    for (size_t i = 0; i < networks->n; i++) {
+        const struct counters_name *row = &networks->row[i];
         fputs("archeio_requests_by_network_total{", f);
         exposition_label(f, "cloud", str_from(row->name));
         fputc(',', f);
         exposition_label(f, "region", str_from(row->part));
         fprintf(f, "} %llu\n", (unsigned long long)row->n);
     }
+}
+
+static void write_routes(FILE *f, const struct counters_named *routes)
+{
+    exposition_family(f, "archeio_requests_by_route_total", "counter",
+                      "Requests that a route took; empty: one that is no longer configured.");
+    for (size_t i = 0; i < routes->n; i++) {
+        fputs("archeio_requests_by_route_total{", f);
+        exposition_label(f, "route", str_from(routes->row[i].name));
+        fprintf(f, "} %llu\n", (unsigned long long)routes->row[i].n);
+    }
+}
+
+static void requests(FILE *f, struct control *s)
+{
+    struct counters_total sum = {0};
+    counters_total_merge(&sum, &s->total);
+    add_generation(&sum, s, s->retired);
+    add_generation(&sum, s, s->current);
+    counters_total_forget_routes(&sum, &s->current->snapshot);
+    write_requests(f, &sum);
+    write_networks(f, &sum.networks);
+    write_routes(f, &sum.routes);
     counters_total_clear(&sum);
 }
 
@@ -110,7 +128,8 @@ static void workers(FILE *f, struct control *s)
         SUM(s, shed));
     connections_of_clients(f, s);
     exposition_single(f, "archeio_client_address_failures_total", "counter",
-                      "Requests whose X-Forwarded-For could not be used: of unknown region.",
+                      "Requests whose X-Forwarded-For or X-Real-Ip could not be used: of unknown "
+                      "region.",
                       SUM(s, client_failures));
     exposition_family(
         f, "archeio_http_errors_total", "counter",
@@ -204,6 +223,21 @@ static void write_up(FILE *f, struct str store, const struct exist_store_stats *
     fprintf(f, "} %d\n", !stats->down);
 }
 
+/* What is known of a store by digests and by paths is known apart; it is one store all the same. */
+static void add_paths(struct exist *exist, uint32_t by_path, struct exist_store_stats *to)
+{
+    struct exist_store_stats stats = {0};
+    if (by_path == UINT32_MAX)
+        return;
+    exist_stats_store(exist, by_path, &stats);
+    for (size_t i = 0; i < sizeof(stats.heads) / sizeof(stats.heads[0]); i++)
+        to->heads[i] += stats.heads[i];
+    for (size_t i = 0; i < EXIST_BUCKETS; i++)
+        to->latency[i] += stats.latency[i];
+    to->latency_sum += stats.latency_sum;
+    to->down = to->down || stats.down;
+}
+
 /* One family over the stores of the current snapshot. */
 static void each_store(FILE *f, struct control *s,
                        void (*write)(FILE *, struct str, const struct exist_store_stats *))
@@ -214,6 +248,7 @@ static void each_store(FILE *f, struct control *s,
         if (g->store_id[i] == UINT32_MAX)
             continue;
         exist_stats_store(s->shared.exist, g->store_id[i], &stats);
+        add_paths(s->shared.exist, g->path_store_id[i], &stats);
         write(f, snapshot_store(&g->snapshot, i).name, &stats);
     }
 }

@@ -34,6 +34,7 @@ static void count_in(struct control *s, const struct generation *g)
         struct counters_answered answered = generation_answered(g, i);
         counters_total_add(&s->total, &answered, &g->snapshot);
     }
+    counters_total_forget_routes(&s->total, &s->current->snapshot);
 }
 
 /* Frees the retired generation, when no worker uses it any more. */

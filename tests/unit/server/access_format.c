@@ -20,7 +20,9 @@ static struct access_record plain(void)
         .region = STR("eu-west-3"),
         .http2 = true,
         .method = STR("GET"),
+        .host = STR("registry.test:443"),
         .path = STR("/v2/pause/blobs/sha256:00"),
+        .route = STR("releases"),
         .store = STR("s3"),
         .user_agent = STR("containerd/1.7.24"),
         .trace = STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
@@ -40,8 +42,10 @@ static void every_field_stands_in_one_line(void **state)
     check_str(str_make(out.data, out.len),
               "{\"time\":\"2006-01-02T15:04:05.000042Z\",\"client\":\"192.0.2.7\","
               "\"cloud\":\"aws\",\"region\":\"eu-west-3\",\"protocol\":\"h2\",\"method\":\"GET\","
+              "\"host\":\"registry.test:443\","
               "\"path\":\"/v2/pause/blobs/sha256:00\",\"status\":307,\"reason\":\"R12\","
-              "\"store\":\"s3\",\"cache\":\"present\",\"bytes\":250,\"duration_us\":12345,"
+              "\"route\":\"releases\",\"store\":\"s3\",\"cache\":\"present\",\"bytes\":250,"
+              "\"duration_us\":12345,"
               "\"user_agent\":\"containerd/1.7.24\","
               "\"trace\":\"0af7651916cd43dd8448eb211c80319c\"}\n");
 }
@@ -54,7 +58,8 @@ static void no_byte_breaks_a_line_and_the_bound_holds(void **state)
         char text[64];
         memset(text, byte, sizeof(text));
         struct access_record r = plain();
-        r.path = r.user_agent = r.method = r.trace = str_make(text, sizeof(text));
+        r.path = r.user_agent = r.method = r.host = r.route = r.trace =
+            str_make(text, sizeof(text));
         size_t bound = access_format_bound(&r);
         char *memory = malloc(bound);
         struct buf out = buf_make(memory, bound);
@@ -63,7 +68,7 @@ static void no_byte_breaks_a_line_and_the_bound_holds(void **state)
         assert_ptr_equal(memchr(out.data, '\n', out.len), out.data + out.len - 1);
         json_t *parsed = json_loadb(out.data, out.len, JSON_ALLOW_NUL, NULL);
         assert_non_null(parsed);
-        assert_int_equal(json_object_size(parsed), 15);
+        assert_int_equal(json_object_size(parsed), 17);
         json_decref(parsed);
         free(memory);
     }
