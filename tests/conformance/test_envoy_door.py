@@ -13,7 +13,7 @@ import pytest
 from lib import archeio as program, clients, http, http2_client
 from lib.certificates import make_certificate
 from lib.envoy import DOOR, Envoy, Sample, binary, compile_filter
-from lib.golden import GOLDEN, Golden, ask_http1, forwarded, rows
+from lib.golden import RANGES, Golden, ask_http1, ask_http2
 from lib.nginx import Bucket, Nginx
 from lib.ports import free_port, wait_until
 from lib.site import CLIENTS, PATH, Upstream, write_ranges
@@ -116,7 +116,7 @@ def at_once(n, ask):
 def golden(tmp_path_factory):
     directory = tmp_path_factory.mktemp("golden")
     one = Golden(directory)
-    compile_filter(directory, one.text, GOLDEN / "ranges")
+    compile_filter(directory, one.text, RANGES)
     sample = Sample().use_clusters(one.stores.port).change(*AS_IT_CAME)
     one.envoy = Envoy(directory, sample.settings(["client_address: google-lb", "wait: 10s",
                                                   "error_ttl: 10m"]))
@@ -125,41 +125,18 @@ def golden(tmp_path_factory):
     one.stop()
 
 
-def differences(golden, row, ask, method):
-    answer = ask(row, method)
-    wanted = (row.status, golden.expected(row))
-    if "envoy" in row.host:
-        wanted = (row.host["envoy"], None)
-    if (answer.status, answer.location) == wanted:
-        return []
-    return [f"requests.tsv:{row.line}: {method} {row.target}: got {answer.status} {answer.location}, "
-            f"expected {wanted}"]
-
-
-def check_rows(golden, ask, rows_of):
-    wrong, count = [], 0
-    for row in rows_of:
-        wrong += differences(golden, row, ask, row.method)
-        if row.method == "GET":
-            wrong += differences(golden, row, ask, "HEAD")
-        count += 1
-    assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong[:20])
-    assert count >= 300
-
-
 def test_every_row_of_the_golden_table_gets_archeios_answer(golden):
     """Status and Location, byte for byte; but for rows that Envoy answers before the filter is asked,
     which bear Envoy's status."""
-    check_rows(golden, lambda row, method: ask_http1(http.connect, golden.envoy.port, row, method),
-               rows())
+    golden.check(lambda row, method: ask_http1(http.connect, golden.envoy.port, row, method),
+                 door="envoy")
 
 
 def test_every_row_gets_it_in_http2_too(golden):
     """What is no origin-form is HTTP/1.1's; so is Envoy's opinion of methods."""
     with http2_client.Client(golden.envoy.port) as client:
-        check_rows(golden, lambda row, method: client.request(
-            row.target, method, [("x-forwarded-for", forwarded(row))], authority=golden.envoy.host),
-            [row for row in rows() if row.target.startswith("/") and not row.host])
+        golden.check(lambda row, method: ask_http2(client, golden.envoy.port, row, method),
+                     rows=[row for row in golden.table.rows() if row.is_origin_form and not row.host])
 
 
 HEADERS = [

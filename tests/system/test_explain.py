@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib.archeio import run
-from lib.golden import GOLDEN, GoldenSite, rows
+from lib.golden import GOLDEN, REQUESTS, GoldenSite
 
 DIGEST = "sha256:" + "5a" * 32
 BLOB = f"/v2/app/blobs/{DIGEST}"
@@ -72,9 +72,9 @@ def test_it_says_what_the_server_answers_for_every_row_of_the_golden_table(golde
         wanted = (row.step, row.status,
                   None if row.location == "-" else golden.real(row.location))
         found = got["step"], got["status"], got["location"]
-        return [] if found == wanted else [f"requests.tsv:{row.line}: {found}, not {wanted}"]
+        return [] if found == wanted else [f"{row.place}: {found}, not {wanted}"]
 
-    table = [row for row in rows() if row.target.startswith(("/", "http"))]
+    table = [row for row in REQUESTS.rows() if row.target.startswith(("/", "http"))]
     assert len(table) > 400
     with ThreadPoolExecutor(2) as pool:
         wrong = [text for texts in pool.map(differs, table) for text in texts]

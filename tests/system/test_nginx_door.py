@@ -10,7 +10,6 @@ import pytest
 
 from lib import http, http2_client
 from lib.archeio import ROOT
-from lib.golden import rows
 from lib.http import connect, parse_answers
 from lib.nginx_door import (BEHIND_PROXIES, DOOR, SAMPLE, DoorSite, GoldenDoor, NginxDoor,
                             compile_snapshot, module)
@@ -48,29 +47,16 @@ def door(tmp_path):
 # ── What is answered ──
 
 
-def wanted(golden, row):
-    return (row.host["nginx"], None) if "nginx" in row.host else (row.status, golden.expected(row))
-
-
 def test_every_row_of_the_golden_table_gets_its_answer(golden):
     """Each row's status and Location, byte for byte, but where nginx itself refuses the request; HEAD
     gets what GET gets."""
-    wrong, count = [], 0
-    for row in rows():
-        for method in {row.method, "HEAD" if row.method == "GET" else row.method}:
-            answer = golden.ask(row, method)
-            if (answer.status, answer.location) != wanted(golden, row):
-                wrong.append(f"requests.tsv:{row.line}: {method} {row.target}: got {answer.status} "
-                             f"{answer.location}, expected {wanted(golden, row)}")
-        count += 1
-    assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong[:20])
-    assert count >= 300
+    golden.check(golden.ask, door="nginx")
 
 
 def test_the_log_has_each_rows_step_and_where_it_went(golden):
     """$archeio_reason is the step; $archeio_store, $archeio_cloud and $archeio_region say of a blob
     where its client is and which store has it."""
-    table = [row for row in rows() if "nginx" not in row.host]
+    table = [row for row in golden.table.rows() if "nginx" not in row.host]
     begin = len(golden.door.log())
     for row in table:
         golden.ask(row, row.method)

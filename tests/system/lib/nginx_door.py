@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import http
 from .archeio import ROOT, binary, run, to_yaml
-from .golden import GOLDEN, Golden, ask_http1
+from .golden import RANGES, REQUESTS, Golden, ask_http1
 from .nginx import TEMPORARY
 from .ports import free_port, wait_until
 from .program import SANITIZER, Program, find, whole_lines
@@ -181,11 +181,11 @@ class NginxDoor:
 
 
 class GoldenDoor(Golden):
-    """The site of the golden table, behind the door."""
+    """The site of a golden table, behind the door."""
 
-    def __init__(self, directory):
-        super().__init__(directory)
-        self.door = NginxDoor(directory / "nginx", self.text, GOLDEN / "ranges",
+    def __init__(self, directory, table=REQUESTS):
+        super().__init__(directory, table)
+        self.door = NginxDoor(directory / "nginx", self.text, RANGES,
                               server=BEHIND_PROXIES, changes={"wait=2s": "wait=10s",
                                                               "error_ttl=5s": "error_ttl=10m"})
 
