@@ -1,10 +1,16 @@
 #include "base/glob.h"
 
+#include <stdint.h>
+
+#define NOWHERE SIZE_MAX
+
 /* Where matching goes on if what follows a wildcard does not match: with the wildcard standing for
  * one byte, or one segment, more. */
 struct retry {
     size_t pattern; /* behind the wildcard; 0: there is none */
     size_t text;
+    size_t
+        star; /* of a '**': where the first '*' behind it begins in the text; NOWHERE: none did */
 };
 
 static bool at(struct str s, size_t i, char c)
@@ -23,17 +29,27 @@ static bool by_segments(struct str pattern, size_t behind)
     return behind > 2 && pattern.data[behind - 1] == '/' && pattern.data[behind - 2] == '*';
 }
 
-/* Lets the '**' stand for more: false if there is no more. */
+/* Lets the '**' stand for more: false if there is no more. If what follows came as far as a '*', no
+ * beginning helps with which that '*' begins in the same segment: it could only stand for less of
+ * it. That keeps long segments from being looked at once for each of their bytes. */
 static bool grow_any(struct str pattern, struct str text, struct retry *r)
 {
-    if (r->pattern == 0 || r->text >= text.len)
+    if (r->pattern == 0)
+        return false;
+    size_t next = r->text + 1;
+    if (r->star != NOWHERE) {
+        size_t end = r->star + str_find(str_skip(text, r->star), '/');
+        next += end - r->star;
+    }
+    if (next > text.len)
         return false;
     if (by_segments(pattern, r->pattern)) {
-        r->text += str_find(str_skip(text, r->text), '/');
-        if (r->text == text.len)
+        next += str_find(str_skip(text, next - 1), '/');
+        if (next > text.len)
             return false;
     }
-    r->text++;
+    r->text = next;
+    r->star = NOWHERE;
     return true;
 }
 
@@ -59,9 +75,11 @@ bool glob_matches(struct str pattern, struct str text)
         if (at(pattern, p, '*')) {
             bool all = at(pattern, p + 1, '*');
             p = all ? behind_any(pattern, p) : p + 1;
-            *(all ? &any : &some) = (struct retry){p, t};
+            *(all ? &any : &some) = (struct retry){p, t, NOWHERE};
             if (all) /* what a '*' before it stood for does not matter any more */
                 some = (struct retry){0};
+            else if (any.star == NOWHERE)
+                any.star = t;
         } else if (p < pattern.len && t < text.len &&
                    (pattern.data[p] == text.data[t] ||
                     (pattern.data[p] == '?' && text.data[t] != '/'))) {

@@ -94,16 +94,96 @@ static void nothing_is_read_behind_the_ends(void **state)
     }
 }
 
-/* Exponential matchers do not come back from these. */
+/* What base/glob.h says, word by word: every way in which a wildcard may stand for something. */
+static bool matches_somehow(const char *begin, const char *pattern, const char *text)
+{
+    const bool any = pattern[0] == '*' && pattern[1] == '*';
+    if (*pattern == '\0')
+        return *text == '\0';
+    if (any && (pattern == begin || pattern[-1] == '/') && pattern[2] == '/') {
+        if (matches_somehow(begin, pattern + 3, text))
+            return true;
+        for (; *text != '\0'; text++)
+            if (*text == '/' && matches_somehow(begin, pattern + 3, text + 1))
+                return true;
+        return false;
+    }
+    if (*pattern == '*') {
+        for (;; text++) {
+            if (matches_somehow(begin, pattern + (any ? 2 : 1), text))
+                return true;
+            if (*text == '\0' || (!any && *text == '/'))
+                return false;
+        }
+    }
+    if (*text == '\0' || (*pattern == '?' ? *text == '/' : *pattern != *text))
+        return false;
+    return matches_somehow(begin, pattern + 1, text + 1);
+}
+
+/* The n-th text over these letters, shortest first. */
+static void spell(char *out, size_t n, const char *letters)
+{
+    const size_t base = strlen(letters);
+    size_t len = 0, count = 1;
+    for (; n >= count; count *= base, len++)
+        n -= count;
+    for (size_t i = 0; i < len; i++, n /= base)
+        out[i] = letters[n % base];
+    out[len] = '\0';
+}
+
+static void compare(const char *pattern, const char *text)
+{
+    if (glob_matches(str_from(pattern), str_from(text)) != matches_somehow(pattern, pattern, text))
+        fail_msg("%s on %s", pattern, text);
+}
+
+static void every_short_pattern_matches_what_it_should(void **state)
+{
+    enum { PATTERNS = 1 + 4 + 16 + 64 + 256 + 1024, TEXTS = 1 + 3 + 9 + 27 + 81 + 243 };
+    char pattern[8], text[8];
+    (void)state;
+    for (size_t i = 0; i < PATTERNS; i++) {
+        spell(pattern, i, "*/ab");
+        for (size_t j = 0; j < TEXTS; j++) {
+            spell(text, j, "/ab");
+            compare(pattern, text);
+        }
+    }
+}
+
+static void longer_patterns_do_so_too(void **state)
+{
+    char pattern[16], text[16];
+    uint32_t random = 1;
+    (void)state;
+    for (size_t i = 0; i < 300000; i++) {
+        size_t n = 0, m = 0;
+        do {
+            random = random * 1664525 + 1013904223; /* Numerical Recipes' generator */
+            pattern[n++] = "**/?ab**"[random >> 29];
+            text[m++] = "/aab"[random >> 27 & 3];
+        } while (n < sizeof(pattern) - 1 && (random >> 20 & 15) != 0);
+        pattern[n] = text[m] = '\0';
+        compare(pattern, text);
+    }
+}
+
+/* Exponential matchers do not come back from these, and quadratic ones take minutes. */
 static void long_texts_that_almost_match_take_no_time(void **state)
 {
     (void)state;
     char *text = malloc(LONG);
     memset(text, 'a', LONG);
     assert_false(glob_matches(STR("*a*a*a*a*a*a*a*a*a*a*b"), str_make(text, LONG)));
+    for (size_t i = 0; i < 1000; i++)
+        assert_false(glob_matches(STR("**a*b"), str_make(text, LONG)));
     for (size_t i = 1; i < LONG; i += 2)
         text[i] = '/';
     assert_false(glob_matches(STR("**/a/**/a/**/a/**/a*/**/a*a/b"), str_make(text, LONG)));
+    for (size_t i = 0; i < 1000; i++)
+        assert_false(glob_matches(STR("**a*/*b"), str_make(text, LONG)));
     free(text);
 }
 
@@ -123,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_match_as_patterns_say),
         cmocka_unit_test(nothing_is_read_behind_the_ends),
+        cmocka_unit_test(every_short_pattern_matches_what_it_should),
+        cmocka_unit_test(longer_patterns_do_so_too),
         cmocka_unit_test(long_texts_that_almost_match_take_no_time),
         cmocka_unit_test(the_literal_ends_at_the_first_wildcard),
     };
