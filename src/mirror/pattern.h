@@ -1,13 +1,10 @@
 /*
- * Which names are meant: patterns with '*' (any bytes but '/'), '**' (any bytes) and '?' (one byte
- * other than '/').
+ * Which names are meant: lists of patterns, as base/glob.h has them.
  */
 #ifndef MIRROR_PATTERN_H
 #define MIRROR_PATTERN_H
 
 #include <archeio/str.h>
-
-bool pattern_matches(struct str pattern, struct str name);
 
 struct pattern_lists {
     const char *const *include; /* n_include of 0: everything */
