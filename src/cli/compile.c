@@ -34,7 +34,7 @@ static bool build(const char *file, struct compile_image *image, struct diag *d)
     if (c == NULL)
         return false;
     struct ranges *r = ranges_load(c->ranges.directory, d);
-    bool built = r->n_refused == 0 && compile_snapshot(c, r, image, d);
+    bool built = r->n_refused == 0 && compile_snapshot(c, r, image, d) && d->n_errors == 0;
     ranges_free(r);
     config_free(c);
     return built;

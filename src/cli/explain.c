@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/explanation.h"
-#include "config/texts.h"
+#include "config/providers.h"
 #include "exist/exist.h"
 #include "ranges/compile.h"
 #include "sys/xalloc.h"
@@ -73,34 +73,14 @@ static enum decide_existence ask(void *context, struct trace_candidate *c)
     return state == EXIST_ABSENT ? DECIDE_ABSENT : DECIDE_UNKNOWN;
 }
 
-static bool is_of(const struct config_provider *p, const struct snapshot_network *n)
-{
-    char *cloud = xalloc_copy(n->cloud.data, n->cloud.len);
-    bool by_cloud = cloud[0] != '\0' && texts_have(&p->clouds, cloud);
-    free(cloud);
-    return by_cloud;
-}
-
-static bool has_asn(const struct config_provider *p, uint32_t asn)
-{
-    size_t i = 0;
-    while (i < p->asns.n && p->asns.number[i] != asn)
-        i++;
-    return asn != 0 && i < p->asns.n;
-}
-
-/* Those that routes would find the network in: by its cloud, if any has it, else by its autonomous
- * system. free() the list. */
+/* Those that routes would find the network in; free() the list. */
 static const char **providers_of(const struct config *c, const struct snapshot_network *network,
                                  size_t *n)
 {
     const char **names = xalloc_zero(c->n_providers + 1, sizeof(*names));
     *n = 0;
     for (size_t i = 0; i < c->n_providers; i++)
-        if (is_of(&c->providers[i], network))
-            names[(*n)++] = c->providers[i].name;
-    for (size_t i = 0, by_cloud = *n; by_cloud == 0 && i < c->n_providers; i++)
-        if (has_asn(&c->providers[i], network->asn))
+        if (providers_have(c, &c->providers[i], network->cloud, network->asn))
             names[(*n)++] = c->providers[i].name;
     return names;
 }

@@ -12,14 +12,15 @@ static const char usage[] =
     "usage: archeio ranges update [--config FILE] [--directory DIR]\n"
     "       archeio ranges lookup [--config FILE]\n"
     "                             [--directory DIR | --snapshot FILE] ADDRESS...\n"
-    "       archeio ranges show   [--config FILE] [--directory DIR]\n"
+    "       archeio ranges show   [--config FILE] [--directory DIR] [ADDRESS...]\n"
     "\n"
     "update  downloads the published ranges of AWS, GCP and Azure and prints\n"
     "        what changed\n"
     "lookup  prints ADDRESS, CLOUD, REGION and PREFIX, separated by tabs; \"-\"\n"
     "        for what is unknown; an ADDRESS of \"-\" reads addresses from\n"
     "        standard input, one a line\n"
-    "show    prints what the directory holds\n"
+    "show    prints what the directory holds; of each ADDRESS the cloud, the\n"
+    "        autonomous system and the providers\n"
     "\n"
     "  -c, --config FILE     the configuration (default: what ARCHEIO_CONFIG\n"
     "                        names; else the built-in one)\n"
@@ -71,13 +72,13 @@ struct command {
     const char *name;
     int (*run)(const struct ranges_commands_options *o);
     bool snapshot; /* takes --snapshot */
-    bool arguments;
+    enum { NONE, SOME, ANY } arguments;
 };
 
 static const struct command commands[] = {
-    {"update", ranges_update, false, false},
-    {"lookup", ranges_lookup, true, true},
-    {"show", ranges_show, false, false},
+    {"update", ranges_update, false, NONE},
+    {"lookup", ranges_lookup, true, SOME},
+    {"show", ranges_show, false, ANY},
 };
 
 /* 0, or 2 for wrong usage, or -1 where help was asked for. */
@@ -123,9 +124,9 @@ static int run_command(const struct command *command, int argc, char **argv)
         return cli_misuse(argv[0], usage, "--snapshot is for lookup, not for %s", command->name);
     if (o.snapshot != NULL && o.directory != NULL)
         return cli_misuse(argv[0], usage, "either --snapshot or --directory, not both");
-    if (command->arguments && o.n_arguments == 0)
+    if (command->arguments == SOME && o.n_arguments == 0)
         return cli_misuse(argv[0], usage, "an address is missing");
-    if (!command->arguments && o.n_arguments > 0)
+    if (command->arguments == NONE && o.n_arguments > 0)
         return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", o.arguments[0]);
     return command->run(&o);
 }

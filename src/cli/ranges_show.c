@@ -1,22 +1,43 @@
+#include "cli/ranges_address.h"
 #include "cli/ranges_commands.h"
 #include "ranges/diff.h"
+#include "ranges/survey.h"
 #include <time.h>
+#include <unistd.h>
 
 enum { NESTING_MAX = 130 }; /* a prefix of each length, and one more */
 
+static const char *date_of(int64_t seconds, char out[32])
+{
+    time_t when = (time_t)seconds;
+    struct tm tm;
+    strcpy(out, "-");
+    if (gmtime_r(&when, &tm) != NULL)
+        strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return out;
+}
+
 static void print_files(const struct ranges *r)
 {
+    char date[32];
     printf("%-28s %-6s %-20s %9s %10s %9s %9s\n", "FILE", "CLOUD", "PUBLISHED", "PREFIXES",
            "DUPLICATES", "CONFLICTS", "HOST BITS");
     for (size_t i = 0; i < r->n_files; i++) {
         const struct ranges_file *f = &r->file[i];
-        time_t when = (time_t)f->modified;
-        struct tm tm;
-        char date[32] = "-";
-        if (gmtime_r(&when, &tm) != NULL)
-            strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
-        printf("%-28s %-6s %-20s %9u %10u %9u %9u\n", f->name, f->cloud, date, f->prefixes,
-               f->duplicates, f->conflicts, f->host_bits);
+        printf("%-28s %-6s %-20s %9u %10u %9u %9u\n", f->name, f->cloud, date_of(f->modified, date),
+               f->prefixes, f->duplicates, f->conflicts, f->host_bits);
+    }
+}
+
+/* Files of autonomous systems: none that routes or providers do not name is in the table. */
+static void print_systems(const struct survey *s)
+{
+    char date[32];
+    printf("\n%-28s %-20s %9s %9s\n", "FILE", "MODIFIED", "PREFIXES", "ASNS");
+    for (size_t i = 0; i < s->n_files; i++) {
+        const struct survey_file *f = &s->file[i];
+        printf("%-28s %-20s %9zu %9zu\n", f->name, date_of(f->modified, date), f->prefixes,
+               f->systems);
     }
 }
 
@@ -60,18 +81,59 @@ static void print_totals(const struct ranges *r, const struct lpm *table)
     printf("the table takes %zu bytes\n", table->size);
 }
 
+static bool show_files(const struct ranges *r, const struct lpm *table, const char *directory,
+                       struct diag *d)
+{
+    struct survey survey;
+    survey_make(directory, &survey, d);
+    print_files(r);
+    if (survey.n_files > 0)
+        print_systems(&survey);
+    if (r->n_ranges > 0)
+        print_places(r);
+    print_totals(r, table);
+    bool good = survey.n_refused == 0;
+    survey_release(&survey);
+    return good;
+}
+
+/* What was said about it, if it is good, has been said already: by ranges_commands_load(). */
+static struct config *load_config(const struct ranges_commands_options *o)
+{
+    struct diag d = {0};
+    struct config *c = config_load(o->config, environ, &d);
+    if (c == NULL)
+        diag_print(&d, stderr);
+    diag_clear(&d);
+    return c;
+}
+
+static bool show(const struct ranges_commands_options *o, const struct ranges *r,
+                 const struct lpm *table)
+{
+    const bool by_itself = o->directory != NULL && o->n_arguments == 0;
+    struct config *c = by_itself ? NULL : load_config(o);
+    struct diag d = {0};
+    if (c == NULL && !by_itself)
+        return false;
+    const char *directory = o->directory != NULL ? o->directory : c->ranges.directory;
+    const struct ranges_address_sources sources = {c, directory, r, table};
+    bool good = o->n_arguments > 0 ? ranges_address_show(&sources, o->arguments, o->n_arguments, &d)
+                                   : show_files(r, table, directory, &d);
+    diag_print(&d, stderr);
+    diag_clear(&d);
+    config_free(c);
+    return good;
+}
+
 int ranges_show(const struct ranges_commands_options *o)
 {
     struct lookup lookup;
     struct ranges *r = ranges_commands_load(o, &lookup);
     if (r == NULL)
         return 1;
-    int code = r->n_refused > 0 ? 1 : 0;
-    print_files(r);
-    if (r->n_ranges > 0)
-        print_places(r);
-    print_totals(r, &lookup.table);
+    bool good = show(o, r, &lookup.table) && r->n_refused == 0;
     lookup_release(&lookup);
     ranges_free(r);
-    return fflush(stdout) == 0 ? code : 1;
+    return fflush(stdout) == 0 && good ? 0 : 1;
 }

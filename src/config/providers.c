@@ -65,6 +65,26 @@ bool providers_read(struct reader *r, const struct document_node *map)
     return good;
 }
 
+static bool has_cloud(const struct config_provider *p, struct str cloud)
+{
+    for (size_t i = 0; i < p->clouds.n; i++)
+        if (str_eq(str_from(p->clouds.text[i]), cloud))
+            return true;
+    return false;
+}
+
+bool providers_have(const struct config *c, const struct config_provider *p, struct str cloud,
+                    uint32_t asn)
+{
+    for (size_t i = 0; i < c->n_providers; i++)
+        if (has_cloud(&c->providers[i], cloud))
+            return has_cloud(p, cloud);
+    for (size_t i = 0; asn != 0 && i < p->asns.n; i++)
+        if (p->asns.number[i] == asn)
+            return true;
+    return false;
+}
+
 void providers_clear(struct config *c)
 {
     for (size_t i = 0; i < c->n_providers; i++) {

@@ -12,4 +12,10 @@
 bool providers_read(struct reader *r, const struct document_node *map);
 void providers_clear(struct config *c);
 
+/* Whether a network, which published ranges say is the cloud's (empty: nobody's), and routing data
+ * say is the autonomous system's (0: nobody's), is that provider's: by its cloud, if any provider
+ * has that, otherwise by its autonomous system ("policy/policy.h"). */
+bool providers_have(const struct config *c, const struct config_provider *p, struct str cloud,
+                    uint32_t asn);
+
 #endif

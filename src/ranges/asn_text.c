@@ -1,15 +1,15 @@
-#include "ranges/asn.h"
+#include "ranges/asn_text.h"
 
 #include "base/num.h"
 
 struct line {
-    struct asn_table *table;
-    const struct asn_named *named;
+    const struct asn_sink *to;
     struct diag *diag;
     const char *file;
     unsigned number;
     struct str text;
     struct str rest;
+    bool said; /* some line so far had a prefix */
 };
 
 /* Always false. at: what is wrong, in the line's text. */
@@ -25,6 +25,15 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
+static struct str trim(struct str s)
+{
+    while (s.len > 0 && is_blank(s.data[s.len - 1]))
+        s.len--;
+    while (s.len > 0 && is_blank(s.data[0]))
+        s = str_skip(s, 1);
+    return s;
+}
+
 static bool read_asn(const struct line *l, struct str word, uint32_t *asn)
 {
     uint64_t number;
@@ -32,16 +41,17 @@ static bool read_asn(const struct line *l, struct str word, uint32_t *asn)
     if (word.len > 2 && (word.data[0] | 0x20) == 'a' && (word.data[1] | 0x20) == 's')
         digits = str_skip(word, 2);
     if (!num_parse(digits, UINT32_MAX, &number))
-        return refuse(l, word,
-                      "is no number of an autonomous system; expected one like 64500 or AS64500");
+        return refuse(
+            l, word,
+            "is no number of an autonomous system; expected one such as 64500 or AS64500, "
+            "at most 4294967295");
     *asn = (uint32_t)number;
     return true;
 }
 
-static bool add(const struct line *l, const struct prefix *prefix, uint32_t asn)
+static bool tell(const struct line *l, const struct asn_word *word)
 {
-    return asn_add(l->table, prefix, asn) ||
-           refuse(l, l->text, "there are too many prefixes, the table holds 1000000");
+    return l->to->take(l->to->context, word) || refuse(l, l->text, ASN_NO_ROOM);
 }
 
 /* ── PREFIX ASN [NAME] ── */
@@ -58,125 +68,131 @@ static struct str next_word(struct line *l)
     return word;
 }
 
-/* A shorter prefix may lie around one that is named: all of them count. */
+/* What is not wanted is told, too: it may lie in the prefix of one that is. */
 static bool read_prefix_line(struct line *l)
 {
-    struct prefix prefix;
+    struct asn_word word = {.asn = 0};
     uint32_t asn;
     l->rest.len = str_find(l->rest, '#');
     struct str first = next_word(l);
     if (first.len == 0)
         return true;
-    if (prefix_parse(first, &prefix) == PREFIX_MALFORMED)
-        return refuse(l, first, "is no prefix; expected \"PREFIX ASN [NAME]\"");
+    if (prefix_parse(first, &word.prefix) == PREFIX_MALFORMED)
+        return refuse(l, first,
+                      "is no prefix; expected \"PREFIX ASN [NAME]\", such as \"192.0.2.0/24 "
+                      "64500\"");
     struct str second = next_word(l);
     if (second.len == 0)
         return refuse(l, first, "the number is missing; expected \"PREFIX ASN [NAME]\"");
-    return read_asn(l, second, &asn) && add(l, &prefix, asn_is_named(l->named, asn) ? asn : 0);
+    if (!read_asn(l, second, &asn))
+        return false;
+    l->said = true;
+    word.asn = asn_is_named(l->to->named, asn) ? asn : 0;
+    word.name = trim(l->rest);
+    return tell(l, &word);
 }
 
 /* ── FIRST,LAST,ASN[,NAME] ── */
 
-static struct str next_field(struct line *l)
+__extension__ typedef unsigned __int128 wide; /* an address */
+
+static unsigned bits_of(const struct addr *a)
 {
-    size_t comma = str_find(l->rest, ',');
-    struct str field = str_make(l->rest.data, comma);
-    l->rest = str_skip(l->rest, comma < l->rest.len ? comma + 1 : comma);
-    return field;
+    return a->family == ADDR_V4 ? 32 : 128;
 }
 
-static bool is_set(const struct addr *a, unsigned bit)
+static wide wide_of(const struct addr *a)
 {
-    return (a->bytes[bit / 8] >> (7 - bit % 8) & 1) != 0;
-}
-
-/* The number of bits at the end of a that are 0; at most `bits`. */
-static unsigned zeros_at_end(const struct addr *a, unsigned bits)
-{
-    unsigned n = 0;
-    while (n < bits && !is_set(a, bits - 1 - n))
-        n++;
+    wide n = 0;
+    for (unsigned i = 0; i < bits_of(a) / 8; i++)
+        n = n << 8 | a->bytes[i];
     return n;
 }
 
-/* The last address of the prefix that begins at a and has so many bits. */
-static struct addr last_of(const struct addr *a, unsigned prefix, unsigned bits)
+static struct addr address_of(wide n, uint8_t family)
 {
-    struct addr last = *a;
-    for (unsigned bit = prefix; bit < bits; bit++)
-        last.bytes[bit / 8] |= (uint8_t)(1U << (7 - bit % 8));
-    return last;
+    struct addr a = {.family = family};
+    for (unsigned i = bits_of(&a) / 8; i-- > 0; n >>= 8)
+        a.bytes[i] = (uint8_t)n;
+    return a;
 }
 
-/* The address behind a; false if a is the very last. */
-static bool next_address(struct addr *a, unsigned bits)
+/* The bits below the n-th. */
+static wide below(unsigned n)
 {
-    for (unsigned i = bits / 8; i-- > 0;)
-        if (++a->bytes[i] != 0)
-            return true;
-    return false;
+    return n < 128 ? ((wide)1 << n) - 1 : ~(wide)0;
 }
 
-static bool is_behind(const struct addr *a, const struct addr *b)
+/* The fewest prefixes that make up all addresses from first to last. Each is as large as where it
+ * begins, and what is left, allow. */
+static bool tell_span(const struct line *l, const struct addr *first, const struct addr *last,
+                      struct asn_word *word)
 {
-    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) > 0;
-}
-
-/* The fewest prefixes that make up all addresses from first to last. */
-static bool add_span(const struct line *l, struct addr first, const struct addr *last, uint32_t asn)
-{
-    const unsigned bits = first.family == ADDR_V4 ? 32 : 128;
-    do {
-        unsigned length = bits - zeros_at_end(&first, bits);
-        struct addr end = last_of(&first, length, bits);
-        for (; is_behind(&end, last); end = last_of(&first, length, bits))
-            length++;
-        const struct prefix prefix = {first, (uint8_t)length};
-        if (!add(l, &prefix, asn))
+    const unsigned bits = bits_of(first);
+    wide at = wide_of(first);
+    const wide end = wide_of(last);
+    for (;;) {
+        unsigned host = 0;
+        while (host < bits && (at & below(host + 1)) == 0 && below(host + 1) <= end - at)
+            host++;
+        word->prefix = (struct prefix){address_of(at, first->family), (uint8_t)(bits - host)};
+        if (!tell(l, word))
             return false;
-        first = end;
-    } while (next_address(&first, bits) && !is_behind(&first, last));
-    return true;
+        if (end - at == below(host))
+            return true;
+        at += below(host) + 1;
+    }
 }
 
-/* Spans do not lie in each other: what is not named need not be known. */
+/* Without the quotes around it, if it has some; a comma between them is a part of it. */
+static struct str next_field(struct line *l)
+{
+    const bool quoted = l->rest.len > 0 && l->rest.data[0] == '"';
+    struct str rest = quoted ? str_skip(l->rest, 1) : l->rest;
+    size_t end = str_find(rest, quoted ? '"' : ',');
+    struct str field = str_make(rest.data, end);
+    rest = str_skip(rest, end);
+    size_t comma = str_find(rest, ',');
+    l->rest = str_skip(rest, comma < rest.len ? comma + 1 : comma);
+    return field;
+}
+
+/* Spans do not lie in each other: what is not wanted need not be told. */
 static bool read_span_line(struct line *l)
 {
+    struct asn_word word = {.asn = 0};
     struct addr first, last;
-    uint32_t asn;
-    if (l->rest.len > 0 && l->rest.data[l->rest.len - 1] == '\r')
-        l->rest.len--;
-    if (l->rest.len == 0)
+    l->rest = trim(l->rest);
+    if (l->rest.len == 0 || l->rest.data[0] == '#')
         return true;
-    struct str from = next_field(l), to = next_field(l), number = next_field(l);
+    struct str from = next_field(l), to = next_field(l), digits = next_field(l);
     if (!addr_parse(from, &first) || !addr_parse(to, &last) || first.family != last.family ||
-        is_behind(&first, &last))
-        return refuse(l, from, "is no span of addresses; expected \"FIRST,LAST,ASN[,NAME]\"");
-    if (!read_asn(l, number, &asn))
+        memcmp(first.bytes, last.bytes, sizeof(first.bytes)) > 0)
+        return refuse(l, from,
+                      "is no span of addresses; expected \"FIRST,LAST,ASN[,NAME]\", such as "
+                      "\"192.0.2.0,192.0.2.255,64500,Example\"");
+    if (!read_asn(l, digits, &word.asn))
         return false;
-    return !asn_is_named(l->named, asn) || add_span(l, first, &last, asn);
+    l->said = true;
+    word.name = next_field(l);
+    return !asn_is_named(l->to->named, word.asn) || tell_span(l, &first, &last, &word);
 }
 
-bool asn_text_read(struct asn_table *t, const char *name, struct str text,
-                   const struct asn_named *named, struct diag *d)
+bool asn_text_read(const struct asn_sink *to, const char *name, struct str text, struct diag *d)
 {
-    struct line l = {.table = t, .named = named, .diag = d, .file = name};
+    struct line l = {.to = to, .diag = d, .file = name};
     const bool spans = str_ends(str_from(name), STR(".csv"));
-    const size_t before = t->n;
-    bool good = true, any = false;
+    bool good = true;
     while (text.len > 0) {
         size_t end = str_find(text, '\n');
         l.number++;
         l.text = l.rest = str_make(text.data, end);
-        any = any || end > 0;
         good = (spans ? read_span_line(&l) : read_prefix_line(&l)) && good;
         text = str_skip(text, end < text.len ? end + 1 : end);
     }
-    if (!any) {
+    if (good && !l.said) {
         diag_error(d, (struct diag_at){name, 0, 0}, "holds no prefixes");
         good = false;
     }
-    if (!good)
-        t->n = before;
     return good;
 }

@@ -6,7 +6,6 @@
 #include <xxhash.h>
 
 enum {
-    PLACES_MAX = 16383,
     SLOTS = 32768, /* never more than half full */
     FILES_MAX = 1024,
 };
@@ -97,7 +96,7 @@ const char *set_add(struct set *s, const struct prefix *prefix, struct str cloud
         return "there are too many prefixes, the table holds 1000000";
     size_t slot = find_slot(s, cloud, region);
     if (s->slot[slot] == 0) {
-        if (s->n_places == PLACES_MAX)
+        if (s->n_places == SET_PLACES_MAX)
             return "there are too many clouds and regions, the table holds 16383";
         add_place(s, cloud, region);
         s->slot[slot] = (uint16_t)s->n_places;

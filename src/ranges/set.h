@@ -7,6 +7,8 @@
 
 #include "ranges/ranges.h"
 
+#define SET_PLACES_MAX 16383U /* clouds and regions that are told apart */
+
 struct set_entry {
     struct prefix prefix;
     uint8_t rank; /* of two answers for one prefix, the lower counts */

@@ -24,9 +24,10 @@ static const char *const allowed[] = {
     "connect", "pipe2",
     /* Files: reloads, ranges, the log, libraries that are opened late */
     "access", "dup", "faccessat", "faccessat2", "fadvise64", "fchmod", "fcntl", "fdatasync",
-    "fstat", "fsync", "ftruncate", "getcwd", "getdents64", "lseek", "lstat", "mkdir", "mkdirat",
-    "newfstatat", "open", "openat", "pread64", "pwrite64", "readlink", "readlinkat", "rename",
-    "renameat", "renameat2", "stat", "statx", "unlink", "unlinkat", "utimensat",
+    "fstat", "fsync", "ftruncate", "getcwd", "getdents64", "lseek", "lstat", "memfd_create",
+    "mkdir", "mkdirat", "newfstatat", "open", "openat", "pread64", "pwrite64", "readlink",
+    "readlinkat", "rename", "renameat", "renameat2", "stat", "statx", "unlink", "unlinkat",
+    "utimensat",
     /* Memory */
     "brk", "madvise", "memfd_create", "mremap", "munmap",
     /* Threads and signals */

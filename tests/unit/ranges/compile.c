@@ -1,6 +1,8 @@
 #include "ranges/compile.h"
 
 #include "directory.h"
+#include "sys/xalloc.h"
+#include <archeio/decide.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -179,6 +181,106 @@ static void a_file_that_cannot_be_written_is_an_error(void **state)
     diag_clear(&d);
 }
 
+/* ── Autonomous systems ── */
+
+static const char site[] =
+    "upstream: {endpoint: https://registry.example}\n"
+    "ranges: {directory: %s}\n"
+    "providers:\n"
+    "  amazon: [aws, as64500]\n"
+    "  others: [as4294967295]\n"
+    "routes:\n"
+    "  - {name: amazon, when: {provider: amazon}, to: {url: https://amazon.example}}\n"
+    "  - {name: others, when: {provider: others}, to: {url: https://others.example}}\n"
+    "  - {name: one, when: {asn: as64501}, to: {url: https://one.example}}\n";
+
+/* The name of the route that a client takes; "-": none. */
+static const char *route_of(const struct snapshot *s, const char *client)
+{
+    static char route[64];
+    char buffer[4096];
+    struct addr a;
+    struct decision d;
+    const struct decide_request request = {
+        .method = DECIDE_GET, .target = STR("/v2/a/manifests/b"), .buffer = buffer, .size = 4096};
+    assert_true(addr_parse(str_from(client), &a));
+    decide_begin(s, &request, &a, &d);
+    strcpy(route, "-");
+    if (d.answer.route != DECIDE_NO_ROUTE) {
+        struct str taken = snapshot_route(s, d.answer.route).name;
+        snprintf(route, sizeof(route), "%.*s", (int)taken.len, taken.data);
+    }
+    return route;
+}
+
+/* With the files of the directory. */
+static struct compile_image compile_site(const struct directory *dir, struct diag *d)
+{
+    static char *const no_variables[] = {NULL};
+    char *yaml = xalloc_format(site, dir->path);
+    struct compile_image image;
+    struct config *c = config_parse("site.yaml", yaml, strlen(yaml), no_variables, d);
+    assert_non_null(c);
+    struct ranges *r = ranges_load(dir->path, d);
+    assert_true(compile_snapshot(c, r, &image, d));
+    ranges_free(r);
+    config_free(c);
+    free(yaml);
+    return image;
+}
+
+static void published_prefixes_win_and_then_the_autonomous_system(void **state)
+{
+    (void)state;
+    struct directory dir;
+    struct diag d = {0};
+    directory_make(&dir);
+    directory_write(&dir, "own.txt", "192.0.2.0/24 aws here\n198.51.100.0/24 lab\n");
+    directory_write(&dir, "x.asn",
+                    "192.0.2.0/25 4294967295\n" /* published as amazon's */
+                    "198.51.100.0/25 AS64500\n" /* published as nobody's whom a provider has */
+                    "203.0.113.0/24 4294967295\n"
+                    "203.0.113.0/26 64501\n"
+                    "203.0.113.64/26 64502\n" /* of whom nobody has asked */
+                    "203.0.113.128/26 0\n");
+    struct compile_image image = compile_site(&dir, &d);
+    assert_int_equal(d.n, 0);
+    static const char *const rows[][2] = {
+        {"192.0.2.1", "amazon"}, {"192.0.2.129", "amazon"},   {"198.51.100.1", "amazon"},
+        {"198.51.100.129", "-"}, {"203.0.113.1", "one"},      {"203.0.113.65", "-"},
+        {"203.0.113.129", "-"},  {"203.0.113.193", "others"}, {"8.8.8.8", "-"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_string_equal(route_of(&image.snapshot, rows[i][0]), rows[i][1]);
+    assert_int_equal(locate(&image.snapshot, "203.0.113.193").asn, 4294967295U);
+    assert_int_equal(locate(&image.snapshot, "203.0.113.65").asn, 0);
+    compile_release(&image);
+    directory_remove(&dir);
+}
+
+static void without_files_of_autonomous_systems_it_is_built_and_said(void **state)
+{
+    (void)state;
+    struct directory dir;
+    struct diag d = {0};
+    directory_make(&dir);
+    directory_write(&dir, "own.txt", "192.0.2.0/24 aws here\n");
+    struct compile_image image = compile_site(&dir, &d);
+    assert_int_equal(d.n, 1);
+    assert_int_equal(d.n_errors, 0);
+    assert_non_null(strstr(d.message[0].text, "no file here says whose"));
+    assert_string_equal(route_of(&image.snapshot, "192.0.2.1"), "amazon");
+    compile_release(&image);
+    diag_clear(&d);
+    directory_write(&dir, "x.asn", "203.0.113.0/24 64501\n203.0.113.0/24\n");
+    image = compile_site(&dir, &d);
+    assert_int_equal(d.n_errors, 1);
+    assert_int_equal(d.message[0].line, 2);
+    assert_string_equal(route_of(&image.snapshot, "203.0.113.1"), "-");
+    compile_release(&image);
+    diag_clear(&d);
+    directory_remove(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +290,8 @@ int main(void)
         cmocka_unit_test(a_file_that_was_written_is_read_again),
         cmocka_unit_test(a_file_that_is_damaged_or_not_there_is_refused_with_a_reason),
         cmocka_unit_test(a_file_that_cannot_be_written_is_an_error),
+        cmocka_unit_test(published_prefixes_win_and_then_the_autonomous_system),
+        cmocka_unit_test(without_files_of_autonomous_systems_it_is_built_and_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "ranges/ranges.h"
 
 #include "directory.h"
+#include "ranges/set.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -177,8 +178,8 @@ static void more_places_than_the_table_holds_are_refused_and_taken_back(void **s
     struct diag d = {0};
     directory_write(dir, "a.txt", "192.0.2.0/24 first\n");
     FILE *f = fopen(directory_file(dir, "b.txt"), "w");
-    for (int i = 0; i < SNAPSHOT_NETWORKS_MAX; i++)
-        fprintf(f, "10.%d.%d.0/24 many r%d\n", i / 256, i % 256, i);
+    for (unsigned i = 0; i < SET_PLACES_MAX; i++) /* and that of the first file */
+        fprintf(f, "10.%u.%u.0/24 many r%u\n", i / 256, i % 256, i);
     assert_int_equal(fclose(f), 0);
     directory_write(dir, "c.txt", "198.51.100.0/24 last\n203.0.113.0/24 first\n");
     struct ranges *r = ranges_load(dir->path, &d);
