@@ -6,18 +6,21 @@ import threading
 
 class StandIn:
     """answer(path, count) returns the bytes of the answer to the count-th request; None: there is
-    never one. `requests` are the paths that were asked for, in order."""
+    never one. `requests` are the paths that were asked for, in order, `heads` all of their bytes up
+    to the blank line."""
 
     def __init__(self, answer):
         self.answer = answer
         self.requests = []
+        self.heads = []
         self.connections = 0
         self.open = []
         self.lock = threading.Lock()
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
 
     def _accept(self):
         while True:
@@ -42,6 +45,7 @@ class StandIn:
                 path = head.split()[1].decode()
                 with self.lock:
                     self.requests.append(path)
+                    self.heads.append(head)
                     count = len(self.requests)
                 answer = self.answer(path, count)
                 if answer is None:
@@ -52,6 +56,9 @@ class StandIn:
             pass
 
     def close(self):
+        # A thread that still accepted would take the next stand-in's clients, by the same descriptor.
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
         for connection in self.open:
             connection.close()
