@@ -123,6 +123,30 @@ char *conf_set_archeio(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 
 /* ── archeio_cache ── */
 
+/* NULL: there is no room for it. */
+static struct shared_store *open_store(ngx_shm_zone_t *zone, struct str url)
+{
+    const struct conf_main *conf = zone->data;
+    struct shared_store *store = shared_store(conf->shared, url);
+    if (store == NULL)
+        ngx_log_error(NGX_LOG_ERR, zone->shm.log, 0,
+                      "archeio_cache: zone \"%V\" has no room for another store: nobody is sent to "
+                      "%*s; restart nginx, or enlarge the zone",
+                      &zone->shm.name, url.len, url.data);
+    return store;
+}
+
+/* Objects that have a path are asked for by routes alone. */
+static void open_stores(ngx_shm_zone_t *zone, const struct conf_policy *policy)
+{
+    for (uint32_t i = 0; i < policy->snapshot.n_stores; i++) {
+        struct snapshot_store store = snapshot_store(&policy->snapshot, i);
+        policy->store[i].blobs = open_store(zone, store.objects);
+        if (policy->snapshot.n_routes > 0)
+            policy->store[i].paths = open_store(zone, store.base);
+    }
+}
+
 /* The zone is there: finds what is known of the stores, whose numbers outlive this reload. */
 static ngx_int_t open_zone(ngx_shm_zone_t *zone, void *data)
 {
@@ -135,15 +159,7 @@ static ngx_int_t open_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
     for (ngx_uint_t i = 0; i < conf->policies.nelts; i++)
-        for (uint32_t n = 0; n < policy[i]->snapshot.n_stores; n++) {
-            struct str url = snapshot_store(&policy[i]->snapshot, n).objects;
-            policy[i]->store[n].shared = shared_store(conf->shared, url);
-            if (policy[i]->store[n].shared == NULL)
-                ngx_log_error(NGX_LOG_ERR, zone->shm.log, 0,
-                              "archeio_cache: zone \"%V\" has no room for another store: nobody is "
-                              "sent to %*s; restart nginx, or enlarge the zone",
-                              &zone->shm.name, url.len, url.data);
-        }
+        open_stores(zone, policy[i]);
     return NGX_OK;
 }
 

@@ -21,8 +21,10 @@
 
 /* A store of a snapshot. */
 struct conf_store {
-    struct shared_store *shared; /* NULL: the zone had no room for it, and nobody can be asked */
-    ngx_uint_t flights;          /* of this worker; flight.c's */
+    struct shared_store *blobs; /* what is known of them; NULL: the zone had no room for that, and
+                                 * nobody can be asked */
+    struct shared_store *paths; /* the same of objects that have a path, as routes may ask for */
+    ngx_uint_t flights;         /* of this worker; flight.c's */
 };
 
 /* A snapshot, read from its file into memory of our own. */

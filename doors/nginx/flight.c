@@ -131,7 +131,7 @@ static int64_t expiry_of(const struct flight *f, enum exist_state state)
 
 static void say(const struct flight *f, enum shared_change change)
 {
-    const struct str *store = &f->question.objects;
+    const struct str *store = &f->question.url;
     ngx_log_t *log = f->owner->connection->log;
     if (change == SHARED_WENT_DOWN) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
@@ -152,10 +152,10 @@ static void learn(struct flight *f, enum exist_state state)
 {
     const struct flight_question *q = &f->question;
     struct flight *other;
-    say(f, shared_note(q->conf->shared, q->store->shared, &q->key, state, expiry_of(f, state)));
+    say(f, shared_note(q->conf->shared, q->known, &q->key, state, expiry_of(f, state)));
     if (f->kind != CHECK || state != EXIST_ERROR)
         return;
-    for (unsigned n = shared_chances(q->store->shared); n > 0; n--)
+    for (unsigned n = shared_chances(q->known); n > 0; n--)
         launch(f->owner, q, AGAIN, &other);
 }
 
@@ -197,13 +197,12 @@ static struct flight *make(ngx_http_request_t *r, const struct flight_question *
 {
     struct flight *f = ngx_pcalloc(r->pool, sizeof(*f));
     ngx_http_cleanup_t *cleanup = f != NULL ? ngx_http_cleanup_add(r, 0) : NULL;
-    u_char *url =
-        cleanup != NULL ? ngx_pnalloc(r->pool, q->objects.len + q->digest_text.len) : NULL;
+    u_char *url = cleanup != NULL ? ngx_pnalloc(r->pool, q->url.len + q->object.len) : NULL;
     if (url == NULL)
         return NULL;
     f->url.data = url;
-    url = ngx_cpymem(url, q->objects.data, q->objects.len);
-    url = ngx_cpymem(url, q->digest_text.data, q->digest_text.len);
+    url = ngx_cpymem(url, q->url.data, q->url.len);
+    url = ngx_cpymem(url, q->object.data, q->object.len);
     f->url.len = (size_t)(url - f->url.data);
     f->owner = r->main;
     f->question = *q;

@@ -20,8 +20,9 @@ struct flight_question {
     const struct conf_main *conf;
     const struct conf_location *location;
     struct conf_store *store;
-    struct str objects;     /* the store's URL; ... */
-    struct str digest_text; /* ... the question's is both */
+    struct shared_store *known; /* one of the store's */
+    struct str url;             /* the store's, and ... */
+    struct str object;          /* ... what has to follow it */
     struct key key;
 };
 

@@ -33,6 +33,28 @@ static bool target_of(const ngx_http_request_t *r, struct str *target)
     return true;
 }
 
+/* The first of that name, which is in lower case; data is NULL where there is none. */
+static struct str field_of(const ngx_http_request_t *r, struct str name)
+{
+    for (const ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL;
+         part = part->next) {
+        const ngx_table_elt_t *field = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++)
+            if (field[i].key.len == name.len &&
+                memcmp(field[i].lowcase_key, name.data, name.len) == 0)
+                return str_make((const char *)field[i].value.data, field[i].value.len);
+    }
+    return str_make(NULL, 0);
+}
+
+static const struct str *fields_of(const ngx_http_request_t *r, const struct snapshot *snapshot,
+                                   struct str field[SNAPSHOT_HEADERS_MAX])
+{
+    for (uint32_t i = 0; i < snapshot->n_headers; i++)
+        field[i] = field_of(r, snapshot_header(snapshot, i));
+    return field;
+}
+
 static bool fill_request(const ngx_http_request_t *r, const struct snapshot *snapshot,
                          struct decide_request *request)
 {
@@ -41,6 +63,7 @@ static bool fill_request(const ngx_http_request_t *r, const struct snapshot *sna
                                                    : DECIDE_OTHER;
     if (!target_of(r, &request->target))
         return false;
+    request->host = str_make((const char *)r->headers_in.server.data, r->headers_in.server.len);
     request->size = DECIDE_BUFFER_SIZE(snapshot, request->target.len);
     request->buffer = ngx_pnalloc(r->pool, request->size);
     return request->buffer != NULL;
@@ -48,19 +71,34 @@ static bool fill_request(const ngx_http_request_t *r, const struct snapshot *sna
 
 /* ── Questions ── */
 
+static bool is_blob(const struct decision *d)
+{
+    return d->digest.size != 0;
+}
+
+/* Of the store that the decision asks, or has asked last. */
+static struct shared_store *known_of(const struct request *q)
+{
+    const struct conf_store *store = &q->conf->policy->store[q->decision.ask_store];
+    return is_blob(&q->decision) ? store->blobs : store->paths;
+}
+
 /* What the decision asks, or has been answered last. False: nobody can be asked. */
 static bool make_question(const struct request *q, struct flight_question *out)
 {
     const struct conf_policy *policy = q->conf->policy;
     const struct decision *d = &q->decision;
+    const struct snapshot_store store = snapshot_store(&policy->snapshot, d->ask_store);
+    struct digest path;
     out->conf = ngx_http_get_module_main_conf(q->r, ngx_http_archeio_module);
     out->location = q->conf;
     out->store = &policy->store[d->ask_store];
-    if (out->store->shared == NULL)
+    out->known = known_of(q);
+    if (out->known == NULL || (!is_blob(d) && !shared_path(d->ask_path, &path)))
         return false;
-    out->objects = snapshot_store(&policy->snapshot, d->ask_store).objects;
-    out->digest_text = d->digest_text;
-    out->key = shared_key(out->conf->shared, out->store->shared, &d->digest);
+    out->url = is_blob(d) ? store.objects : store.base;
+    out->object = is_blob(d) ? d->digest_text : d->ask_path;
+    out->key = shared_key(out->conf->shared, out->known, is_blob(d) ? &d->digest : &path);
     return true;
 }
 
@@ -114,7 +152,7 @@ static enum decide_existence existence_of(enum exist_state state)
 
 static enum exist_state look_up(struct request *q, const struct flight_question *question)
 {
-    struct shared_store *store = question->store->shared;
+    struct shared_store *store = question->known;
     enum exist_state state = shared_find(question->conf->shared, store, &question->key);
     if (state == EXIST_DOWN && shared_due(store))
         flight_check(q->r, question);
@@ -125,7 +163,7 @@ static enum exist_state look_up(struct request *q, const struct flight_question 
 static void watch(struct request *q)
 {
     struct flight_question question;
-    if (make_question(q, &question) && shared_due(question.store->shared))
+    if (shared_due(known_of(q)) && make_question(q, &question))
         flight_check(q->r, &question);
 }
 
@@ -141,7 +179,7 @@ static ngx_int_t go_on(struct request *q, enum decide_next next)
             return NGX_AGAIN;
         next = decide_resume(&q->decision, existence_of(state));
     }
-    if (q->decision.answer.step == DECIDE_R12)
+    if (q->decision.answer.store != DECIDE_NO_STORE)
         watch(q);
     q->answered = true;
     return answer_send(q->r, &q->decision.answer);
@@ -195,6 +233,8 @@ static ngx_int_t begin(ngx_http_request_t *r)
     if (request.target.len > DECIDE_TARGET_MAX)
         return refuse_target(r);
     ngx_http_set_ctx(r, q, ngx_http_archeio_module);
+    struct str field[SNAPSHOT_HEADERS_MAX];
+    request.headers = fields_of(r, snapshot, field);
     struct addr client = client_of(r->connection);
     ngx_int_t rc = go_on(q, decide_begin(snapshot, &request, &client, &q->decision));
     if (rc != NGX_AGAIN)

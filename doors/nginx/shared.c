@@ -1,5 +1,6 @@
 #include "shared.h"
 
+#include "exist/hasher.h"
 #include "sys/clock.h"
 
 #include <sys/random.h>
@@ -101,6 +102,19 @@ struct key shared_key(const struct shared *s, const struct shared_store *store,
 {
     uint32_t number = atomic_load_explicit(&store->number, memory_order_relaxed);
     return (struct key){key_hash(s->seed, number, d), number, *d};
+}
+
+static struct hasher hasher; /* of this process */
+
+bool shared_path(struct str path, struct digest *out)
+{
+    *out = (struct digest){.algorithm = DIGEST_SHA256, .size = 32};
+    return path.len <= EXIST_PATH_MAX && hasher_sha256(&hasher, path.data, path.len, out->bytes);
+}
+
+void shared_exit(ngx_cycle_t *cycle)
+{
+    hasher_close(&hasher);
 }
 
 static bool is_down(const struct shared_store *store)

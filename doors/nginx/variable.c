@@ -14,6 +14,13 @@ static struct str reason_of(const struct request *q)
     return str_from(decide_step_name(q->decision.answer.step));
 }
 
+static struct str route_of(const struct request *q)
+{
+    uint32_t route = q->decision.answer.route;
+    return route != DECIDE_NO_ROUTE ? snapshot_route(&q->conf->policy->snapshot, route).name
+                                    : STR("");
+}
+
 static struct str store_of(const struct request *q)
 {
     uint32_t store = q->decision.answer.store;
@@ -35,9 +42,8 @@ static const struct {
     ngx_str_t name;
     struct str (*get)(const struct request *q);
 } variable[] = {
-    {ngx_string("archeio_reason"), reason_of},
-    {ngx_string("archeio_store"), store_of},
-    {ngx_string("archeio_cloud"), cloud_of},
+    {ngx_string("archeio_reason"), reason_of}, {ngx_string("archeio_route"), route_of},
+    {ngx_string("archeio_store"), store_of},   {ngx_string("archeio_cloud"), cloud_of},
     {ngx_string("archeio_region"), region_of},
 };
 #define N_VARIABLES (sizeof(variable) / sizeof(variable[0]))

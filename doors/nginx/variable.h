@@ -1,7 +1,8 @@
 /*
  * Variables, for logs and for the location that asks stores.
  *
- *   $archeio_reason    the step of the decision, "R12"
+ *   $archeio_reason    the step of the decision, "R12" or "route"
+ *   $archeio_route     whose conditions held
  *   $archeio_store     the store that the client was sent to
  *   $archeio_cloud     the client's
  *   $archeio_region

@@ -44,8 +44,8 @@ BEHIND_PROXIES = """
 """
 
 LOG = re.compile(r'(?P<client>\S+) \[\S+\] "(?P<request>.*)" (?P<status>\d+) (?P<reason>\S+) '
-                 r'store=(?P<store>\S+) client=(?P<cloud>[^/]*)/(?P<region>\S+)\n')
-Line = namedtuple("Line", "client request status reason store cloud region")
+                 r'route=(?P<route>\S+) store=(?P<store>\S+) client=(?P<cloud>[^/]*)/(?P<region>\S+)\n')
+Line = namedtuple("Line", "client request status reason route store cloud region")
 
 
 SANITIZE = "-fsanitize=address,undefined"
