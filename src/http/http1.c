@@ -66,37 +66,6 @@ static enum http1_result refuse(struct http1_parser *parser, uint16_t status)
 
 /* ── Request line ── */
 
-/* Absolute-form: scheme and authority; what follows them may be missing. */
-static bool target_authority(struct str target, struct str *authority)
-{
-    static const struct str schemes[] = {STR_INIT("http://"), STR_INIT("https://")};
-    for (size_t i = 0; i < 2; i++) {
-        size_t n = schemes[i].len;
-        if (target.len < n || !str_eq_nocase(str_make(target.data, n), schemes[i]))
-            continue;
-        *authority = str_skip(target, n);
-        size_t slash = str_find(*authority, '/');
-        size_t query = str_find(*authority, '?');
-        authority->len = slash < query ? slash : query;
-        return true;
-    }
-    return false;
-}
-
-/* RFC 9112 section 3.2: is it one of the forms that may stand with this method? */
-static bool target_form_valid(struct str method, struct str target)
-{
-    if (target.data[0] == '/')
-        return true;
-    if (target.data[0] == '*')
-        return target.len == 1 && str_eq(method, STR("OPTIONS"));
-
-    struct str authority;
-    if (target_authority(target, &authority))
-        return authority_valid(authority);
-    return str_eq(method, STR("CONNECT")) && authority_valid(target);
-}
-
 /* The version's status: 0 where we speak it. A minor version above ours is answered as ours is (RFC
  * 9110 section 2.5); below 1.0 there is nothing with a head. */
 static uint16_t version_status(const char *version)
@@ -131,7 +100,7 @@ static enum http1_result request_line(struct http1_parser *parser, struct str li
     if (request->target.len > HTTP1_TARGET_MAX)
         return refuse(parser, 414);
     if (request->target.len == 0 || !http_target_valid(request->target) ||
-        !target_form_valid(request->method_text, request->target))
+        !http_target_form_valid(request->method_text, request->target))
         return refuse(parser, 400);
 
     parser->seen |= version[7] == '0' ? SEEN_REQUEST_LINE | SEEN_HTTP10 : SEEN_REQUEST_LINE;
@@ -286,7 +255,7 @@ static enum http1_result empty_line(struct http1_parser *parser, struct http_req
 static enum http1_result settle_authority(struct http1_parser *parser, struct http_request *request)
 {
     struct str authority;
-    if (request->target.data[0] == '/' || !target_authority(request->target, &authority))
+    if (request->target.data[0] == '/' || !http_target_authority(request->target, &authority))
         return HTTP1_DONE;
     if ((parser->seen & SEEN_HOST) && !str_eq_nocase(authority, request->host))
         return refuse(parser, 400);

@@ -58,8 +58,11 @@ size_t http2_send(struct http2 *h, char *out, size_t size);
 bool http2_is_over(const struct http2 *h);
 
 /* Answers a request; what the answer refers to is copied, but for its body, which is static and
- * ends with a zero byte. Of the options, what is said of the connection is of HTTP/1. How many
+ * ends with a zero byte. A page is copied whole; its fields fit into HTTP2_FIELDS_MAX bytes, with
+ * HTTP2_FIELD_MORE for each. Of the options, what is said of the connection is of HTTP/1. How many
  * bytes it takes, before they are compressed. */
+#define HTTP2_FIELDS_MAX 16000
+#define HTTP2_FIELD_MORE 8
 size_t http2_answer(struct http2 *h, uint32_t stream, const struct decide_answer *answer,
                     const struct respond_options *options);
 

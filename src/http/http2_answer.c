@@ -1,6 +1,7 @@
 #include "http/http2_answer.h"
 
 #include "base/num.h"
+#include "http/http2.h"
 
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
@@ -91,39 +92,54 @@ static void put_fields(struct writer *w, const struct decide_answer *answer,
     if (answer->step == DECIDE_R5)
         put(w, NAME_NONE, STR("docker-distribution-api-version"), STR("registry/2.0"));
     if (answer->body.len > 0)
-        put(w, NAME_CONTENT_TYPE, STR("content-type"),
-            answer->step == DECIDE_ROUTE ? STR("text/plain") : STR("application/json"));
+        put(w, NAME_CONTENT_TYPE, STR("content-type"), respond_type(answer));
     if (options->retry_after > 0)
         put_number_field(w, NAME_RETRY_AFTER, STR("retry-after"), options->retry_after);
     put(w, NAME_DATE, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));
     put_number_field(w, NAME_CONTENT_LENGTH, STR("content-length"), answer->body.len);
 }
 
+static void put_page_fields(struct writer *w, const struct respond_page *page,
+                            const struct respond_options *options)
+{
+    for (size_t i = 0; i < page->n_fields; i++) {
+        char *name = w->at + 2; /* behind the place and the length of less than 127 */
+        put(w, NAME_NONE, page->field[i].name, page->field[i].value);
+        for (size_t j = 0; j < page->field[i].name.len; j++)
+            if (name[j] >= 'A' && name[j] <= 'Z')
+                name[j] = (char)(name[j] | 0x20); /* RFC 9113 section 8.2 */
+    }
+    if (page->status == 405)
+        put(w, NAME_ALLOW, STR("allow"), STR("GET, HEAD"));
+    put(w, NAME_CONTENT_TYPE, STR("content-type"), page->type);
+    put(w, NAME_DATE, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));
+    put_number_field(w, NAME_CONTENT_LENGTH, STR("content-length"), page->body.len);
+}
+
 /* ── The queue ── */
 
-/* Writes an answer's fields, for its frame. False: there is no memory. */
-static bool add_rest(struct http2_answer_queue *q, uint32_t stream,
-                     const struct decide_answer *answer, const struct respond_options *options,
-                     size_t *bytes)
+/* Room for an answer's fields, which are written next. NULL: there is no memory. */
+static struct http2_answer_rest *new_rest(struct http2_answer_queue *q, uint32_t stream,
+                                          size_t most)
 {
-    size_t most = OTHERS_MAX + answer->location.len;
     assert(most <= PAYLOAD_MAX - STATUS_MAX);
     struct http2_answer_rest *rest = blocks_take(q->blocks, sizeof(*rest) + most);
     if (rest == NULL)
-        return false;
-    struct writer w = {.at = rest->fields};
-    put_fields(&w, answer, options);
+        return NULL;
     rest->next = NULL;
     rest->stream = stream;
-    rest->len = (uint32_t)(w.at - rest->fields);
-    assert(rest->len <= most);
     if (q->first == NULL)
         q->first = rest;
     else
         q->last->next = rest;
     q->last = rest;
-    *bytes = w.bytes;
-    return true;
+    return rest;
+}
+
+static void end_rest(struct http2_answer_rest *rest, const struct writer *w, size_t most)
+{
+    rest->len = (uint32_t)(w->at - rest->fields);
+    assert(rest->len <= most);
 }
 
 /* nghttp2 makes answers in the order in which they were submitted, less those that became void: it
@@ -231,12 +247,10 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *data
     return (ssize_t)n;
 }
 
-int http2_answer_submit(struct http2_answer_queue *q, uint32_t stream,
-                        const struct decide_answer *answer, const struct respond_options *options,
-                        size_t *bytes)
+/* text: a body that is there until the stream is gone; NULL: none. */
+static int submit(struct http2_answer_queue *q, uint32_t stream, unsigned n, const char *text)
 {
     const struct str name = STR(":status");
-    unsigned n = answer->status;
     const char status[] = {(char)('0' + n / 100), (char)('0' + n / 10 % 10), (char)('0' + n % 10)};
     nghttp2_nv field = {
         .name = (uint8_t *)(uintptr_t)name.data,
@@ -245,20 +259,57 @@ int http2_answer_submit(struct http2_answer_queue *q, uint32_t stream,
         .valuelen = sizeof(status),
         .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME,
     };
-    nghttp2_data_provider body = {.source.ptr = (void *)(uintptr_t)answer->body.data,
+    nghttp2_data_provider body = {.source.ptr = (void *)(uintptr_t)text,
                                   .read_callback = read_body};
-    bool has_body = answer->body.len > 0 && !options->head;
-    *bytes = 0;
-    if (has_body && answer->step == DECIDE_ROUTE)
-        body.source.ptr = (void *)(uintptr_t)keep_body(q, stream, answer->body);
-    if (has_body && body.source.ptr == NULL)
-        return NGHTTP2_ERR_NOMEM;
-    if (!add_rest(q, stream, answer, options, bytes))
-        return NGHTTP2_ERR_NOMEM;
-    *bytes += field.namelen + field.valuelen + (has_body ? answer->body.len : 0);
-    int error =
-        nghttp2_submit_response(q->session, (int32_t)stream, &field, 1, has_body ? &body : NULL);
+    int error = nghttp2_submit_response(q->session, (int32_t)stream, &field, 1,
+                                        text != NULL ? &body : NULL);
     if (error != 0)
         http2_answer_forget(q, stream);
     return error;
+}
+#define STATUS_BYTES 10 /* of ":status" and its value */
+
+static int submit_page(struct http2_answer_queue *q, uint32_t stream,
+                       const struct respond_page *page, const struct respond_options *options,
+                       size_t *bytes)
+{
+    const char *text = NULL;
+    size_t most = OTHERS_MAX + page->type.len;
+    *bytes = 0;
+    for (size_t i = 0; i < page->n_fields; i++)
+        most += page->field[i].name.len + page->field[i].value.len + HTTP2_FIELD_MORE;
+    if (!options->head && (text = keep_body(q, stream, page->body)) == NULL)
+        return NGHTTP2_ERR_NOMEM;
+    struct http2_answer_rest *rest = new_rest(q, stream, most);
+    if (rest == NULL)
+        return NGHTTP2_ERR_NOMEM;
+    struct writer w = {.at = rest->fields};
+    put_page_fields(&w, page, options);
+    end_rest(rest, &w, most);
+    *bytes = w.bytes + STATUS_BYTES + (text != NULL ? page->body.len : 0);
+    return submit(q, stream, page->status, text);
+}
+
+int http2_answer_submit(struct http2_answer_queue *q, uint32_t stream,
+                        const struct decide_answer *answer, const struct respond_options *options,
+                        size_t *bytes)
+{
+    const char *text = answer->body.data;
+    bool has_body = answer->body.len > 0 && !options->head;
+    size_t most = OTHERS_MAX + answer->location.len;
+    *bytes = 0;
+    if (options->page != NULL)
+        return submit_page(q, stream, options->page, options, bytes);
+    if (has_body && answer->step == DECIDE_ROUTE)
+        text = keep_body(q, stream, answer->body);
+    if (has_body && text == NULL)
+        return NGHTTP2_ERR_NOMEM;
+    struct http2_answer_rest *rest = new_rest(q, stream, most);
+    if (rest == NULL)
+        return NGHTTP2_ERR_NOMEM;
+    struct writer w = {.at = rest->fields};
+    put_fields(&w, answer, options);
+    end_rest(rest, &w, most);
+    *bytes = w.bytes + STATUS_BYTES + (has_body ? answer->body.len : 0);
+    return submit(q, stream, answer->status, has_body ? text : NULL);
 }

@@ -9,12 +9,12 @@
 
 #define HTTP_REQUEST_FIELDS_MAX 64 /* fields of a request */
 
-/* Those that routes look at, and the one that may name the client. */
-#define HTTP_REQUEST_WANTED_MAX (SNAPSHOT_HEADERS_MAX + 1)
+/* Those that routes look at, and those that say whose request it is, and which. */
+#define HTTP_REQUEST_WANTED_MAX (SNAPSHOT_HEADERS_MAX + 4)
 
 /* Fields that are kept beside those that struct http_request names. */
 struct http_request_wanted {
-    struct str name[HTTP_REQUEST_WANTED_MAX]; /* in lower case */
+    struct str name[HTTP_REQUEST_WANTED_MAX]; /* in lower case; one may stand there twice */
     uint32_t n;
     uint64_t id; /* alike only for alike names; 0: none */
 };

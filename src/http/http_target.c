@@ -1,6 +1,7 @@
 #include "http/http_target.h"
 
 #include "base/scan.h"
+#include "http/authority.h"
 
 bool http_target_valid(struct str target)
 {
@@ -22,4 +23,33 @@ bool http_target_valid(struct str target)
             in_query = in_query || c == '\\';
         }
     }
+}
+
+bool http_target_authority(struct str target, struct str *authority)
+{
+    static const struct str schemes[] = {STR_INIT("http://"), STR_INIT("https://")};
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = schemes[i].len;
+        if (target.len < n || !str_eq_nocase(str_make(target.data, n), schemes[i]))
+            continue;
+        *authority = str_skip(target, n);
+        size_t slash = str_find(*authority, '/');
+        size_t query = str_find(*authority, '?');
+        authority->len = slash < query ? slash : query;
+        return true;
+    }
+    return false;
+}
+
+bool http_target_form_valid(struct str method, struct str target)
+{
+    if (target.data[0] == '/')
+        return true;
+    if (target.data[0] == '*')
+        return target.len == 1 && str_eq(method, STR("OPTIONS"));
+
+    struct str authority;
+    if (http_target_authority(target, &authority))
+        return authority_valid(authority);
+    return str_eq(method, STR("CONNECT")) && authority_valid(target);
 }

@@ -12,4 +12,12 @@
  * query? What they mean is decided elsewhere (steps R1 to R13). */
 bool http_target_valid(struct str target);
 
+/* RFC 9112 section 3.2: is it, which is not empty, in one of the forms that may stand with this
+ * method? */
+bool http_target_form_valid(struct str method, struct str target);
+
+/* Absolute-form (RFC 9112 section 3.2.2): false if it is not; else what stands between "//" and
+ * path or query, either of which may be missing. Whether that is an authority is not looked at. */
+bool http_target_authority(struct str target, struct str *authority);
+
 #endif

@@ -132,9 +132,34 @@ static void put_status(struct buf *out, uint16_t status)
     }
 }
 
+static void put_page(struct buf *out, const struct respond_page *page,
+                     const struct respond_options *options)
+{
+    put_status(out, page->status);
+    put_date(out, options->date);
+    put_connection(out, options->connection);
+    for (size_t i = 0; i < page->n_fields; i++) {
+        PUT(out, "\r\n");
+        buf_str(out, page->field[i].name);
+        PUT(out, ": ");
+        buf_str(out, page->field[i].value);
+    }
+    PUT(out, "\r\nContent-Type: ");
+    buf_str(out, page->type);
+    PUT(out, "\r\nContent-Length: ");
+    buf_u64(out, page->body.len);
+    PUT(out, "\r\n\r\n");
+    if (!options->head)
+        buf_str(out, page->body);
+}
+
 void respond_answer(struct buf *out, const struct decide_answer *answer,
                     const struct respond_options *options)
 {
+    if (options->page != NULL) {
+        put_page(out, options->page, options);
+        return;
+    }
     if (answer->location.len > 0) {
         put_redirect(out, answer->status, answer->location, options);
         return;
@@ -149,10 +174,10 @@ void respond_answer(struct buf *out, const struct decide_answer *answer,
     }
     if (answer->step == DECIDE_R5)
         PUT(out, "\r\nDocker-Distribution-Api-Version: registry/2.0");
-    if (answer->body.len > 0 && answer->step == DECIDE_ROUTE)
-        PUT(out, "\r\nContent-Type: text/plain");
-    else if (answer->body.len > 0)
-        PUT(out, "\r\nContent-Type: application/json");
+    if (answer->body.len > 0) {
+        PUT(out, "\r\nContent-Type: ");
+        buf_str(out, respond_type(answer));
+    }
     PUT(out, "\r\nContent-Length: ");
     buf_u64(out, answer->body.len);
     PUT(out, "\r\n\r\n");

@@ -16,6 +16,8 @@
 /* What every answer has, Location and body aside: at most this many bytes. */
 #define RESPOND_HEAD_MAX 320
 
+#define RESPOND_FIELD_MORE 4
+
 /* How many bytes of a redirect stand before its Location. A caller that has decide write the
  * Location at out->data + out->len + RESPOND_LOCATION_AT saves a copy: respond_answer() writes
  * around it. One that lies anywhere else is copied. */
@@ -27,17 +29,40 @@ enum respond_connection {
     RESPOND_KEEP_HTTP10, /* "Connection: keep-alive", for which a client of 1.0 waits */
 };
 
+struct respond_field {
+    struct str name; /* as HTTP/1.1 writes it: "X-Archeio-Status" */
+    struct str value;
+};
+
+/* What is said in the place of a decision's answer. That no field holds the end of a line is the
+ * caller's to see to. */
+struct respond_page {
+    uint16_t status; /* one that decisions have, too */
+    struct str type; /* of the body */
+    struct str body;
+    const struct respond_field *field;
+    size_t n_fields;
+};
+
 struct respond_options {
     const char *date; /* RESPOND_DATE_SIZE bytes, from respond_date() */
     enum respond_connection connection;
-    uint32_t retry_after; /* seconds; 0: nothing is said of it */
-    bool head;            /* the method was HEAD */
+    uint32_t retry_after;            /* seconds; 0: nothing is said of it */
+    bool head;                       /* the method was HEAD */
+    const struct respond_page *page; /* stands in the place of the decision's answer; NULL: none */
 };
+
+/* The Content-Type of an answer that has a body. */
+static inline struct str respond_type(const struct decide_answer *answer)
+{
+    return answer->step == DECIDE_ROUTE ? STR("text/plain") : STR("application/json");
+}
 
 /* The date of a second, not terminated; from years 1 to 9999. */
 void respond_date(int64_t unix_seconds, char out[RESPOND_DATE_SIZE]);
 
-/* Appends an answer. It fits if out has room for RESPOND_HEAD_MAX, the Location and the body;
+/* Appends an answer. It fits if out has room for RESPOND_HEAD_MAX, the Location and the body; a
+ * page, for RESPOND_HEAD_MAX, type, body, and the fields with RESPOND_FIELD_MORE for each;
  * otherwise out->full is set and what was appended is not an answer. */
 void respond_answer(struct buf *out, const struct decide_answer *answer,
                     const struct respond_options *options);

@@ -245,6 +245,30 @@ static void answers_without_a_decision_close(void **state)
                        "Because.\n");
 }
 
+static void a_page_stands_in_the_place_of_a_decision(void **state)
+{
+    (void)state;
+    const struct respond_field fields[] = {{STR("X-A"), STR("1")}, {STR("X-B"), STR("two, 2")}};
+    const struct respond_page page = {200, STR("text/plain"), STR("body"), fields, 2};
+    const struct decide_answer answer = {.status = 307, .location = STR("https://store.example/x")};
+    struct respond_options options = {.date = DATE, .page = &page};
+    const size_t enough =
+        RESPOND_HEAD_MAX + sizeof("text/plainbodyX-A1X-Btwo, 2") - 1 + 2 * RESPOND_FIELD_MORE;
+    char memory[512];
+    struct buf out = buf_make(memory, enough);
+    respond_answer(&out, &answer, &options);
+    assert_wrote(&out, "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                       "X-A: 1\r\nX-B: two, 2\r\nContent-Type: text/plain\r\n"
+                       "Content-Length: 4\r\n\r\nbody");
+    out = buf_make(memory, sizeof(memory));
+    options.head = true;
+    options.connection = RESPOND_CLOSE;
+    respond_answer(&out, &answer, &options);
+    assert_wrote(&out, "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                       "Connection: close\r\nX-A: 1\r\nX-B: two, 2\r\n"
+                       "Content-Type: text/plain\r\nContent-Length: 4\r\n\r\n");
+}
+
 /* Every kind of answer, in memory of every size from none to enough. */
 static void what_does_not_fit_is_said_and_nothing_is_written_past_the_end(void **state)
 {
@@ -285,6 +309,7 @@ int main(void)
         cmocka_unit_test(an_error_with_a_body_is_json_and_head_gets_its_fields_only),
         cmocka_unit_test(a_refused_method_is_told_which_ones_there_are),
         cmocka_unit_test(answers_without_a_decision_close),
+        cmocka_unit_test(a_page_stands_in_the_place_of_a_decision),
         cmocka_unit_test(what_does_not_fit_is_said_and_nothing_is_written_past_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
