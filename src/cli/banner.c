@@ -95,6 +95,10 @@ void banner_print(const struct banner *b, const struct server_started *started, 
     fprintf(to, "\n  serves:   %s, and blobs from %u store%s\n", b->upstream, b->n_stores,
             b->n_stores == 1 ? "" : "s");
     print_ranges(b, to);
+    if (started->decides) {
+        endpoint_format(&started->listen[started->n_listen], text);
+        fprintf(to, "  decides:  http://%s/decide?path=/v2/\n", text);
+    }
     if (started->admin != NULL)
         fprintf(to, "  metrics:  http://%s/metrics\n", started->admin);
     else

@@ -19,6 +19,7 @@ struct access_record {
     int64_t time_us; /* Unix microseconds, of the answer */
     int64_t duration_ns;
     struct addr client;
+    struct addr asker; /* who asked the decision endpoint; of no family: the client came itself */
     uint16_t status;
     uint8_t step;   /* enum decide_step; 0: no decision was made */
     int8_t cache;   /* enum exist_state; -1: not looked at */

@@ -59,7 +59,7 @@ static void put_time(struct access_format *f, struct buf *out, int64_t time_us)
     PUT(out, "Z\"");
 }
 
-static const char *cache_name(int cache)
+const char *access_format_cache(int cache)
 {
     static const char *const name[EXIST_STATES] = {
         [EXIST_PRESENT] = "present", [EXIST_ABSENT] = "absent", [EXIST_ERROR] = "error",
@@ -74,6 +74,10 @@ void access_format_line(struct access_format *f, struct buf *out, const struct a
     put_time(f, out, r->time_us);
     PUT(out, ",\"client\":\"");
     buf_put(out, client, addr_format(&r->client, client));
+    if (r->asker.family != ADDR_NONE) {
+        PUT(out, "\",\"asked_by\":\"");
+        buf_put(out, client, addr_format(&r->asker, client));
+    }
     PUT(out, "\",\"cloud\":\"");
     buf_json(out, r->cloud);
     PUT(out, "\",\"region\":\"");
@@ -96,7 +100,7 @@ void access_format_line(struct access_format *f, struct buf *out, const struct a
     PUT(out, "\",\"store\":\"");
     buf_json(out, r->store);
     PUT(out, "\",\"cache\":\"");
-    buf_text(out, cache_name(r->cache));
+    buf_text(out, access_format_cache(r->cache));
     PUT(out, "\",\"bytes\":");
     buf_u64(out, r->bytes);
     PUT(out, ",\"duration_us\":");

@@ -19,6 +19,9 @@ size_t access_format_bound(const struct access_record *r);
 /* Appends the line. */
 void access_format_line(struct access_format *f, struct buf *out, const struct access_record *r);
 
+/* What the cache said: "present", "miss" and so on; "" for any other number. */
+const char *access_format_cache(int cache);
+
 /* The trace id in a traceparent (W3C Trace Context, section 3.2) or an X-Cloud-Trace-Context
  * ("TRACE/SPAN;o=OPTIONS"): 32 hex digits; empty if there is none. */
 struct str access_format_trace(struct str field);

@@ -159,6 +159,29 @@ static bool limit(struct worker *w, const struct answer_inquiry *q, struct answe
     return true;
 }
 
+void answer_begin(struct answer *a, const struct http_request *r)
+{
+    a->cache = CACHE_UNUSED;
+    a->retry_after = 0;
+    a->page = NULL;
+    a->subject = (struct answer_subject){r->method_text, r->host, r->target};
+}
+
+enum answer_result answer_decide_request(struct worker *w, struct answer_inquiry *q,
+                                         const struct decide_request *request, struct answer *a)
+{
+    if (limit(w, q, a))
+        return ANSWER_DONE;
+    if (decide_begin(&w->generation->snapshot, request, &a->client, &a->decision) != DECIDE_ASK)
+        return ANSWER_DONE;
+    enum answer_result result = settle_questions(w, q, &a->decision, &a->cache);
+    if (result == ANSWER_WAIT) {
+        q->client = a->client;
+        q->known = true;
+    }
+    return result;
+}
+
 enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
                                  const struct http_request *r, char *buffer, struct answer *a)
 {
@@ -170,19 +193,9 @@ enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
         .buffer = buffer,
         .size = answer_size(w, r),
     };
+    answer_begin(a, r);
     a->client = client_of(w, q, r);
-    a->cache = CACHE_UNUSED;
-    a->retry_after = 0;
-    if (limit(w, q, a))
-        return ANSWER_DONE;
-    if (decide_begin(&w->generation->snapshot, &request, &a->client, &a->decision) != DECIDE_ASK)
-        return ANSWER_DONE;
-    enum answer_result result = settle_questions(w, q, &a->decision, &a->cache);
-    if (result == ANSWER_WAIT) {
-        q->client = a->client;
-        q->known = true;
-    }
-    return result;
+    return answer_decide_request(w, q, &request, a);
 }
 
 void answer_give_up(struct worker *w, struct answer_inquiry *q)
@@ -199,9 +212,6 @@ static void put_record(struct worker *w, const struct answer_inquiry *q,
     record->time_us = clock_wall_us();
     record->duration_ns = clock_now() - (q->began != 0 ? q->began : w->loop.now);
     if (r != NULL) {
-        record->method = r->method_text;
-        record->host = r->host;
-        record->path = r->target;
         record->user_agent = r->user_agent;
         record->trace = r->traceparent.len > 0 ? r->traceparent : r->cloud_trace;
     }
@@ -222,7 +232,12 @@ static void log_answer(struct worker *w, const struct answer_inquiry *q,
         .region = network.region,
         .cache = (int8_t)a->cache,
         .bytes = (uint32_t)bytes,
+        .method = a->subject.method,
+        .host = a->subject.host,
+        .path = a->subject.target,
     };
+    if (a->page != NULL)
+        record.asker = *q->peer;
     if (answer->route != DECIDE_NO_ROUTE)
         record.route = snapshot_route(s, answer->route).name;
     if (answer->store != DECIDE_NO_STORE)
@@ -235,7 +250,9 @@ void answer_account(struct worker *w, struct answer_inquiry *q, const struct htt
 {
     if (a->retry_after > 0)
         counters_add(&w->counters.errors[COUNTERS_429], 1);
-    else
+    if (a->page != NULL)
+        counters_add(&w->counters.asked[a->decision.answer.step], 1);
+    else if (a->retry_after == 0)
         counters_answer(&w->answered, &a->decision.answer);
     if (w->ring != NULL)
         log_answer(w, q, r, a, bytes);

@@ -27,11 +27,19 @@ struct answer_inquiry {
     bool answered;           /* waiter.state is the answer to the last question */
 };
 
+/* What was asked for, for the access log. */
+struct answer_subject {
+    struct str method, host, target;
+};
+
 struct answer {
     struct decision decision; /* its answer */
     struct addr client;
+    struct answer_subject subject;
     uint32_t retry_after; /* seconds, with status 429; else 0 */
     int cache;            /* what the cache said: enum exist_state; -1: it was not looked at */
+    const struct respond_page *page; /* of "server/decide_listener.h": who asked for the decision is
+                                      * told of it; NULL: it is the answer */
 };
 
 enum answer_result {
@@ -47,6 +55,12 @@ size_t answer_size(const struct worker *w, const struct http_request *r);
  */
 enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
                                  const struct http_request *r, char *buffer, struct answer *a);
+
+/* What answer_decide() does with a request of its own, for others: a->client is whose it is, and
+ * what it is goes into a->subject, after answer_begin(). */
+void answer_begin(struct answer *a, const struct http_request *r);
+enum answer_result answer_decide_request(struct worker *w, struct answer_inquiry *q,
+                                         const struct decide_request *request, struct answer *a);
 
 /* An inquiry that waits goes on without an answer. */
 void answer_give_up(struct worker *w, struct answer_inquiry *q);

@@ -1,6 +1,7 @@
 #include "server/conn.h"
 
 #include "http/proxy.h"
+#include "server/decide_listener.h"
 
 #include <assert.h>
 
@@ -51,6 +52,27 @@ bool conn_hold(struct conn *c, const char *data, size_t len)
     if (c->held != data)
         memmove(c->held, data, len);
     return true;
+}
+
+/* ── Requests and questions ── */
+
+const struct http_request_wanted *conn_wanted(const struct conn *c)
+{
+    const struct generation *g = c->worker->generation;
+    return conn_asks(c) ? &g->asked : &g->wanted;
+}
+
+size_t conn_answer_size(const struct conn *c, const struct http_request *r)
+{
+    return conn_asks(c) ? DECIDE_LISTENER_SIZE : answer_size(c->worker, r);
+}
+
+enum answer_result conn_decide(struct conn *c, struct answer_inquiry *q,
+                               const struct http_request *r, char *buffer, struct answer *a)
+{
+    if (conn_asks(c))
+        return decide_listener_answer(c->worker, q, r, a);
+    return answer_decide(c->worker, q, r, buffer, a);
 }
 
 /* ── The end ── */
@@ -119,11 +141,11 @@ static const struct listen_rule *rule_of(const struct conn *c)
     return &c->worker->generation->listen->rule[c->listener];
 }
 
-/* Whether its client may have one more connection. */
+/* Whether its client may have one more connection; who asks for others is no client. */
 static bool count_in(struct conn *c)
 {
     struct worker_shared *shared = c->worker->shared;
-    if (shared->max_per_client == 0)
+    if (shared->max_per_client == 0 || conn_asks(c))
         return true;
     c->counted = crowd_enter(&shared->crowd, &c->peer, shared->max_per_client);
     if (!c->counted)

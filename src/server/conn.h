@@ -42,6 +42,18 @@ struct conn {
     };
 };
 
+/* Whether it came to the decision endpoint. */
+static inline bool conn_asks(const struct conn *c)
+{
+    return c->listener == c->worker->generation->listen->n;
+}
+
+/* Which fields of its requests are kept, and answer_size() and answer_decide() by what is asked. */
+const struct http_request_wanted *conn_wanted(const struct conn *c);
+size_t conn_answer_size(const struct conn *c, const struct http_request *r);
+enum answer_result conn_decide(struct conn *c, struct answer_inquiry *q,
+                               const struct http_request *r, char *buffer, struct answer *a);
+
 /* Takes a connection over; it may be refused. */
 void conn_accept(struct worker *w, struct listener_socket socket, const struct addr *peer,
                  uint16_t listener);

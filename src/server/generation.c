@@ -1,6 +1,7 @@
 #include "server/generation.h"
 
 #include "policy/image.h"
+#include "server/decide_listener.h"
 
 #include <stdlib.h>
 
@@ -47,6 +48,13 @@ static bool make_counters(struct generation *g, unsigned workers)
 }
 
 /* Requests that came before a reload are known by the same names as before, if those are alike. */
+static void number_names(struct http_request_wanted *wanted)
+{
+    wanted->id = wanted->n;
+    for (uint32_t i = 0; i < wanted->n; i++)
+        wanted->id = image_hash(wanted->name[i].data, wanted->name[i].len, wanted->id);
+}
+
 static void set_wanted(struct generation *g)
 {
     struct http_request_wanted *wanted = &g->wanted;
@@ -55,9 +63,9 @@ static void set_wanted(struct generation *g)
         wanted->name[wanted->n++] = snapshot_header(&g->snapshot, i);
     if (g->rules.mode == CLIENT_X_REAL_IP)
         wanted->name[wanted->n++] = STR("x-real-ip");
-    wanted->id = wanted->n;
-    for (uint32_t i = 0; i < wanted->n; i++)
-        wanted->id = image_hash(wanted->name[i].data, wanted->name[i].len, wanted->id);
+    number_names(wanted);
+    decide_listener_want(&g->asked, &g->snapshot);
+    number_names(&g->asked);
 }
 
 struct generation *generation_new(uint64_t number, const struct generation_parts *parts,

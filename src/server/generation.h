@@ -23,6 +23,7 @@ struct generation {
     struct snapshot snapshot;
     struct client_rules rules;
     struct http_request_wanted wanted; /* the snapshot's headers, and X-Real-Ip if it counts */
+    struct http_request_wanted asked;  /* those of questions: "server/decide_listener.h" */
     struct listen_rules *listen;       /* owned, with others */
     uint32_t *store_id;                /* exist_store() of each store */
     uint32_t *path_store_id;           /* exist_store_of_paths() of each */

@@ -30,6 +30,7 @@ static void put_answer(struct conn *c, const struct http_request *r, const struc
                                    : RESPOND_KEEP,
         .retry_after = a->retry_after,
         .head = r->method == DECIDE_HEAD,
+        .page = a->page,
     };
     size_t before = out->len;
     respond_answer(out, &a->decision.answer, &options);
@@ -40,10 +41,10 @@ static enum turn one_request(struct conn *c, const struct http_request *r, struc
 {
     struct answer answer;
     forget(&c->h1.parser);
-    if (RESPOND_HEAD_MAX + answer_size(c->worker, r) > out->size - out->len)
+    if (RESPOND_HEAD_MAX + conn_answer_size(c, r) > out->size - out->len)
         return TURN_FULL;
     char *location = out->data + out->len + RESPOND_LOCATION_AT;
-    if (answer_decide(c->worker, &c->h1.inquiry, r, location, &answer) == ANSWER_WAIT)
+    if (conn_decide(c, &c->h1.inquiry, r, location, &answer) == ANSWER_WAIT)
         return TURN_WAIT;
     put_answer(c, r, &answer, out);
     return c->h1.ending ? TURN_END : TURN_NEXT;
@@ -66,7 +67,7 @@ static enum turn next_request(struct conn *c, const char *data, size_t len, stru
                               size_t *used)
 {
     struct http_request *r = &c->worker->request;
-    c->h1.parser.wanted = &c->worker->generation->wanted;
+    c->h1.parser.wanted = conn_wanted(c);
     switch (http1_parse(&c->h1.parser, data, len, r)) {
     case HTTP1_MORE:
         return TURN_MORE;

@@ -31,6 +31,7 @@ static void send_answer(struct conn *c, uint32_t stream, struct answer_inquiry *
         .date = answer_date(c->worker),
         .retry_after = a->retry_after,
         .head = r->method == DECIDE_HEAD,
+        .page = a->page,
     };
     size_t bytes = http2_answer(c->h2.session, stream, &a->decision.answer, &options);
     answer_account(c->worker, q, r, a, bytes);
@@ -68,7 +69,7 @@ static void answer_unasked(struct conn *c, uint32_t stream, const struct http_re
 {
     struct answer_inquiry q = {.conn = c, .peer = &c->peer, .http2 = true, .asked = true};
     struct answer a;
-    answer_decide(c->worker, &q, r, c->worker->output, &a);
+    conn_decide(c, &q, r, c->worker->output, &a);
     send_answer(c, stream, &q, r, &a);
 }
 
@@ -80,7 +81,7 @@ static void request(void *owner, uint32_t stream, const struct http_request *r)
     struct h2_request *p = new_request(c, stream);
     if (p == NULL) {
         answer_unasked(c, stream, r);
-    } else if (answer_decide(w, &p->inquiry, r, w->output, &a) == ANSWER_DONE) {
+    } else if (conn_decide(c, &p->inquiry, r, w->output, &a) == ANSWER_DONE) {
         send_answer(c, stream, &p->inquiry, r, &a);
         free_request(c, p);
     } else if (!park(c, p, r)) {
@@ -94,7 +95,7 @@ static void request(void *owner, uint32_t stream, const struct http_request *r)
 static void resume(struct conn *c, struct h2_request *p)
 {
     struct answer a;
-    if (answer_decide(c->worker, &p->inquiry, &p->request, c->worker->output, &a) == ANSWER_WAIT)
+    if (conn_decide(c, &p->inquiry, &p->request, c->worker->output, &a) == ANSWER_WAIT)
         return;
     http2_mark(c->h2.session, p->stream, NULL);
     send_answer(c, p->stream, &p->inquiry, &p->request, &a);
@@ -209,7 +210,7 @@ bool h2_begin(struct conn *c)
 void h2_received(struct conn *c, const char *data, size_t len)
 {
     c->h2.busy = true;
-    http2_want(c->h2.session, &c->worker->generation->wanted);
+    http2_want(c->h2.session, conn_wanted(c));
     http2_receive(c->h2.session, data, len, c->stream.loop->now);
     c->h2.busy = false;
     flush(c);

@@ -71,13 +71,14 @@ struct listen_rules *listen_rules_new(const struct config_server *config,
                                       struct tls_tickets *tickets, struct diag *d)
 {
     bool made = true;
-    struct listen_rules *r = calloc(1, sizeof(*r) + config->n_listen * sizeof(r->rule[0]));
+    struct listen_rules *r = calloc(1, sizeof(*r) + (config->n_listen + 1) * sizeof(r->rule[0]));
     if (r == NULL) {
         diag_error(d, (struct diag_at){"", 0, 0}, "out of memory");
         return NULL;
     }
     r->references = 1;
     r->n = config->n_listen;
+    r->rule[r->n].protocols = TLS_HTTP1 | TLS_H2;
     for (size_t i = 0; i < r->n; i++)
         made &= make_rule(&r->rule[i], &config->listen[i], tickets, d);
     if (made)

@@ -1,7 +1,8 @@
 /*
  * What holds of connections to each listener: TLS, protocols, and who introduces clients with a
  * PROXY header. Made by the control thread from the configuration, used by all workers, and shared
- * by the generations that no reload of it lies between.
+ * by the generations that no reload of it lies between. The listener behind all others is the
+ * decision endpoint's, whether it is open or not.
  */
 #ifndef SERVER_LISTEN_H
 #define SERVER_LISTEN_H
@@ -19,9 +20,9 @@ struct listen_rule {
 };
 
 struct listen_rules {
-    unsigned references; /* the control thread's */
-    size_t n;
-    struct listen_rule rule[]; /* as config_server.listen */
+    unsigned references;       /* the control thread's */
+    size_t n;                  /* the decision endpoint aside */
+    struct listen_rule rule[]; /* as config_server.listen, and then the decision endpoint's */
 };
 
 /* NULL: d says what is wrong with certificates or keys, or that there is no memory. tickets: NULL

@@ -81,6 +81,25 @@ static void requests(FILE *f, struct control *s)
     counters_total_clear(&sum);
 }
 
+/* ── Questions ── */
+
+static void questions(FILE *f, struct control *s)
+{
+    uint64_t asked[DECIDE_STEPS] = {0};
+    if (!s->shared.decides)
+        return;
+    for (unsigned i = 0; i < s->n_workers; i++)
+        for (unsigned step = 0; step < DECIDE_STEPS; step++)
+            asked[step] += counters_get(&s->worker[i].counters.asked[step]);
+    exposition_family(f, "archeio_decide_requests_total", "counter",
+                      "Questions to the decision endpoint, by step of the decision; none: there "
+                      "was none to be made.");
+    for (unsigned step = 0; step < DECIDE_STEPS; step++)
+        fprintf(f, "archeio_decide_requests_total{step=\"%s\"} %llu\n",
+                step == 0 ? "none" : decide_step_name((enum decide_step)step),
+                (unsigned long long)asked[step]);
+}
+
 /* ── Workers ── */
 
 /* The sum over all workers of the number that lies at an offset in their counters. */
@@ -416,6 +435,7 @@ char *metrics_text(struct control *s, size_t *len)
                       "Whether the last reload was refused, so that what ran before goes on.",
                       s->reload_refused);
     requests(f, s);
+    questions(f, s);
     workers(f, s);
     certificates(f, s);
     existence(f, s);

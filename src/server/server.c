@@ -72,36 +72,37 @@ static bool say_no(const char *setting, const char *address, const char *why)
     return false;
 }
 
-static bool open_address(struct control *s, const char *text, size_t i)
+static bool open_address(struct control *s, const char *setting, const char *text, size_t i)
 {
     struct endpoint *address = &s->address[i];
     if (!endpoint_parse(str_from(text), address))
-        return say_no("server.listen", text, "expected ADDRESS:PORT, like [::]:8080");
+        return say_no(setting, text, "expected ADDRESS:PORT, like [::]:8080");
     int error = listener_probe(address);
     for (unsigned w = 0; error == 0 && w < s->n_workers; w++)
         error = listener_open(&s->worker[w].listener[i], address);
-    return error == 0 || say_no("server.listen", text, listener_reason(error));
+    return error == 0 || say_no(setting, text, listener_reason(error));
 }
 
 /* Every worker's before any of them starts: the kernel spreads connections over those that listen,
  * and from the first answer on all do. */
 static bool open_listeners(struct control *s, const struct config_server *config)
 {
-    s->shared.n_listeners = config->n_listen;
-    s->address = calloc(config->n_listen, sizeof(*s->address));
+    s->shared.decides = config->decide[0] != '\0';
+    s->shared.n_listeners = config->n_listen + s->shared.decides;
+    s->address = calloc(s->shared.n_listeners, sizeof(*s->address));
     if (s->address == NULL)
         return no_memory();
     for (unsigned w = 0; w < s->n_workers; w++) {
-        s->worker[w].listener = calloc(config->n_listen, sizeof(*s->worker[w].listener));
+        s->worker[w].listener = calloc(s->shared.n_listeners, sizeof(*s->worker[w].listener));
         if (s->worker[w].listener == NULL)
             return no_memory();
-        for (size_t i = 0; i < config->n_listen; i++)
+        for (size_t i = 0; i < s->shared.n_listeners; i++)
             s->worker[w].listener[i].source.fd = s->worker[w].listener[i].spare = -1;
     }
     for (size_t i = 0; i < config->n_listen; i++)
-        if (!open_address(s, config->listen[i].address, i))
+        if (!open_address(s, "server.listen", config->listen[i].address, i))
             return false;
-    return true;
+    return !s->shared.decides || open_address(s, "server.decide", config->decide, config->n_listen);
 }
 
 /* ── Start ── */
@@ -222,7 +223,8 @@ static void run(struct control *s)
 {
     const struct server_started how = {
         .listen = s->address,
-        .n_listen = s->shared.n_listeners,
+        .n_listen = s->shared.n_listeners - s->shared.decides,
+        .decides = s->shared.decides,
         .rules = s->current->listen,
         .admin = s->admin != NULL ? pages_address(s->admin) : NULL,
     };

@@ -23,6 +23,7 @@ struct server_update {
 struct server_started {
     const struct endpoint *listen;
     size_t n_listen;
+    bool decides;                     /* behind them is the address of the decision endpoint */
     const struct listen_rules *rules; /* what is spoken there */
     const char *admin; /* NULL: the admin listener is off, or its address was taken */
 };

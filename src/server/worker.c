@@ -2,6 +2,7 @@
 
 #include "io/tls_memory.h"
 #include "server/conn.h"
+#include "server/decide_listener.h"
 #include "sys/log.h"
 #include "sys/thread.h"
 #include "sys/wake.h"
@@ -120,7 +121,9 @@ static void shed(struct listener *l)
 static bool open_memory(struct worker *w)
 {
     w->output = malloc(WORKER_OUTPUT);
-    return w->output != NULL &&
+    if (w->shared->decides)
+        w->decide = decide_listener_new();
+    return w->output != NULL && (w->decide != NULL || !w->shared->decides) &&
            slab_open(&w->conns, sizeof(struct conn), w->shared->max_connections) &&
            slab_open(&w->requests, sizeof(struct h2_request), REQUESTS_MAX) &&
            pool_open(&w->pool, SMALL_MAX, LARGE_MAX);
@@ -185,5 +188,6 @@ void worker_close(struct worker *w)
     slab_close(&w->requests);
     pool_close(&w->pool);
     blocks_release(&w->blocks);
+    free(w->decide);
     free(w->output);
 }

@@ -40,6 +40,7 @@ struct worker_shared {
     struct generation *generation; /* atomic: the current one */
     int phase;                     /* atomic: enum worker_phase */
     size_t n_listeners;            /* of each worker */
+    bool decides;                  /* the last of them is the decision endpoint */
 };
 
 /* All zero but for `shared`, and wake.fd and loop.epoll of -1: one that is not open. */
@@ -60,8 +61,9 @@ struct worker {
     struct blocks blocks; /* of HTTP/2's sessions and of OpenSSL */
     struct conn *conn;    /* all that are open, in no order */
     char *output;
-    int phase;         /* enum worker_phase, as far as this worker has gone */
-    int64_t date_turn; /* loop.now when the clock was read for `date` */
+    struct decide_listener *decide; /* NULL: there is no decision endpoint */
+    int phase;                      /* enum worker_phase, as far as this worker has gone */
+    int64_t date_turn;              /* loop.now when the clock was read for `date` */
     int64_t date_second;
     char date[RESPOND_DATE_SIZE];
     struct http_request request; /* the one being answered */

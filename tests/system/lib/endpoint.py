@@ -1,0 +1,92 @@
+"""The decision endpoint (server.decide), asked as other programs ask it."""
+
+import json
+from urllib.parse import quote
+
+from . import http, http2_client
+from .archeio import Archeio, merge, to_yaml
+from .golden import GOLDEN, Golden
+from .ports import free_port
+
+OWN_FIELDS = ("Location", "Allow", "Docker-Distribution-Api-Version", "Content-Type", "Retry-After")
+
+
+def query(**values):
+    """Every byte but letters, digits and a few is escaped."""
+    pairs = (f"{name}={quote(value.encode('latin-1'), safe='')}" for name, value in values.items())
+    return "?" + "&".join(pairs)
+
+
+class Told:
+    """What the endpoint says of a request: in JSON, and the same in fields."""
+
+    def __init__(self, answer):
+        assert answer.status == 200, (answer.status, answer.body)
+        assert answer.headers["content-type"] == "application/json"
+        self.json = json.loads(answer.body)
+        self.headers = answer.headers
+        assert int(self.headers["x-archeio-status"]) == self.json["status"]
+        assert self.headers.get("x-archeio-location", "") == self.json["location"]
+
+    def __getattr__(self, name):
+        return self.json[name]
+
+    @property
+    def place(self):
+        return self.json["location"] or None
+
+
+class Endpoint(Archeio):
+    """An archeio with the endpoint at .decide_port."""
+
+    def __init__(self, directory, config=None, **options):
+        self.decide_port = free_port()
+        own = {"server": {"decide": f"127.0.0.1:{self.decide_port}"}}
+        super().__init__(directory, merge(own, config or {}), **options)
+
+    def ask(self, target, method="GET", headers=(), timeout=15.0):
+        """One request to the endpoint, whatever it is."""
+        return http.request(self.decide_port, target, method, headers, timeout=timeout)
+
+    def decide(self, path, headers=(), **values):
+        return Told(self.ask("/decide" + query(path=path, **values), headers=headers))
+
+
+class EndpointGolden(Golden):
+    """The site of a golden table, asked through the endpoint, or whatever a front makes of that."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.port, self.admin_port, self.decide_port = free_port(), free_port(), free_port()
+        own = to_yaml({
+            "server": {"listen": [f"127.0.0.1:{self.port}"], "admin": f"127.0.0.1:{self.admin_port}",
+                       "decide": f"127.0.0.1:{self.decide_port}", "client_address": "peer"},
+            "ranges": {"directory": str(GOLDEN / "ranges"), "refresh": "0s"},
+            "existence": {"wait": "10s", "error_ttl": "10m"},
+            "log": {"access": str(directory / "archeio" / "access.log")},
+        })
+        self.archeio = Archeio(directory / "archeio", self.text + own + "\n", port=self.port,
+                               admin=self.admin_port)
+        self.client = None  # of HTTP/2: one connection for all
+
+    def ask(self, row, method, way):
+        """way: how the question is put: "query", "fields" or "h2"."""
+        target = row.target.replace("{host}", f"127.0.0.1:{self.port}")
+        client = "unknown" if row.client == "-" else row.client
+        if way == "query":
+            path = "/decide" + query(ip=client, path=target, method=method)
+            return Told(http.request(self.decide_port, path))
+        fields = [("x-real-ip", client), ("x-original-uri", target), ("x-original-method", method)]
+        if way == "fields":
+            return Told(http.request(self.decide_port, "/decide", "GET", fields))
+        if self.client is None:
+            self.client = http2_client.Client(self.decide_port)
+        return Told(self.client.request("/decide", "GET", fields))
+
+    def stop(self):
+        if self.client:
+            self.client.close()
+        try:
+            self.archeio.stop()
+        finally:
+            super().stop()
