@@ -53,7 +53,9 @@ bool column_is_sound(const struct snapshot *s, const struct image_column *c, uin
         return false;
     for (uint32_t i = 0; i < c->count; i++) {
         const struct image_literal *literal = &s->literals[c->first + i];
-        if (literal->parent > i || literal->equal >= n_rows || literal->longer >= n_rows)
+        if (literal->parent > i || literal->equal >= n_rows || literal->longer >= n_rows ||
+            (i > 0 &&
+             compare(column_text(s, literal[-1].text), column_text(s, literal->text)) >= 0))
             return false;
     }
     return true;

@@ -18,7 +18,8 @@ static inline const uint64_t *column_row_at(const struct snapshot *s, uint32_t i
     return s->rows + (size_t)i * s->row_words;
 }
 
-/* Is every row, literal and parent that the column names there, and are its literals sorted? */
+/* Is every row, literal and parent that the column names there, and are its literals sorted? Their
+ * texts are known to lie inside. */
 bool column_is_sound(const struct snapshot *s, const struct image_column *c, uint32_t n_literals,
                      uint32_t n_rows);
 

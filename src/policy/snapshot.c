@@ -178,15 +178,26 @@ static bool rows_are_sound(const struct snapshot *s, const struct image_header *
            column_is_sound(s, &h->repository, n_literals, n_rows);
 }
 
-/* Without routes nothing of this is ever looked at. A bit behind the last route's would name one
- * that is not there. */
+/* Without routes, nothing else of theirs: what could not be checked against them would be believed.
+ */
+static bool is_unrouted(const struct image_header *h)
+{
+    static const enum image_part part[] = {IMAGE_TARGETS, IMAGE_PATTERNS, IMAGE_FIELDS,
+                                           IMAGE_LITERALS, IMAGE_ROWS};
+    uint32_t n = 0;
+    for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+        n |= h->part[part[i]].count;
+    return n == 0;
+}
+
+/* A bit behind the last route's would name one that is not there. */
 static const char *check_routing(const struct snapshot *s, const struct image_header *h)
 {
     const uint32_t words = h->part[IMAGE_ROWS].count;
     if (!upstreams_are_sound(s))
         return "corrupt: the text of an upstream lies outside";
     if (s->n_routes == 0)
-        return NULL;
+        return is_unrouted(h) ? NULL : "corrupt: there is what selects routes, and no route";
     if (words % s->row_words != 0 || !rows_are_sound(s, h, words / s->row_words))
         return "corrupt: what selects a route lies outside";
     if (!routes_are_sound(s, h))
