@@ -2,46 +2,8 @@
 
 #include "base/num.h"
 #include "policy/image.h"
-#include "policy/selector.h"
-
-/* Where the next byte of the image goes. Without memory it only counts: the bound and the image
- * come from the same walk. */
-struct layout {
-    unsigned char *image;
-    size_t at;
-};
-
-static size_t aligned(size_t n)
-{
-    return (n + IMAGE_ALIGN - 1) & ~(size_t)(IMAGE_ALIGN - 1);
-}
-
-static void emit(struct layout *l, const void *data, size_t len)
-{
-    if (l->image != NULL && len > 0)
-        memcpy(l->image + l->at, data, len);
-    l->at += len;
-}
-
-static void emit_padding(struct layout *l)
-{
-    static const unsigned char zero[IMAGE_ALIGN];
-    emit(l, zero, aligned(l->at) - l->at);
-}
-
-static void begin_part(struct layout *l, struct image_header *h, enum image_part p, size_t count)
-{
-    emit_padding(l);
-    h->part[p] = (struct image_span){(uint32_t)l->at, (uint32_t)count};
-}
-
-/* Text is written first, so that what refers to it knows where it is: t walks along. */
-static struct image_text text_of(uint32_t *t, size_t len)
-{
-    struct image_text out = {*t, (uint32_t)len};
-    *t += (uint32_t)len;
-    return out;
-}
+#include "policy/layout.h"
+#include "policy/route_parts.h"
 
 static bool same_place(const struct policy_place *a, const struct policy_place *b)
 {
@@ -66,7 +28,7 @@ static uint32_t emit_servers(const struct policy *p, const struct policy_place *
         if (!store_serves(&p->stores[i], place))
             continue;
         if (l != NULL)
-            emit(l, &index, sizeof(index));
+            layout_emit(l, &index, sizeof(index));
         n++;
     }
     return n;
@@ -119,91 +81,46 @@ static const struct policy_place *place_of(const struct policy *p, size_t networ
     return network == SNAPSHOT_NETWORK_UNKNOWN ? &everywhere : &p->networks[network - 1].place;
 }
 
-static void emit_prefix(struct layout *l, struct str endpoint, struct str path)
-{
-    emit(l, endpoint.data, endpoint.len);
-    emit(l, "/v2/", 4);
-    emit(l, path.data, path.len);
-    if (path.len > 0)
-        emit(l, "/", 1);
-}
-
-static size_t prefix_len(struct str endpoint, struct str path)
-{
-    return endpoint.len == 0 ? 0 : endpoint.len + 4 + path.len + (path.len > 0);
-}
-
-static void emit_text(struct layout *l, struct str text)
-{
-    emit(l, text.data, text.len);
-}
-
-static void write_route_text(struct layout *l, const struct policy_route *route)
-{
-    emit_text(l, route->name);
-    for (size_t i = 0; i < route->n_targets; i++)
-        emit_text(l, route->targets[i].text);
-    for (size_t i = 0; i < route->paths.n; i++)
-        emit_text(l, route->paths.text[i]);
-    for (size_t i = 0; i < route->repositories.n; i++)
-        emit_text(l, route->repositories.text[i]);
-}
-
-static void write_routes_text(struct layout *l, const struct selector *r)
-{
-    const struct policy *p = r->policy;
-    for (size_t i = 0; i < p->n_upstreams; i++) {
-        emit_text(l, p->upstreams[i].name);
-        emit_prefix(l, p->upstreams[i].endpoint, p->upstreams[i].path);
-    }
-    for (size_t i = 0; i < p->n_routes; i++)
-        write_route_text(l, &p->routes[i]);
-    for (uint32_t i = 0; i < r->n_fields; i++)
-        emit_text(l, r->field[i].name);
-    for (uint32_t i = 0; i < r->n_literals; i++)
-        emit_text(l, r->literal[i].text);
-}
-
 /* Every text, in the order in which write_pages() and the parts refer to them. */
 static void write_text(struct layout *l, const struct policy *p, const struct selector *r)
 {
-    emit_text(l, p->info_page);
-    emit_text(l, p->privacy_page);
-    emit_prefix(l, p->upstream_endpoint, p->upstream_path);
+    layout_text(l, p->info_page);
+    layout_text(l, p->privacy_page);
+    layout_registry(l, p->upstream_endpoint, p->upstream_path);
     if (p->signature_endpoint.len > 0)
-        emit_prefix(l, p->signature_endpoint, p->upstream_path);
+        layout_registry(l, p->signature_endpoint, p->upstream_path);
     for (size_t i = 0; i < p->n_stores; i++) {
-        emit_text(l, p->stores[i].name);
-        emit_text(l, p->stores[i].url);
-        emit(l, IMAGE_OBJECTS, sizeof(IMAGE_OBJECTS) - 1);
+        layout_text(l, p->stores[i].name);
+        layout_text(l, p->stores[i].url);
+        layout_emit(l, IMAGE_OBJECTS, sizeof(IMAGE_OBJECTS) - 1);
     }
     for (size_t i = 0; i < p->n_networks; i++) {
-        emit_text(l, p->networks[i].place.cloud);
-        emit_text(l, p->networks[i].place.region);
+        layout_text(l, p->networks[i].place.cloud);
+        layout_text(l, p->networks[i].place.region);
     }
     for (size_t i = 0; i < p->n_sources; i++) {
-        emit_text(l, p->sources[i].name);
-        emit_text(l, p->sources[i].cloud);
+        layout_text(l, p->sources[i].name);
+        layout_text(l, p->sources[i].cloud);
     }
-    write_routes_text(l, r);
+    route_parts_text(l, r);
 }
 
 static void write_pages(struct image_header *h, const struct policy *p, uint32_t *t)
 {
-    h->info_page = text_of(t, p->info_page.len);
-    h->privacy_page = text_of(t, p->privacy_page.len);
-    h->upstream = text_of(t, prefix_len(p->upstream_endpoint, p->upstream_path));
-    h->signatures = text_of(t, prefix_len(p->signature_endpoint, p->upstream_path));
+    h->info_page = layout_refer(t, p->info_page.len);
+    h->privacy_page = layout_refer(t, p->privacy_page.len);
+    h->upstream = layout_refer(t, layout_registry_len(p->upstream_endpoint, p->upstream_path));
+    h->signatures = layout_refer(t, layout_registry_len(p->signature_endpoint, p->upstream_path));
 }
 
 static void write_stores(struct layout *l, const struct policy *p, uint32_t *t)
 {
     for (size_t i = 0; i < p->n_stores; i++) {
         struct image_store store;
-        store.name = text_of(t, p->stores[i].name.len);
-        store.objects = text_of(t, p->stores[i].url.len + sizeof(IMAGE_OBJECTS) - 1);
+        store.name = layout_refer(t, p->stores[i].name.len);
+        store.objects = layout_refer(t, p->stores[i].url.len + sizeof(IMAGE_OBJECTS) - 1);
         store.flags = p->stores[i].indexed ? IMAGE_INDEXED : 0;
-        emit(l, &store, sizeof(store));
+        layout_emit(l, &store, sizeof(store));
     }
 }
 
@@ -223,15 +140,15 @@ static void write_networks(struct layout *l, const struct policy *p, const struc
             .asn = i == SNAPSHOT_NETWORK_UNKNOWN ? 0 : p->networks[i - 1].asn,
             .row = r->n_rows > 0 ? r->network_row[i] : 0,
         };
-        network.cloud = text_of(t, place->cloud.len);
-        network.region = text_of(t, place->region.len);
+        network.cloud = layout_refer(t, place->cloud.len);
+        network.region = layout_refer(t, place->region.len);
         if (match > SNAPSHOT_MATCH_DEFAULT) {
             struct policy_place entry = entry_of(place, match);
             network.candidates = next;
             network.n_candidates = emit_servers(p, &entry, NULL);
             next += network.n_candidates;
         }
-        emit(l, &network, sizeof(network));
+        layout_emit(l, &network, sizeof(network));
     }
 }
 
@@ -256,146 +173,10 @@ static void write_sources(struct layout *l, const struct policy *p, uint32_t *t)
             .modified = p->sources[i].modified,
             .prefixes = p->sources[i].prefixes,
         };
-        source.name = text_of(t, p->sources[i].name.len);
-        source.cloud = text_of(t, p->sources[i].cloud.len);
-        emit(l, &source, sizeof(source));
+        source.name = layout_refer(t, p->sources[i].name.len);
+        source.cloud = layout_refer(t, p->sources[i].cloud.len);
+        layout_emit(l, &source, sizeof(source));
     }
-}
-
-static void write_upstreams(struct layout *l, const struct policy *p, uint32_t *t)
-{
-    for (size_t i = 0; i < p->n_upstreams; i++) {
-        const struct policy_upstream *u = &p->upstreams[i];
-        struct image_upstream upstream = {.endpoint = (uint32_t)u->endpoint.len};
-        upstream.name = text_of(t, u->name.len);
-        upstream.registry = text_of(t, prefix_len(u->endpoint, u->path));
-        emit(l, &upstream, sizeof(upstream));
-    }
-}
-
-/* Where the texts of a route begin, and its targets and patterns. */
-struct route_at {
-    uint32_t text;
-    uint32_t target;
-    uint32_t pattern;
-};
-
-static size_t route_text_len(const struct policy_route *route)
-{
-    struct layout counted = {NULL, 0};
-    write_route_text(&counted, route);
-    return counted.at;
-}
-
-static void next_route(struct route_at *at, const struct policy_route *route)
-{
-    at->text += (uint32_t)route_text_len(route);
-    at->target += (uint32_t)route->n_targets;
-    at->pattern += (uint32_t)(route->paths.n + route->repositories.n);
-}
-
-static void write_routes(struct layout *l, const struct policy *p, uint32_t text)
-{
-    struct route_at at = {.text = text};
-    for (size_t i = 0; i < p->n_routes; i++) {
-        const struct policy_route *route = &p->routes[i];
-        struct image_route out = {
-            .name = {at.text, (uint32_t)route->name.len},
-            .targets = at.target,
-            .n_targets = (uint32_t)route->n_targets,
-            .paths = at.pattern,
-            .n_paths = (uint32_t)route->paths.n,
-            .repositories = at.pattern + (uint32_t)route->paths.n,
-            .n_repositories = (uint32_t)route->repositories.n,
-            .stripped = route->strips ? (uint32_t)route->strip.len : 0,
-            .seed = selector_seed(route->name),
-            .share = route->share,
-        };
-        emit(l, &out, sizeof(out));
-        next_route(&at, route);
-    }
-}
-
-static void write_targets(struct layout *l, const struct policy *p, uint32_t text)
-{
-    struct route_at at = {.text = text};
-    for (size_t i = 0; i < p->n_routes; next_route(&at, &p->routes[i++])) {
-        uint32_t t = at.text + (uint32_t)p->routes[i].name.len;
-        for (size_t j = 0; j < p->routes[i].n_targets; j++) {
-            const struct policy_target *target = &p->routes[i].targets[j];
-            struct image_target out = {
-                .kind = target->kind, .index = target->index, .status = target->status};
-            out.text = text_of(&t, target->text.len);
-            emit(l, &out, sizeof(out));
-        }
-    }
-}
-
-static void write_patterns(struct layout *l, const struct policy *p, uint32_t text)
-{
-    struct route_at at = {.text = text};
-    for (size_t i = 0; i < p->n_routes; next_route(&at, &p->routes[i++])) {
-        const struct policy_route *route = &p->routes[i];
-        uint32_t t = at.text + (uint32_t)route->name.len;
-        for (size_t j = 0; j < route->n_targets; j++)
-            t += (uint32_t)route->targets[j].text.len;
-        for (size_t j = 0; j < route->paths.n + route->repositories.n; j++) {
-            struct str pattern = j < route->paths.n ? route->paths.text[j]
-                                                    : route->repositories.text[j - route->paths.n];
-            struct image_pattern out = {.replaced = selector_replaced(route, pattern)};
-            out.text = text_of(&t, pattern.len);
-            emit(l, &out, sizeof(out));
-        }
-    }
-}
-
-static void write_fields(struct layout *l, const struct selector *r, uint32_t *t)
-{
-    for (uint32_t i = 0; i < r->n_fields; i++) {
-        struct image_field field = {.column = r->field[i].column};
-        field.name = text_of(t, r->field[i].name.len);
-        emit(l, &field, sizeof(field));
-    }
-}
-
-static void write_literals(struct layout *l, const struct selector *r, uint32_t *t)
-{
-    for (uint32_t i = 0; i < r->n_literals; i++) {
-        const struct selector_literal *in = &r->literal[i];
-        struct image_literal literal = {
-            .parent = in->parent, .equal = in->equal, .longer = in->longer};
-        literal.text = text_of(t, in->text.len);
-        emit(l, &literal, sizeof(literal));
-    }
-}
-
-static void write_routing(struct layout *l, struct image_header *h, const struct selector *r,
-                          uint32_t *t)
-{
-    const struct policy *p = r->policy;
-    struct route_at end = {0};
-    for (size_t i = 0; i < p->n_routes; i++)
-        next_route(&end, &p->routes[i]);
-    begin_part(l, h, IMAGE_UPSTREAMS, p->n_upstreams);
-    write_upstreams(l, p, t);
-    begin_part(l, h, IMAGE_ROUTES, p->n_routes);
-    write_routes(l, p, *t);
-    begin_part(l, h, IMAGE_TARGETS, end.target);
-    write_targets(l, p, *t);
-    begin_part(l, h, IMAGE_PATTERNS, end.pattern);
-    write_patterns(l, p, *t);
-    *t += end.text;
-    begin_part(l, h, IMAGE_FIELDS, r->n_fields);
-    write_fields(l, r, t);
-    begin_part(l, h, IMAGE_LITERALS, r->n_literals);
-    write_literals(l, r, t);
-    begin_part(l, h, IMAGE_ROWS, (size_t)r->n_rows * r->words);
-    emit(l, r->row, (size_t)r->n_rows * r->words * sizeof(*r->row));
-    h->host = r->host;
-    h->path = r->path;
-    h->repository = r->repository;
-    memcpy(h->method_row, r->method_row, sizeof(h->method_row));
-    memcpy(h->kind_row, r->kind_row, sizeof(h->kind_row));
 }
 
 /* All but the table, which comes last. */
@@ -404,21 +185,21 @@ static void write_parts(struct layout *l, struct image_header *h, const struct p
 {
     uint32_t t = 0;
     l->at = sizeof(*h);
-    begin_part(l, h, IMAGE_TEXT, 0);
+    layout_begin(l, h, IMAGE_TEXT, 0);
     size_t text = l->at;
     write_text(l, p, r);
     h->part[IMAGE_TEXT].count = (uint32_t)(l->at - text);
     write_pages(h, p, &t);
-    begin_part(l, h, IMAGE_STORES, p->n_stores);
+    layout_begin(l, h, IMAGE_STORES, p->n_stores);
     write_stores(l, p, &t);
-    begin_part(l, h, IMAGE_NETWORKS, p->n_networks + 1);
+    layout_begin(l, h, IMAGE_NETWORKS, p->n_networks + 1);
     write_networks(l, p, r, &t);
-    begin_part(l, h, IMAGE_SOURCES, p->n_sources);
+    layout_begin(l, h, IMAGE_SOURCES, p->n_sources);
     write_sources(l, p, &t);
-    begin_part(l, h, IMAGE_CANDIDATES, 0);
+    layout_begin(l, h, IMAGE_CANDIDATES, 0);
     h->part[IMAGE_CANDIDATES].count = (uint32_t)write_candidates(l, p);
-    write_routing(l, h, r, &t);
-    begin_part(l, h, IMAGE_TABLE, 0);
+    route_parts_write(l, h, r, &t);
+    layout_begin(l, h, IMAGE_TABLE, 0);
 }
 
 static const char *check_texts(const struct policy *p)
@@ -427,8 +208,8 @@ static const char *check_texts(const struct policy *p)
     if (p->upstream_endpoint.len == 0)
         return "there is no upstream endpoint";
     if (p->info_page.len > max || p->privacy_page.len > max ||
-        prefix_len(p->upstream_endpoint, p->upstream_path) > max ||
-        prefix_len(p->signature_endpoint, p->upstream_path) > max)
+        layout_registry_len(p->upstream_endpoint, p->upstream_path) > max ||
+        layout_registry_len(p->signature_endpoint, p->upstream_path) > max)
         return "the URL of a page, the upstream or the signatures is too long";
     for (size_t i = 0; i < p->n_stores; i++)
         if (p->stores[i].name.len > max || p->stores[i].url.len > max - (sizeof(IMAGE_OBJECTS) - 1))
@@ -438,7 +219,7 @@ static const char *check_texts(const struct policy *p)
             return "the name of a cloud or region is too long";
     for (size_t i = 0; i < p->n_upstreams; i++)
         if (p->upstreams[i].name.len > max ||
-            prefix_len(p->upstreams[i].endpoint, p->upstreams[i].path) > max)
+            layout_registry_len(p->upstreams[i].endpoint, p->upstreams[i].path) > max)
             return "the name or URL of an upstream is too long";
     for (size_t i = 0; i < p->n_sources; i++)
         if (p->sources[i].name.len > max || p->sources[i].cloud.len > max)
@@ -472,11 +253,11 @@ struct scratch {
 /* memory is NULL: only the size counts. */
 static struct scratch lay_out_scratch(const struct policy *p, unsigned char *memory)
 {
-    const size_t routes = aligned(sizeof(struct selector));
+    const size_t routes = layout_aligned(sizeof(struct selector));
     size_t routed = selector_scratch_size(p), entries = 0, size = 0;
     if (p->n_ranges > LPM_PREFIXES_MAX || routed == SIZE_MAX ||
         !num_mul(p->n_ranges, sizeof(struct lpm_entry), &entries) ||
-        !num_add(routes + routed, aligned(entries), &size) ||
+        !num_add(routes + routed, layout_aligned(entries), &size) ||
         !num_add(size, lpm_scratch_size(p->n_ranges), &size))
         return (struct scratch){.size = SIZE_MAX};
     if (memory == NULL)
@@ -485,7 +266,7 @@ static struct scratch lay_out_scratch(const struct policy *p, unsigned char *mem
         .routes = (struct selector *)(void *)memory,
         .routes_memory = memory + routes,
         .entries = (struct lpm_entry *)(void *)(memory + routes + routed),
-        .table = memory + routes + routed + aligned(entries),
+        .table = memory + routes + routed + layout_aligned(entries),
         .size = size,
     };
 }
@@ -520,7 +301,7 @@ size_t policy_image_bound(const struct policy *p, void *scratch, const char **wh
         *why = "it would be larger than 1 GiB";
         return 0;
     }
-    return aligned(size);
+    return layout_aligned(size);
 }
 
 size_t policy_build(const struct policy *p, void *scratch, void *image)
