@@ -10,10 +10,10 @@ local function question(txn)
         "X-Real-Ip: " .. txn.f:src(),
         "X-Original-Method: " .. txn.f:method(),
         "X-Original-Uri: " .. txn.f:url(),
-        "X-Original-Host: " .. (txn.f:req_hdr("host") or ""),
+        "X-Original-Host: " .. (txn.f:req_fhdr("host", 1) or ""),
     }
     for _, name in ipairs(FIELDS) do
-        local value = txn.f:req_hdr(name)
+        local value = txn.f:req_fhdr(name, 1)
         if value then
             table.insert(lines, name .. ": " .. value)
         end

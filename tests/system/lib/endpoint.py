@@ -5,10 +5,8 @@ from urllib.parse import quote
 
 from . import http, http2_client
 from .archeio import Archeio, merge, to_yaml
-from .golden import GOLDEN, Golden
+from .golden import RANGES, REQUESTS, Golden
 from .ports import free_port
-
-OWN_FIELDS = ("Location", "Allow", "Docker-Distribution-Api-Version", "Content-Type", "Retry-After")
 
 
 def query(**values):
@@ -32,7 +30,7 @@ class Told:
         return self.json[name]
 
     @property
-    def place(self):
+    def location(self):
         return self.json["location"] or None
 
 
@@ -53,35 +51,41 @@ class Endpoint(Archeio):
 
 
 class EndpointGolden(Golden):
-    """The site of a golden table, asked through the endpoint, or whatever a front makes of that."""
+    """The site of a golden table, of which the endpoint is asked, or whatever is in front of it.
+    changes: {what the sample's Lua says: what it is to say}, for those."""
 
-    def __init__(self, directory):
-        super().__init__(directory)
+    def __init__(self, directory, table=REQUESTS):
+        super().__init__(directory, table)
         self.port, self.admin_port, self.decide_port = free_port(), free_port(), free_port()
         own = to_yaml({
             "server": {"listen": [f"127.0.0.1:{self.port}"], "admin": f"127.0.0.1:{self.admin_port}",
                        "decide": f"127.0.0.1:{self.decide_port}", "client_address": "peer"},
-            "ranges": {"directory": str(GOLDEN / "ranges"), "refresh": "0s"},
+            "ranges": {"directory": str(RANGES), "refresh": "0s"},
             "existence": {"wait": "10s", "error_ttl": "10m"},
-            "log": {"access": str(directory / "archeio" / "access.log")},
         })
         self.archeio = Archeio(directory / "archeio", self.text + own + "\n", port=self.port,
                                admin=self.admin_port)
         self.client = None  # of HTTP/2: one connection for all
+        names = sorted({f'"{name.lower()}"' for row in table.rows() for name, _ in row.fields})
+        self.changes = {"local WAIT = ": "local WAIT = 20 * ", "local FIELDS = {}":
+                        f"local FIELDS = {{ {', '.join(names)} }}"}
 
     def ask(self, row, method, way):
         """way: how the question is put: "query", "fields" or "h2"."""
-        target = row.target.replace("{host}", f"127.0.0.1:{self.port}")
+        host = row.sent_to(f"127.0.0.1:{self.port}")
+        target = row.target.replace("{host}", host)
         client = "unknown" if row.client == "-" else row.client
+        fields = [(name.lower(), value) for name, value in row.fields]
         if way == "query":
-            path = "/decide" + query(ip=client, path=target, method=method)
-            return Told(http.request(self.decide_port, path))
-        fields = [("x-real-ip", client), ("x-original-uri", target), ("x-original-method", method)]
+            path = "/decide" + query(ip=client, path=target, host=host, method=method)
+            return Told(http.request(self.decide_port, path, headers=fields))
+        fields += [("x-real-ip", client), ("x-original-uri", target), ("x-original-host", host),
+                   ("x-original-method", method)]
         if way == "fields":
-            return Told(http.request(self.decide_port, "/decide", "GET", fields))
+            return Told(http.request(self.decide_port, "/decide", headers=fields))
         if self.client is None:
             self.client = http2_client.Client(self.decide_port)
-        return Told(self.client.request("/decide", "GET", fields))
+        return Told(self.client.request("/decide", fields=fields))
 
     def stop(self):
         if self.client:
