@@ -14,6 +14,7 @@ const struct cli_command cli_commands[] = {
     {"explain", explain_main, "show step by step how a request is answered"},
     {"ranges", ranges_main, "update, look up and show the clouds' address ranges"},
     {"compile", compile_main, "write a snapshot, from which serve starts faster"},
+    {"convert", convert_main, "make a configuration of one of the ArtifactServer"},
     {NULL, NULL, NULL},
 };
 
