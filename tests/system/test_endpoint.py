@@ -33,8 +33,7 @@ def endpoint(tmp_path):
 
     yield start
     for one in started:
-        if not one.stopped:
-            one.stop()
+        one.stop()
 
 
 # ── The golden table ──

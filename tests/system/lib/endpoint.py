@@ -42,6 +42,15 @@ class Endpoint(Archeio):
         own = {"server": {"decide": f"127.0.0.1:{self.decide_port}"}}
         super().__init__(directory, merge(own, config or {}), **options)
 
+    def crash(self):
+        """It is gone from one moment to the next."""
+        self.program.kill()
+        self.stopped = True
+
+    def stop(self, *how, **more):
+        if not self.stopped:
+            super().stop(*how, **more)
+
     def ask(self, target, method="GET", headers=(), timeout=15.0):
         """One request to the endpoint, whatever it is."""
         return http.request(self.decide_port, target, method, headers, timeout=timeout)
