@@ -41,6 +41,22 @@ static bool take_memory(const struct snapshot *s, uint32_t n_fields, struct fiel
     return true;
 }
 
+static void note_field(const struct snapshot *s, struct fields *f, struct str key, struct str value)
+{
+    if (str_eq(key, STR(":method"))) {
+        f->method = value;
+    } else if (str_eq(key, STR(":path"))) {
+        f->target = value;
+    } else if (str_eq(key, STR(":authority"))) {
+        f->host = value;
+        note_header(s, f, STR("host"), value);
+    } else {
+        if (str_eq(key, STR("x-forwarded-for")))
+            f->forwarded_for[f->n_forwarded_for++] = value;
+        note_header(s, f, key, value);
+    }
+}
+
 static bool read_fields(const struct snapshot *s, struct fields *f)
 {
     char *data;
@@ -51,17 +67,8 @@ static bool read_fields(const struct snapshot *s, struct fields *f)
     struct pairs pairs = pairs_read(str_make(data, size));
     if (!take_memory(s, pairs.n, f))
         return false;
-    while (pairs_next(&pairs, &key, &value)) {
-        if (str_eq(key, STR(":method")))
-            f->method = value;
-        else if (str_eq(key, STR(":path")))
-            f->target = value;
-        else if (str_eq(key, STR(":authority")))
-            f->host = value;
-        else if (str_eq(key, STR("x-forwarded-for")))
-            f->forwarded_for[f->n_forwarded_for++] = value;
-        note_header(s, f, key, value);
-    }
+    while (pairs_next(&pairs, &key, &value))
+        note_field(s, f, key, value);
     return true;
 }
 

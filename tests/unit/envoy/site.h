@@ -21,10 +21,12 @@ struct str inserted_snapshot(void)
     return site_image;
 }
 
-static inline int site_build(void **state)
+/* Both stores, and what else p says. */
+static inline void site_make(struct policy p)
 {
-    (void)state;
     static const struct policy_place place = {STR_INIT("aws"), STR_INIT("eu-west-3")};
+    static const struct policy_network network = {
+        .place = {STR_INIT("aws"), STR_INIT("eu-west-3")}};
     static const struct policy_store store[] = {
         {.name = STR_INIT("eu"),
          .url = STR_INIT("https://eu.test"),
@@ -35,20 +37,18 @@ static inline int site_build(void **state)
          .serves = &place,
          .n_serves = 1},
     };
-    struct policy_range range = {.place = 0};
+    static struct policy_range range = {.network = 0};
     assert_int_equal(prefix_parse(STR("127.0.0.1/32"), &range.prefix), PREFIX_OK);
-    const struct policy p = {
-        .info_page = STR("https://info.test/"),
-        .privacy_page = STR("https://privacy.test/"),
-        .upstream_endpoint = STR("https://upstream.test"),
-        .upstream_path = STR("a/b"),
-        .stores = store,
-        .n_stores = 2,
-        .places = &place,
-        .n_places = 1,
-        .ranges = &range,
-        .n_ranges = 1,
-    };
+    p.info_page = STR("https://info.test/");
+    p.privacy_page = STR("https://privacy.test/");
+    p.upstream_endpoint = STR("https://upstream.test");
+    p.upstream_path = STR("a/b");
+    p.stores = store;
+    p.n_stores = 2;
+    p.networks = &network;
+    p.n_networks = 1;
+    p.ranges = &range;
+    p.n_ranges = 1;
     const char *why;
     void *scratch = malloc(policy_scratch_size(&p) + 1);
     char *image = malloc(policy_image_bound(&p, scratch, &why));
@@ -56,6 +56,12 @@ static inline int site_build(void **state)
     assert_true(size > 0);
     free(scratch);
     site_image = str_make(realloc(image, size), size);
+}
+
+static inline int site_build(void **state)
+{
+    (void)state;
+    site_make((struct policy){.n_routes = 0});
     return 0;
 }
 
