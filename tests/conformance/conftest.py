@@ -15,7 +15,11 @@ pytest.register_assert_rewrite("test_store", "test_geranos_sync", "test_geranos_
 
 from lib.archeio import Archeio  # noqa: E402
 from lib.doors import Doors  # noqa: E402
-from lib.site import Upstream  # noqa: E402
+from lib.envoy import Envoy, Sample, compile_filter  # noqa: E402
+from lib.envoy_site import OWN, site_config  # noqa: E402
+from lib.ports import free_port  # noqa: E402
+from lib.site import Upstream, write_ranges  # noqa: E402
+from lib.store import StandIn  # noqa: E402
 from lib.versitygw import VersityGW  # noqa: E402
 from suites import tool  # noqa: E402
 
@@ -71,3 +75,43 @@ def archeio(tmp_path):
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def own():
+    """own(thing) stops or closes it at the end of the test."""
+    kept = []
+
+    def keep(one):
+        kept.append(one)
+        return one
+
+    yield keep
+    for one in reversed(kept):
+        (one.stop if hasattr(one, "stop") else one.close)()
+
+
+@pytest.fixture
+def envoy(own, tmp_path):
+    """envoy({store's name: URL}, settings) starts one in front of these stores, which all serve the
+    client 127.0.0.1, in that order; edit(module) may damage the filter before that."""
+
+    def start(stores, settings=(), edit=None, change=(), concurrency=1):
+        directory = tmp_path / f"envoy-{free_port()}"
+        write_ranges(directory, OWN)
+        module = compile_filter(directory, site_config(
+            {name: (url, ["aws/eu-west-3"]) for name, url in stores.items()}))
+        if edit:
+            edit(module)
+        sample = Sample().settings(["clusters: archeio_", *settings]).use_clusters(
+            {name: int(url.rsplit(":", 1)[1]) for name, url in stores.items()})
+        for old, new in change:
+            sample.change(old, new)
+        return own(Envoy(directory, sample, concurrency))
+
+    return start
+
+
+@pytest.fixture
+def stand_in(own):
+    return lambda answer: own(StandIn(answer))
