@@ -9,6 +9,7 @@ from measure import median
 DIGEST = "sha256:" + "4e45b4ab11c1a7f0" * 4
 BLOB = f"/v2/kube-apiserver/blobs/{DIGEST}"
 MANIFEST = "/v2/kube-apiserver/manifests/v1.29.2"
+ELSEWHERE = "https://us-central1-docker.pkg.dev/v2/k8s-artifacts-prod/images"
 HOP = "35.191.10.20"  # the load balancer's own
 UNKNOWN = "192.0.2.1"  # a client that is in no cloud
 CONTAINERD = {
@@ -80,3 +81,9 @@ def await_present(port, client, url):
         if status == 307 and location.startswith(url):
             return size
     raise RuntimeError(f"the blob is sent to {location}, not to {url}")
+
+
+def check_upstream(port, path, client):
+    status, location, _ = measure.ask(port, path, headers(client))
+    if status != 307 or not location.startswith(ELSEWHERE):
+        raise RuntimeError(f"{path}: {status} {location}")

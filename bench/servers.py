@@ -5,9 +5,9 @@ import os
 import subprocess
 
 from measure import LOADER_CORE, ROOT, SERVER_CORE, TLS_SUITE, Server, find, free_port
+from rows import ELSEWHERE
 
 BINARY = ROOT / "build" / "archeio"
-ELSEWHERE = "https://us-central1-docker.pkg.dev/v2/k8s-artifacts-prod/images"
 
 # A temporary directory of each of nginx's modules, which differ between Debian's packages.
 NGINX = """\
