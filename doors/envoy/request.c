@@ -13,10 +13,10 @@
 struct fields {
     struct str method;
     struct str target;
-    struct str host;           /* :authority, which Envoy makes of Host, too */
-    struct str *header;        /* those that routes look at, as snapshot_header() numbers them */
-    struct str *forwarded_for; /* X-Forwarded-For, in the order received */
-    size_t n_forwarded_for;
+    struct str host;          /* :authority, which Envoy makes of Host, too */
+    struct str *header;       /* those that routes look at, as snapshot_header() numbers them */
+    struct str *client_lines; /* the field that names the client, in the order received */
+    size_t n_client_lines;
 };
 
 enum result { ANSWERED, WAITS, UNREADABLE };
@@ -33,16 +33,17 @@ static void note_header(const struct snapshot *s, struct fields *f, struct str k
 static bool take_memory(const struct snapshot *s, uint32_t n_fields, struct fields *f)
 {
     size_t headers = s->n_headers * sizeof(struct str);
-    *f = (struct fields){.forwarded_for = memory_take(n_fields * sizeof(struct str)),
+    *f = (struct fields){.client_lines = memory_take(n_fields * sizeof(struct str)),
                          .header = memory_take(headers)};
-    if (f->forwarded_for == NULL || f->header == NULL)
+    if (f->client_lines == NULL || f->header == NULL)
         return false;
     memset(f->header, 0, headers);
     return true;
 }
 
-static void note_field(const struct snapshot *s, struct fields *f, struct str key, struct str value)
+static void note_field(const struct root *r, struct fields *f, struct str key, struct str value)
 {
+    const struct snapshot *s = &r->snapshot;
     if (str_eq(key, STR(":method"))) {
         f->method = value;
     } else if (str_eq(key, STR(":path"))) {
@@ -51,13 +52,14 @@ static void note_field(const struct snapshot *s, struct fields *f, struct str ke
         f->host = value;
         note_header(s, f, STR("host"), value);
     } else {
-        if (str_eq(key, STR("x-forwarded-for")))
-            f->forwarded_for[f->n_forwarded_for++] = value;
+        if (str_eq(key,
+                   r->rules.mode == CLIENT_X_REAL_IP ? STR("x-real-ip") : STR("x-forwarded-for")))
+            f->client_lines[f->n_client_lines++] = value;
         note_header(s, f, key, value);
     }
 }
 
-static bool read_fields(const struct snapshot *s, struct fields *f)
+static bool read_fields(const struct root *r, struct fields *f)
 {
     char *data;
     size_t size;
@@ -65,10 +67,10 @@ static bool read_fields(const struct snapshot *s, struct fields *f)
     if (abi_get_pairs(ABI_REQUEST_HEADERS, &data, &size) != ABI_OK)
         return false;
     struct pairs pairs = pairs_read(str_make(data, size));
-    if (!take_memory(s, pairs.n, f))
+    if (!take_memory(&r->snapshot, pairs.n, f))
         return false;
     while (pairs_next(&pairs, &key, &value))
-        note_field(s, f, key, value);
+        note_field(r, f, key, value);
     return true;
 }
 
@@ -87,9 +89,10 @@ static struct addr peer_of_request(void)
 static struct addr client_of(const struct root *r, const struct fields *f)
 {
     struct addr peer = {.family = ADDR_NONE}, client;
-    if (r->rules.mode != CLIENT_GOOGLE_LB || f->n_forwarded_for == 0)
+    bool named = r->rules.mode == CLIENT_GOOGLE_LB || r->rules.mode == CLIENT_X_REAL_IP;
+    if (!named || f->n_client_lines == 0)
         peer = peer_of_request();
-    client_address(&r->rules, &peer, f->forwarded_for, f->n_forwarded_for, &client);
+    client_address(&r->rules, &peer, f->client_lines, f->n_client_lines, &client);
     return client;
 }
 
@@ -179,7 +182,7 @@ static enum result decide(struct root *r, struct waiters_one *w)
     struct fields f;
     struct decide_request request;
     struct decision d;
-    if (!read_fields(&r->snapshot, &f))
+    if (!read_fields(r, &f))
         return UNREADABLE;
     if (f.target.len > DECIDE_TARGET_MAX) {
         answer_refuse(414);

@@ -22,8 +22,10 @@ static const char *read_client(struct str value, struct settings *s)
         s->client = CLIENT_GOOGLE_LB;
     else if (str_eq(value, STR("trusted-proxies")))
         s->client = CLIENT_TRUSTED_PROXIES;
+    else if (str_eq(value, STR("x-real-ip")))
+        s->client = CLIENT_X_REAL_IP;
     else
-        return "peer, google-lb or trusted-proxies";
+        return "peer, google-lb, trusted-proxies or x-real-ip";
     return NULL;
 }
 

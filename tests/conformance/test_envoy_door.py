@@ -172,6 +172,12 @@ def test_of_proxies_that_are_listed_the_one_before_counts(regions):
     assert region(one, "127.0.0.3", headers=[US]) == "upstream"
 
 
+def test_it_is_whom_x_real_ip_names_where_that_is_believed(regions):
+    one = regions("client_address: x-real-ip")
+    assert region(one) == "eu"
+    assert region(one, fields=[("X-Real-Ip", US)]) == "us"
+
+
 def test_an_unusable_header_never_fails_a_pull_and_is_counted(regions):
     one = regions("client_address: google-lb", change=[AS_IT_CAME])
     assert region(one) == "eu"

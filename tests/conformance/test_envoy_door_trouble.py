@@ -79,7 +79,7 @@ def test_a_snapshot_in_the_configuration_takes_the_place_of_the_modules(own, sta
 
 @pytest.mark.parametrize("line, complaint", [
     ("wait: soon", "configuration:2: expected a duration"),
-    ("client_address: anybody", "configuration:2: expected peer, google-lb or trusted-proxies"),
+    ("client_address: anybody", "configuration:2: expected peer, google-lb, trusted-proxies or x-real-ip"),
     ("trusted_proxies: 10.0.0.1/8", "configuration:2: expected prefixes without host bits"),
     ("slot: 9", "configuration:2: expected client_address, trusted_proxies, "),
 ])
@@ -124,7 +124,7 @@ def test_a_new_configuration_takes_over_and_a_wrong_one_does_not(own, stand_in, 
             wait_until(lambda w=wanted: region(one, headers=forged) == w, what="the new one")
         one.replace(sample("client_address: peers"))
         assert one.stat("listener_manager.lds.update_rejected") == 1
-        assert "configuration:1: expected peer, google-lb or trusted-proxies" in one.output()
+        assert "configuration:1: expected peer, google-lb, trusted-proxies or x-real-ip" in one.output()
         assert region(one, headers=forged) == "us"
     finally:
         ended.set()

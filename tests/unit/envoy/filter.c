@@ -4,6 +4,7 @@
  */
 #include "site.h"
 
+#define N(array) (sizeof(array) / sizeof((array)[0]))
 #define FIELD(key, value)                                                                          \
     {                                                                                              \
         STR(key), STR(value)                                                                       \
@@ -76,6 +77,8 @@ static void test_the_client_is_the_peer_or_whom_the_header_names(void **state)
          "127.0.0.1, 10.2.2.2", true},
         {"client_address: trusted-proxies\ntrusted_proxies: 10.0.0.0/8", "192.0.2.1:1",
          "127.0.0.1, 10.2.2.2", false},
+        {"client_address: x-real-ip", "127.0.0.1:1", NULL, true},
+        {"client_address: x-real-ip", "192.0.2.1:1", "127.0.0.1", false},
     };
     for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
         char path[128];
@@ -92,6 +95,22 @@ static void test_the_client_is_the_peer_or_whom_the_header_names(void **state)
         if ((host.n_calls > 0) != row[i].known)
             fail_msg("row %zu: %s", i, row[i].known ? "not known" : "known");
     }
+}
+
+static void test_the_client_is_whom_the_first_x_real_ip_names(void **state)
+{
+    (void)state;
+    const struct pairs_field field[] = {
+        FIELD(":method", "GET"),
+        FIELD(":path", "/v2/app/blobs/sha256:"
+                       "0000000000000000000000000000000000000000000000000000000000000001"),
+        FIELD("x-real-ip", "127.0.0.1"), FIELD("x-real-ip", "192.0.2.1"),
+        FIELD("x-forwarded-for", "192.0.2.1, 192.0.2.2")};
+    uint32_t action;
+    site_start("client_address: x-real-ip");
+    host.source = "192.0.2.1:1";
+    host_request(field, N(field), &action);
+    assert_int_equal(host.n_calls, 1);
 }
 
 static void test_fields_that_are_cut_anywhere_do_no_harm(void **state)
@@ -200,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_answers_have_the_fields_of_archeios_own),
         cmocka_unit_test(test_a_target_that_is_too_long_is_414),
         cmocka_unit_test(test_the_client_is_the_peer_or_whom_the_header_names),
+        cmocka_unit_test(test_the_client_is_whom_the_first_x_real_ip_names),
         cmocka_unit_test(test_fields_that_are_cut_anywhere_do_no_harm),
         cmocka_unit_test(test_numbers_of_fields_that_lie_do_no_harm),
         cmocka_unit_test(test_without_a_sound_snapshot_requests_pass_and_are_counted),

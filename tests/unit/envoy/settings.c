@@ -85,7 +85,8 @@ static void test_what_is_wrong_is_said_with_its_line(void **state)
         {"present_ttl: 366d", "configuration:1: expected a duration: an integer and ms, s, m, h or "
                               "d"},
         {"slots: 3", "configuration:1: expected an integer from 4 to 1048576"},
-        {"client_address: proxy", "configuration:1: expected peer, google-lb or trusted-proxies"},
+        {"client_address: proxy", "configuration:1: expected peer, google-lb, trusted-proxies or "
+                                  "x-real-ip"},
         {"trusted_proxies: 10.1.0.0/8",
          "configuration:1: expected prefixes without host bits, with blanks between them: "
          "10.0.0.0/8 2001:db8::/32"},
