@@ -3,12 +3,14 @@
 -- way. What archeio says nothing about in time goes on by Envoy's routes.
 
 local WAIT = 700 -- milliseconds
+local ESCAPED = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&#34;", ["'"] = "&#39;" }
 
 function envoy_on_request(handle)
   local headers = handle:headers()
   if headers:get(":method") ~= "GET" then
     return
   end
+  local path = headers:get(":path") -- read now: after the call the fields are out of reach
   local peer = handle:streamInfo():downstreamRemoteAddress()
   local said, host = handle:httpCall("archeio", {
     [":method"] = "GET",
@@ -20,9 +22,10 @@ function envoy_on_request(handle)
   if said[":status"] ~= "200" or not host then
     return
   end
+  local location = "https://" .. host .. path
   handle:respond({
     [":status"] = "302",
-    ["location"] = "https://" .. host .. headers:get(":path"),
+    ["location"] = location,
     ["content-type"] = "text/html; charset=utf-8",
-  }, "")
+  }, '<a href="' .. location:gsub("[&<>\"']", ESCAPED) .. '">Found</a>.\n')
 end

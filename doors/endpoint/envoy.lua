@@ -17,7 +17,7 @@ local function question(handle)
     ["x-original-host"] = headers:get(":authority"),
   }
   for _, name in ipairs(FIELDS) do
-    fields[name] = headers:get(name)
+    fields[name] = headers:getAtIndex(name, 0) -- the first line, as archeio itself does
   end
   return fields
 end
