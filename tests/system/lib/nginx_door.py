@@ -8,9 +8,9 @@ from collections import namedtuple
 from functools import cache
 from pathlib import Path
 
-from . import http
+from . import http, http2_client
 from .archeio import ROOT, binary, run, to_yaml
-from .golden import RANGES, REQUESTS, Golden, ask_http1
+from .golden import RANGES, REQUESTS, Golden, ask_http1, ask_http2
 from .nginx import TEMPORARY
 from .ports import free_port, wait_until
 from .program import SANITIZER, Program, find, whole_lines
@@ -185,14 +185,20 @@ class GoldenDoor(Golden):
 
     def __init__(self, directory, table=REQUESTS):
         super().__init__(directory, table)
-        self.door = NginxDoor(directory / "nginx", self.text, RANGES,
-                              server=BEHIND_PROXIES, changes={"wait=2s": "wait=10s",
-                                                              "error_ttl=5s": "error_ttl=10m"})
+        self.h2_port = free_port()
+        http2 = f"\n    listen 127.0.0.1:{self.h2_port} http2;"
+        self.door = NginxDoor(directory / "nginx", self.text, RANGES, server=http2 + BEHIND_PROXIES,
+                              changes={"wait=2s": "wait=10s", "error_ttl=5s": "error_ttl=10m"})
+        self.client = http2_client.Client(self.h2_port)
 
     def ask(self, row, method):
         return ask_http1(http.connect, self.door.port, row, method)
 
+    def ask_http2(self, row, method):
+        return ask_http2(self.client, self.h2_port, row, method)
+
     def stop(self):
+        self.client.close()
         try:
             self.door.stop()
         finally:
