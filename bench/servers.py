@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 from measure import LOADER_CORE, ROOT, SERVER_CORE, TLS_SUITE, Server, find, free_port
 from rows import ELSEWHERE
@@ -39,6 +40,27 @@ archeio_cache zone=archeio:64m;
 DOOR = """\
 location / {{ archeio; }}
 location = /archeio-existence {{ internal; proxy_pass $archeio_question; proxy_method HEAD; }}
+"""
+
+NJS_MODULE = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")  # libnginx-mod-http-js
+
+# What one of the proposals did: clients with one address are sent to one registry, the rest to
+# another.
+NJS_SCRIPT = """\
+function registry(r) {
+    return r.remoteAddress === process.env.MATCH_IP ? 'registry-1.docker.io' : 'k8s.gcr.io';
+}
+export default {registry};
+"""
+
+NJS_LOAD = """\
+load_module {module};
+env MATCH_IP=192.0.2.10;
+"""
+
+NJS_HTTP = """\
+js_import proposal from {script};
+    js_set $registry proposal.registry;
 """
 
 # What nginx would say of its own accord, but for the suite: all servers are to use the same.
@@ -141,6 +163,15 @@ def nginx_door(directory, ranges, store):
                    capture_output=True)
     return nginx(directory, DOOR.format(), load=f"load_module {module}/ngx_http_archeio_module.so;\n",
                  http=DOOR_HTTP.format(snapshot=snapshot))
+
+
+def nginx_njs(directory):
+    """nginx with njs, which does the proposal's job."""
+    directory.mkdir()
+    script = directory / "proposal.js"
+    script.write_text(NJS_SCRIPT)
+    return nginx(directory, "rewrite ^/(.*)$ https://$registry/$1;",
+                 load=NJS_LOAD.format(module=NJS_MODULE), http=NJS_HTTP.format(script=script))
 
 
 def bucket(directory):
