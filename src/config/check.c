@@ -1,32 +1,93 @@
 #include "config/check.h"
 
+#include "base/name.h"
 #include "config/own.h"
 #include "config/routes_check.h"
 #include "config/schema.h"
 #include "sys/clock.h"
+#include <stdio.h>
 #include <string.h>
 
 #define WAIT_ADVISED (10 * CLOCK_S)
 
-static bool is_known_cloud(const char *cloud)
+/* ── Clouds ── */
+
+static const char *const published[] = {"aws", "gcp", "azure", "default"};
+#define PUBLISHED (sizeof(published) / sizeof(published[0]))
+
+static bool is_published(struct str cloud)
 {
-    return cloud[0] == '\0' || strcmp(cloud, "aws") == 0 || strcmp(cloud, "gcp") == 0 ||
-           strcmp(cloud, "azure") == 0;
+    size_t i = 0;
+    while (i < PUBLISHED - 1 && !str_eq(cloud, str_from(published[i])))
+        i++;
+    return i < PUBLISHED - 1;
 }
 
-static void check_clouds(const struct config_place *places, size_t n, struct diag *d)
+/* A place where a cloud stands is misspelt more often than it is one of the user's own. n: how many
+ * of the names may be meant. */
+static void check_cloud(struct str cloud, const struct config_origin *at, size_t n, struct diag *d)
 {
-    static const char *const known[] = {"aws", "gcp", "azure", "default"};
-    for (size_t i = 0; i < n; i++) {
-        if (is_known_cloud(places[i].cloud))
-            continue;
-        const char *nearest = diag_nearest(places[i].cloud, known, 4);
-        diag_warning(d, config_at(&places[i].origin),
-                     "no published ranges bring the cloud \"%s\"; %s%s%s", places[i].cloud,
-                     nearest != NULL ? "did you mean \"" : "a file of your own (*.txt) must",
-                     nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+    char name[NAME_LENGTH_MAX + 1];
+    if (cloud.len == 0 || is_published(cloud))
+        return;
+    snprintf(name, sizeof(name), "%.*s", (int)cloud.len, cloud.data);
+    const char *nearest = diag_nearest(name, published, n);
+    diag_warning(d, config_at(at), "no published ranges bring the cloud \"%s\"; %s%s%s", name,
+                 nearest != NULL ? "did you mean \"" : "a file of your own (*.txt) must",
+                 nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+}
+
+static void check_places(const struct config_place *places, size_t n, struct diag *d)
+{
+    for (size_t i = 0; i < n; i++)
+        check_cloud(str_from(places[i].cloud), &places[i].origin, PUBLISHED, d);
+}
+
+/* "CLOUD", "CLOUD/REGION"; where a word alone is a region, nobody knows its cloud. */
+static void check_cloud_texts(const struct config_texts *texts, bool regions, struct diag *d)
+{
+    for (size_t i = 0; i < texts->n; i++) {
+        struct str text = str_from(texts->text[i]);
+        size_t slash = str_find(text, '/');
+        if (!regions || slash < text.len)
+            check_cloud(str_make(text.data, slash), &texts->origin[i], PUBLISHED - 1, d);
     }
 }
+
+static void check_clouds(const struct config *c, struct diag *d)
+{
+    check_places(c->upstream.blobs_for, c->upstream.n_blobs_for, d);
+    for (size_t i = 0; i < c->n_stores; i++)
+        check_places(c->stores[i].serves, c->stores[i].n_serves, d);
+    for (size_t i = 0; i < c->n_providers; i++)
+        check_cloud_texts(&c->providers[i].clouds, false, d);
+    for (size_t i = 0; i < c->n_routes; i++) {
+        check_cloud_texts(&c->routes[i].when.clouds, false, d);
+        check_cloud_texts(&c->routes[i].when.regions, true, d);
+    }
+}
+
+/* ── Stores ── */
+
+static bool is_named_by_a_route(const struct config *c, const struct config_store *s)
+{
+    for (size_t i = 0; i < c->n_routes; i++)
+        for (size_t j = 0; j < c->routes[i].n_to; j++)
+            if (c->routes[i].to[j].name != NULL && strcmp(c->routes[i].to[j].name, s->name) == 0)
+                return true;
+    return false;
+}
+
+static void check_stores(const struct config *c, struct diag *d)
+{
+    for (size_t i = 0; i < c->n_stores; i++)
+        if (c->stores[i].n_serves == 0 && !is_named_by_a_route(c, &c->stores[i]))
+            diag_warning(d, config_at(&c->stores[i].origin),
+                         "stores: store %s serves nobody; list places in serves, or remove it",
+                         c->stores[i].name);
+}
+
+/* ── Clients ── */
 
 /* Whoever can connect can write the header that the default believes: a limit by client would then
  * be none, and every client's region its own choice. */
@@ -71,9 +132,8 @@ void check_config(const struct config *c, struct diag *d)
     check_client_address(c, d);
     check_proxies(c, d);
     own_check(c, d);
-    check_clouds(c->upstream.blobs_for, c->upstream.n_blobs_for, d);
-    for (size_t i = 0; i < c->n_stores; i++)
-        check_clouds(c->stores[i].serves, c->stores[i].n_serves, d);
+    check_clouds(c, d);
+    check_stores(c, d);
     routes_check(c, d);
 }
 
@@ -88,17 +148,22 @@ static bool stays_at_upstream(const struct config_upstream *u, const struct conf
     return false;
 }
 
+static bool is_encrypted(const char *url)
+{
+    return strncmp(url, "http://", 7) != 0;
+}
+
 static void advise_store(const struct config *c, const struct config_store *s, struct diag *d)
 {
     size_t useless = 0;
     for (size_t i = 0; i < s->n_serves; i++)
         useless += stays_at_upstream(&c->upstream, &s->serves[i]);
-    if (s->n_serves > 0 && useless == s->n_serves)
+    if (s->n_serves > 0 && useless == s->n_serves && !is_named_by_a_route(c, s))
         diag_warning(d, config_at(&s->origin),
                      "store %s can never be chosen: upstream.blobs_for keeps the blobs of all "
                      "whom it serves at the upstream",
                      s->name);
-    if (strncmp(s->url, "http://", 7) == 0)
+    if (!is_encrypted(s->url))
         diag_warning(d, config_at(&s->origin), "store %s: %s is not encrypted; use https", s->name,
                      s->url);
 }
@@ -112,9 +177,34 @@ static bool has_default_store(const struct config *c)
     return false;
 }
 
+static void advise_target(const struct config_target *t, struct diag *d)
+{
+    if (t->url != NULL && !is_encrypted(t->url))
+        diag_warning(d, config_at(&t->origin), "routes: to: %s is not encrypted; use https",
+                     t->url);
+}
+
+static void advise_routes(const struct config *c, struct diag *d)
+{
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        if (!is_encrypted(c->upstreams[i].endpoint))
+            diag_warning(d, config_at(&c->upstreams[i].origin),
+                         "upstreams: %s: %s is not encrypted; use https", c->upstreams[i].name,
+                         c->upstreams[i].endpoint);
+    for (size_t i = 0; i < c->n_routes; i++)
+        for (size_t j = 0; j < c->routes[i].n_to; j++)
+            advise_target(&c->routes[i].to[j], d);
+    if (c->n_routes == 0 && c->n_upstreams > 0)
+        diag_warning(d, config_setting_at(c, "upstreams"),
+                     "upstreams has no effect without routes, which may name them");
+    if (c->n_routes == 0 && c->n_providers > 0)
+        diag_warning(d, config_setting_at(c, "providers"),
+                     "providers has no effect without routes, which may name them");
+}
+
 void check_advise(const struct config *c, struct diag *d)
 {
-    if (strncmp(c->upstream.endpoint, "http://", 7) == 0)
+    if (!is_encrypted(c->upstream.endpoint))
         diag_warning(d, config_setting_at(c, "upstream.endpoint"),
                      "upstream.endpoint: %s is not encrypted; use https", c->upstream.endpoint);
     if (c->n_stores == 0)
@@ -126,6 +216,7 @@ void check_advise(const struct config *c, struct diag *d)
                      "upstream");
     for (size_t i = 0; i < c->n_stores; i++)
         advise_store(c, &c->stores[i], d);
+    advise_routes(c, d);
     if (c->server.max_connections_per_client > 0 && c->server.client_address != CLIENT_PEER)
         diag_warning(d, config_setting_at(c, "server.max_connections_per_client"),
                      "server.max_connections_per_client counts the connections of a proxy, too: "

@@ -74,6 +74,7 @@ struct config_named_upstream {
 
 struct config_texts {
     char **text;
+    struct config_origin *origin; /* of each */
     size_t n;
 };
 
@@ -94,6 +95,7 @@ struct config_provider {
 struct config_field {
     char *name; /* in lower case */
     struct config_texts values;
+    struct config_origin origin;
 };
 
 struct config_when {
@@ -114,7 +116,7 @@ struct config_when {
 
 /* Where a route leads. */
 struct config_target {
-    char *name; /* of a store or an upstream, or ROUTES_STORES; NULL: not to one */
+    char *name; /* of a store or an upstream, or TO_STORES; NULL: not to one */
     char *url;  /* without a trailing slash; NULL: not to one */
     char *body; /* of a fixed answer; NULL: it is none */
     unsigned status;

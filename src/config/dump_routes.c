@@ -2,7 +2,7 @@
 
 #include "config/origin.h"
 #include "config/quote.h"
-#include "config/routes.h"
+#include "config/when.h"
 
 #define NAME_COLUMN 10 /* behind "  - name: " */
 
@@ -101,7 +101,7 @@ static bool is_always(const struct config_when *w)
     return w->clouds.n + w->regions.n + w->providers.n + w->asns.n + w->networks.n + w->hosts.n +
                    w->paths.n + w->repositories.n + w->n_fields ==
                0 &&
-           w->kinds == 0 && w->methods == 0 && w->share == ROUTES_SHARE_ALL;
+           w->kinds == 0 && w->methods == 0 && w->share == WHEN_SHARE_ALL;
 }
 
 static void put_when(const struct config_when *w, FILE *to)
@@ -125,10 +125,10 @@ static void put_when(const struct config_when *w, FILE *to)
     put_texts("host", &w->hosts, to);
     put_texts("path", &w->paths, to);
     put_texts("repository", &w->repositories, to);
-    put_words("kind", w->kinds, routes_kinds, to);
-    put_words("method", w->methods, routes_methods, to);
+    put_words("kind", w->kinds, when_kinds, to);
+    put_words("method", w->methods, when_methods, to);
     put_fields(w, to);
-    if (w->share != ROUTES_SHARE_ALL)
+    if (w->share != WHEN_SHARE_ALL)
         fprintf(to, "      share: %u.%02u%%\n", (unsigned)w->share / 100, (unsigned)w->share % 100);
 }
 

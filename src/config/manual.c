@@ -6,7 +6,9 @@
 #include "config/routes.h"
 #include "config/schema.h"
 #include "config/stores.h"
+#include "config/to.h"
 #include "config/upstreams.h"
+#include "config/when.h"
 #include "sys/xalloc.h"
 #include <stdbool.h>
 #include <stdlib.h>
@@ -275,7 +277,7 @@ static void settings_routes(FILE *to)
     settings_keys("A route has these keys; name and to are required:", &routes_keys, to);
     settings_keys("Each condition of when takes one value, of which the brackets may be left out, "
                   "or a list, one of which must fit:",
-                  &routes_when_keys, to);
+                  &when_keys, to);
     fputs(".Pp\n"
           "In patterns, * stands for anything but a slash and ** for anything.\n"
           ".Pp\n"
@@ -285,7 +287,7 @@ static void settings_routes(FILE *to)
           "else at once.\n"
           "Behind the last, requests for the registry go on as if there were no route.\n",
           to);
-    settings_keys("A mapping has either url or status, and these keys:", &routes_to_keys, to);
+    settings_keys("A mapping has either url or status, and these keys:", &to_keys, to);
 }
 
 static void settings_end(FILE *to)

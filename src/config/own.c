@@ -13,7 +13,7 @@ struct own_authority own_authority(const char *url)
     bool https = strncmp(url, "https://", 8) == 0;
     struct str rest = str_from(url + (https ? 8 : 7));
     struct own_authority a = {.port = https ? PORT_HTTPS : PORT_HTTP};
-    a.host = str_make(rest.data, str_find(rest, '/'));
+    a.host = str_make(rest.data, strcspn(rest.data, "/?#"));
     size_t colon = str_find_last(a.host, ':');
     if (colon < a.host.len && a.host.data[a.host.len - 1] != ']') {
         num_parse(str_skip(a.host, colon + 1), UINT16_MAX, &a.port);
@@ -78,6 +78,15 @@ const char *own_listener(const struct config *c, const struct own_authority *to)
     if (leads_to(s->admin, to))
         return "server.admin";
     return leads_to(s->decide, to) ? "server.decide" : NULL;
+}
+
+bool own_port(const struct config *c, uint64_t port)
+{
+    struct endpoint at;
+    for (size_t i = 0; i < c->server.n_listen; i++)
+        if (parse(c->server.listen[i].address, &at) && at.port == port)
+            return true;
+    return port == PORT_HTTP || port == PORT_HTTPS;
 }
 
 /* ── Listeners beside each other ── */

@@ -1,6 +1,7 @@
 #include "config/providers.h"
 
 #include "base/name.h"
+#include "config/asns.h"
 #include "config/texts.h"
 #include "sys/xalloc.h"
 
@@ -13,15 +14,15 @@ static bool read_member(struct reader *r, const struct document_node *node, void
 {
     struct config_provider *p = context;
     struct str text = str_from(node->text);
-    uint32_t asn;
-    if (texts_asn(text, &asn) == NULL) {
-        p->asns.number = xalloc_grow(p->asns.number, p->asns.n, sizeof(asn));
-        p->asns.number[p->asns.n++] = asn;
-        return true;
-    }
+    if (asns_is_number(text))
+        return asns_add(r, node, "providers", &p->asns);
     if (name_check(text) != NULL)
         return reader_unfit(r, node, "providers", EXPECTED);
-    texts_add(&p->clouds, text);
+    if (texts_have(&p->clouds, node->text)) {
+        reader_error(r, node, "providers", "\"%s\" is listed twice", node->text);
+        return false;
+    }
+    texts_add(&p->clouds, text, reader_origin(r, node));
     return true;
 }
 

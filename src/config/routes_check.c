@@ -1,12 +1,15 @@
 #include "config/routes_check.h"
 
 #include "base/glob.h"
+#include "config/cover.h"
 #include "config/own.h"
-#include "config/routes.h"
-#include "config/texts.h"
+#include "config/schema.h"
+#include "config/to.h"
 #include "config/upstreams.h"
+#include "oci/path.h"
 #include "sys/xalloc.h"
 
+#include <archeio/snapshot.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,9 +31,17 @@ static const struct config_named_upstream *find_upstream(const struct config *c,
     return NULL;
 }
 
+static bool has_provider(const struct config *c, const char *name)
+{
+    size_t i = 0;
+    while (i < c->n_providers && strcmp(c->providers[i].name, name) != 0)
+        i++;
+    return i < c->n_providers;
+}
+
 static bool is_reserved(const char *name)
 {
-    return strcmp(name, UPSTREAMS_OWN) == 0 || strcmp(name, ROUTES_STORES) == 0;
+    return strcmp(name, UPSTREAMS_OWN) == 0 || strcmp(name, TO_STORES) == 0;
 }
 
 static void unknown_target(const struct config *c, const struct config_target *t, struct diag *d)
@@ -38,7 +49,7 @@ static void unknown_target(const struct config *c, const struct config_target *t
     const char **names = xalloc_zero(c->n_stores + c->n_upstreams + 2, sizeof(*names));
     size_t n = 0;
     names[n++] = UPSTREAMS_OWN;
-    names[n++] = ROUTES_STORES;
+    names[n++] = TO_STORES;
     for (size_t i = 0; i < c->n_stores; i++)
         names[n++] = c->stores[i].name;
     for (size_t i = 0; i < c->n_upstreams; i++)
@@ -51,35 +62,31 @@ static void unknown_target(const struct config *c, const struct config_target *t
     free(names);
 }
 
-static void unknown_provider(const struct config *c, const struct config_route *route,
-                             const char *name, struct diag *d)
+static void unknown_provider(const struct config *c, const char *name,
+                             const struct config_origin *origin, struct diag *d)
 {
-    const char **names = xalloc_zero(c->n_providers + 1, sizeof(*names));
+    const char **names = xalloc_zero(c->n_providers, sizeof(*names));
     for (size_t i = 0; i < c->n_providers; i++)
         names[i] = c->providers[i].name;
     const char *nearest = diag_nearest(name, names, c->n_providers);
-    diag_error(d, config_at(&route->origin), "routes: provider: none is called \"%.64s\"; %s%s%s",
-               name, nearest != NULL ? "did you mean \"" : "add it to providers",
+    diag_error(d, config_at(origin), "routes: provider: none is called \"%s\"; %s%s%s", name,
+               nearest != NULL ? "did you mean \"" : "add it to providers",
                nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
     free(names);
 }
 
 static void check_names(const struct config *c, const struct config_route *route, struct diag *d)
 {
+    const struct config_texts *providers = &route->when.providers;
     for (size_t i = 0; i < route->n_to; i++) {
         const char *name = route->to[i].name;
         if (name != NULL && !is_reserved(name) && find_store(c, name) == NULL &&
             find_upstream(c, name) == NULL)
             unknown_target(c, &route->to[i], d);
     }
-    for (size_t i = 0; i < route->when.providers.n; i++) {
-        const char *name = route->when.providers.text[i];
-        size_t j = 0;
-        while (j < c->n_providers && strcmp(c->providers[j].name, name) != 0)
-            j++;
-        if (j == c->n_providers)
-            unknown_provider(c, route, name, d);
-    }
+    for (size_t i = 0; i < providers->n; i++)
+        if (!has_provider(c, providers->text[i]))
+            unknown_provider(c, providers->text[i], &providers->origin[i], d);
 }
 
 /* What routes could not tell apart. */
@@ -87,53 +94,109 @@ static void check_twins(const struct config *c, struct diag *d)
 {
     for (size_t i = 0; i < c->n_stores; i++) {
         const struct config_store *s = &c->stores[i];
-        if (is_reserved(s->name) || find_upstream(c, s->name) != NULL)
+        if (is_reserved(s->name))
             diag_error(d, config_at(&s->origin),
-                       "stores: with routes, a store may not be called \"%s\"%s", s->name,
-                       is_reserved(s->name) ? ", which has a meaning there"
-                                            : ": so is one of the upstreams");
+                       "stores: with routes, a store may not be called \"%s\", which has a meaning "
+                       "there",
+                       s->name);
+        else if (find_upstream(c, s->name) != NULL)
+            diag_error(d, config_at(&s->origin),
+                       "stores: with routes, a store may not be called \"%s\": so is one of the "
+                       "upstreams",
+                       s->name);
     }
 }
 
-/* ── Targets that lead back here ── */
-
-static const struct config_route *route_of_host(const struct config *c, struct str host)
+/* A decision looks at so many fields of a request at most, whichever route they are for. */
+static void check_fields(const struct config *c, struct diag *d)
 {
+    const char *known[SNAPSHOT_HEADERS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_routes; i++)
+        for (size_t f = 0; f < c->routes[i].when.n_fields; f++) {
+            const struct config_field *field = &c->routes[i].when.fields[f];
+            size_t k = 0;
+            while (k < n && strcmp(known[k], field->name) != 0)
+                k++;
+            if (k == SNAPSHOT_HEADERS_MAX) {
+                diag_error(d, config_at(&field->origin),
+                           "routes: header: routes may look at 16 fields of a request, and %s "
+                           "would be the next",
+                           field->name);
+                return;
+            }
+            if (k == n)
+                known[n++] = field->name;
+        }
+}
+
+/* ── What leads back here ── */
+
+/* There is more than one way to write an address, or the end of a name. */
+static bool is_same_host(struct str route, struct str url)
+{
+    struct addr a, b;
+    if (str_starts(route, STR("[")))
+        route = str_make(route.data + 1, route.len - 2);
+    if (str_ends(url, STR(".")))
+        url.len--;
+    if (addr_parse(route, &a) && addr_parse(url, &b))
+        return addr_eq(&a, &b);
+    return str_eq_nocase(route, url);
+}
+
+/* The host of a route is ours, whatever stands in front of us at the usual ports; at others there
+ * may be something else. */
+static const struct config_route *route_of_host(const struct config *c,
+                                                const struct own_authority *to)
+{
+    if (!own_port(c, to->port))
+        return NULL;
     for (size_t i = 0; i < c->n_routes; i++)
         for (size_t j = 0; j < c->routes[i].when.hosts.n; j++)
-            if (str_eq_nocase(str_from(c->routes[i].when.hosts.text[j]), host))
+            if (is_same_host(str_from(c->routes[i].when.hosts.text[j]), to->host))
                 return &c->routes[i];
     return NULL;
 }
 
-static const char *url_of(const struct config *c, const struct config_target *t)
+static void check_url(const struct config *c, const char *url, const struct config_origin *origin,
+                      const char *label, struct diag *d)
 {
-    if (t->url != NULL || t->name == NULL)
-        return t->url;
-    if (strcmp(t->name, UPSTREAMS_OWN) == 0)
-        return c->upstream.endpoint;
-    const struct config_store *s = find_store(c, t->name);
-    const struct config_named_upstream *u = find_upstream(c, t->name);
-    return s != NULL ? s->url : u != NULL ? u->endpoint : NULL;
-}
-
-static void check_loop(const struct config *c, const struct config_target *t, struct diag *d)
-{
-    const char *url = url_of(c, t);
-    if (url == NULL)
+    if (url[0] == '\0')
         return;
     struct own_authority to = own_authority(url);
     const char *listener = own_listener(c, &to);
-    const struct config_route *route = route_of_host(c, to.host);
+    const struct config_route *route = route_of_host(c, &to);
     if (listener != NULL)
-        diag_error(d, config_at(&t->origin),
-                   "routes: to: %s is this server (%s): clients would be sent in circles", url,
+        diag_error(d, config_at(origin),
+                   "%s: %s is this server (%s): clients would be sent in circles", label, url,
                    listener);
     else if (route != NULL)
-        diag_error(
-            d, config_at(&t->origin),
-            "routes: to: %s is a host that route %s is for: clients would be sent in circles", url,
-            route->name);
+        diag_error(d, config_at(origin),
+                   "%s: %s is a host that route %s is for: clients would be sent in circles", label,
+                   url, route->name);
+}
+
+static void check_setting_url(const struct config *c, const char *setting, const char *url,
+                              struct diag *d)
+{
+    check_url(c, url, &c->origins[schema_find(setting)], setting, d);
+}
+
+static void check_loops(const struct config *c, struct diag *d)
+{
+    check_setting_url(c, "pages.info", c->info_page, d);
+    check_setting_url(c, "pages.privacy", c->privacy_page, d);
+    check_setting_url(c, "upstream.endpoint", c->upstream.endpoint, d);
+    check_setting_url(c, "signatures.endpoint", c->signature_endpoint, d);
+    for (size_t i = 0; i < c->n_stores; i++)
+        check_url(c, c->stores[i].url, &c->stores[i].origin, "stores", d);
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        check_url(c, c->upstreams[i].endpoint, &c->upstreams[i].origin, "upstreams", d);
+    for (size_t i = 0; i < c->n_routes; i++)
+        for (size_t j = 0; j < c->routes[i].n_to; j++)
+            if (c->routes[i].to[j].url != NULL)
+                check_url(c, c->routes[i].to[j].url, &c->routes[i].to[j].origin, "routes: to", d);
 }
 
 /* ── Lists ── */
@@ -146,20 +209,25 @@ static bool starts_with(const struct config_texts *texts, const char *beginning)
     return texts->n > 0 && i == texts->n;
 }
 
+/* May the route take requests for that kind of path? */
+static bool takes(const struct config_when *w, enum path_kind kind)
+{
+    return (w->kinds == 0 || (w->kinds & 1U << kind) != 0) &&
+           (kind != PATH_OTHER || w->repositories.n == 0);
+}
+
 /* Is every request that the route may take one of the registry? Then the steps know where to go. */
 static bool is_of_registry(const struct config_when *w)
 {
-    return w->repositories.n > 0 || (w->kinds != 0 && (w->kinds & 1U) == 0) ||
-           starts_with(&w->paths, "/v2/");
+    return !takes(w, PATH_OTHER) || starts_with(&w->paths, "/v2/");
 }
 
 static bool is_store(const struct config *c, const struct config_target *t)
 {
-    return t->name != NULL &&
-           (strcmp(t->name, ROUTES_STORES) == 0 || find_store(c, t->name) != NULL);
+    return t->name != NULL && (strcmp(t->name, TO_STORES) == 0 || find_store(c, t->name) != NULL);
 }
 
-static void check_list(const struct config *c, const struct config_route *route, struct diag *d)
+static void check_end(const struct config *c, const struct config_route *route, struct diag *d)
 {
     const struct config_target *last = &route->to[route->n_to - 1];
     if (is_store(c, last) && !is_of_registry(&route->when))
@@ -168,165 +236,92 @@ static void check_list(const struct config *c, const struct config_route *route,
                    "if it has not what they ask for; add an upstream or a url behind it, or a "
                    "condition on repository",
                    route->name);
-    for (size_t i = 0; i + 1 < route->n_to; i++)
-        if (!is_store(c, &route->to[i])) {
-            diag_warning(d, config_at(&route->to[i + 1].origin),
-                         "routes: what stands behind \"%s\" is never reached",
-                         route->to[i].name != NULL  ? route->to[i].name
-                         : route->to[i].url != NULL ? route->to[i].url
-                                                    : "status");
-            break;
+}
+
+/* Everybody is sent to a url, or answered. An upstream is not asked for the registry's base and
+ * catalog, nor for a digest that is none; then no other upstream or store is either. */
+static void warn_of_dead_targets(const struct config *c, const struct config_route *route,
+                                 struct diag *d)
+{
+    const struct config_target *upstream = NULL, *end = NULL;
+    bool some_pass = takes(&route->when, PATH_OTHER) || takes(&route->when, PATH_BLOB);
+    for (size_t i = 0; i < route->n_to; i++) {
+        const struct config_target *t = &route->to[i];
+        if (end == NULL && (t->name != NULL || !some_pass))
+            end = upstream;
+        if (end != NULL) {
+            diag_warning(d, config_at(&t->origin),
+                         "routes: to: nobody gets here: \"%s\", before it, is for everybody",
+                         end->name != NULL  ? end->name
+                         : end->url != NULL ? end->url
+                                            : "status");
+            return;
         }
+        if (t->name == NULL)
+            end = t;
+        else if (!is_store(c, t) && upstream == NULL)
+            upstream = t;
+    }
 }
 
 static void check_strip(const struct config_route *route, struct diag *d)
 {
-    if (route->strip == NULL)
+    const struct config_texts *paths = &route->when.paths;
+    if (route->strip == NULL || route->strip[0] == '\0')
         return;
-    if (route->when.paths.n == 0)
+    if (paths->n == 0)
         diag_error(d, config_at(&route->origin),
                    "routes: route %s strips %s, but may be taken by other paths; add \"path: "
                    "%s/**\" to its conditions",
                    route->name, route->strip, route->strip);
-    for (size_t i = 0; i < route->when.paths.n; i++) {
-        struct str path = str_from(route->when.paths.text[i]);
-        struct str literal = str_make(path.data, glob_literal(path));
-        struct str strip = str_from(route->strip);
-        if (!str_starts(literal, strip) || literal.len == strip.len ||
-            literal.data[strip.len] != '/')
-            diag_error(d, config_at(&route->origin),
-                       "routes: route %s strips %s, which %s does not begin with", route->name,
-                       route->strip, route->when.paths.text[i]);
-    }
-}
-
-/* ── Routes that are never reached ── */
-
-static bool texts_cover(const struct config_texts *outer, const struct config_texts *inner)
-{
-    if (outer->n == 0)
-        return true;
-    for (size_t i = 0; i < inner->n; i++)
-        if (!texts_have(outer, inner->text[i]))
-            return false;
-    return inner->n > 0;
-}
-
-/* "a/" '**' takes all that any pattern matches which begins with "a/". */
-static bool pattern_covers(struct str outer, struct str inner)
-{
-    struct str literal = str_make(inner.data, glob_literal(inner));
-    if (str_eq(outer, inner) || str_eq(outer, STR("**")))
-        return true;
-    if (literal.len == inner.len)
-        return glob_matches(outer, inner);
-    size_t fixed = glob_literal(outer);
-    return str_eq(str_skip(outer, fixed), STR("**")) &&
-           str_starts(literal, str_make(outer.data, fixed));
-}
-
-static bool patterns_cover(const struct config_texts *outer, const struct config_texts *inner)
-{
-    if (outer->n == 0)
-        return true;
-    for (size_t i = 0; i < inner->n; i++) {
-        size_t j = 0;
-        while (j < outer->n && !pattern_covers(str_from(outer->text[j]), str_from(inner->text[i])))
-            j++;
-        if (j == outer->n)
-            return false;
-    }
-    return inner->n > 0;
-}
-
-static bool numbers_cover(const struct config_numbers *outer, const struct config_numbers *inner)
-{
-    if (outer->n == 0)
-        return true;
-    for (size_t i = 0; i < inner->n; i++) {
-        size_t j = 0;
-        while (j < outer->n && outer->number[j] != inner->number[i])
-            j++;
-        if (j == outer->n)
-            return false;
-    }
-    return inner->n > 0;
-}
-
-static bool networks_cover(const struct config_prefixes *outer, const struct config_prefixes *inner)
-{
-    if (outer->n == 0)
-        return true;
-    for (size_t i = 0; i < inner->n; i++) {
-        size_t j = 0;
-        while (j < outer->n && (outer->prefix[j].bits > inner->prefix[i].bits ||
-                                !prefix_holds(&outer->prefix[j], &inner->prefix[i].addr)))
-            j++;
-        if (j == outer->n)
-            return false;
-    }
-    return inner->n > 0;
-}
-
-static bool bits_cover(unsigned outer, unsigned inner)
-{
-    return outer == 0 || (inner != 0 && (inner & ~outer) == 0);
-}
-
-static bool fields_cover(const struct config_when *outer, const struct config_when *inner)
-{
-    for (size_t i = 0; i < outer->n_fields; i++) {
-        size_t j = 0;
-        while (j < inner->n_fields && strcmp(outer->fields[i].name, inner->fields[j].name) != 0)
-            j++;
-        if (j == inner->n_fields ||
-            !patterns_cover(&outer->fields[i].values, &inner->fields[j].values))
-            return false;
-    }
-    return true;
-}
-
-/* Is every request that inner's conditions admit one that outer's admit, too? Where that is hard to
- * say, no. */
-static bool covers(const struct config_when *outer, const struct config_when *inner)
-{
-    return outer->share == ROUTES_SHARE_ALL && texts_cover(&outer->clouds, &inner->clouds) &&
-           texts_cover(&outer->regions, &inner->regions) &&
-           texts_cover(&outer->providers, &inner->providers) &&
-           numbers_cover(&outer->asns, &inner->asns) &&
-           networks_cover(&outer->networks, &inner->networks) &&
-           texts_cover(&outer->hosts, &inner->hosts) &&
-           patterns_cover(&outer->paths, &inner->paths) &&
-           patterns_cover(&outer->repositories, &inner->repositories) &&
-           bits_cover(outer->kinds, inner->kinds) && bits_cover(outer->methods, inner->methods) &&
-           fields_cover(outer, inner);
-}
-
-static void warn_of_unreachable(const struct config *c, size_t i, struct diag *d)
-{
-    for (size_t j = 0; j < i; j++) {
-        if (!covers(&c->routes[j].when, &c->routes[i].when))
+    for (size_t i = 0; i < paths->n; i++) {
+        struct str path = str_from(paths->text[i]), strip = str_from(route->strip);
+        size_t literal = glob_literal(path);
+        if (str_eq(path, strip) ||
+            (str_starts(path, strip) && literal > strip.len && path.data[strip.len] == '/'))
             continue;
-        diag_warning(d, config_at(&c->routes[i].origin),
-                     "routes: route %s is never reached: route %s, before it, takes all that it "
-                     "would",
-                     c->routes[i].name, c->routes[j].name);
+        diag_error(d, config_at(&paths->origin[i]),
+                   "routes: path: route %s strips %s, which %s does not begin with", route->name,
+                   route->strip, paths->text[i]);
+    }
+}
+
+/* ── Routes that are never taken ── */
+
+static void warn_of_unreachable(const struct config *c, size_t i, size_t *effort, struct diag *d)
+{
+    const struct config_route *route = &c->routes[i];
+    const char *both = cover_contradiction(&route->when);
+    if (both != NULL) {
+        diag_warning(d, config_at(&route->origin),
+                     "routes: route %s is never taken: no request meets its conditions on %s",
+                     route->name, both);
+        return;
+    }
+    for (size_t j = 0; j < i; j++) {
+        if (!cover_when(c, &c->routes[j].when, &route->when, effort))
+            continue;
+        diag_warning(d, config_at(&route->origin),
+                     "routes: route %s is never taken: route %s in line %u takes all that it would",
+                     route->name, c->routes[j].name, c->routes[j].origin.line);
         return;
     }
 }
 
 void routes_check(const struct config *c, struct diag *d)
 {
+    size_t effort = COVER_EFFORT;
     if (c->n_routes == 0)
         return;
     check_twins(c, d);
+    check_fields(c, d);
+    check_loops(c, d);
     for (size_t i = 0; i < c->n_routes; i++) {
         const struct config_route *route = &c->routes[i];
         check_names(c, route, d);
-        for (size_t j = 0; j < route->n_to; j++)
-            check_loop(c, &route->to[j], d);
-        check_list(c, route, d);
+        check_end(c, route, d);
         check_strip(route, d);
-        warn_of_unreachable(c, i, d);
+        warn_of_dead_targets(c, route, d);
+        warn_of_unreachable(c, i, &effort, d);
     }
 }

@@ -63,7 +63,6 @@ static bool read_store(struct reader *r, const struct document_node *node, struc
 {
     const struct document_node *given[KEYS_MAX];
     bool good = keys_collect(r, &stores_keys, node, given);
-    const struct document_node *serves = given[SERVES];
     s->origin = reader_origin(r, node);
     if (given[NAME] != NULL)
         good = read_name(r, given[NAME], s) && good;
@@ -73,14 +72,8 @@ static bool read_store(struct reader *r, const struct document_node *node, struc
     }
     if (given[INDEX] != NULL)
         good = read_index(r, given[INDEX], s) && good;
-    if (serves != NULL)
-        good = reader_places(r, serves, "stores: serves", &s->serves, &s->n_serves) && good;
-    if (serves != NULL && serves->kind == DOCUMENT_LIST && s->n_serves == 0 && good) {
-        struct diag_at at = {r->name, serves->line, serves->column};
-        diag_warning(r->d, at,
-                     "stores: store %s serves nobody; list places in serves, or remove it",
-                     s->name);
-    }
+    if (given[SERVES] != NULL)
+        good = reader_places(r, given[SERVES], "stores: serves", &s->serves, &s->n_serves) && good;
     return good;
 }
 

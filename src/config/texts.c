@@ -1,6 +1,5 @@
 #include "config/texts.h"
 
-#include "base/num.h"
 #include "sys/xalloc.h"
 
 #include <stdlib.h>
@@ -23,10 +22,12 @@ bool texts_for_each(struct reader *r, const struct document_node *node, const ch
     return good;
 }
 
-void texts_add(struct config_texts *texts, struct str text)
+void texts_add(struct config_texts *texts, struct str text, struct config_origin origin)
 {
     texts->text = xalloc_grow(texts->text, texts->n, sizeof(*texts->text));
-    texts->text[texts->n++] = xalloc_copy(text.data, text.len);
+    texts->origin = xalloc_grow(texts->origin, texts->n, sizeof(*texts->origin));
+    texts->text[texts->n] = xalloc_copy(text.data, text.len);
+    texts->origin[texts->n++] = origin;
 }
 
 bool texts_have(const struct config_texts *texts, const char *text)
@@ -37,32 +38,48 @@ bool texts_have(const struct config_texts *texts, const char *text)
     return false;
 }
 
+void texts_lower(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            *text = (char)(*text | 0x20);
+}
+
 struct reading {
-    const char *label;
-    texts_check *check;
+    const struct texts_rule *rule;
     struct config_texts *out;
 };
 
-static bool read_one(struct reader *r, const struct document_node *node, void *context)
+static bool add_new(struct reader *r, const struct document_node *node, const char *text,
+                    const struct reading *reading)
 {
-    struct reading *reading = context;
-    struct str text = str_from(node->text);
-    const char *expected = reading->check(text);
-    if (expected != NULL)
-        return reader_unfit(r, node, reading->label, expected);
-    if (!texts_have(reading->out, node->text)) {
-        texts_add(reading->out, text);
+    if (!texts_have(reading->out, text)) {
+        texts_add(reading->out, str_from(text), reader_origin(r, node));
         return true;
     }
-    reader_error(r, node, reading->label, "\"%s\" is listed twice", node->text);
+    reader_error(r, node, reading->rule->label, "\"%.64s\" is listed twice", node->text);
     return false;
 }
 
-bool texts_read(struct reader *r, const struct document_node *node, const char *label,
-                const char *expected, texts_check *check, struct config_texts *out)
+static bool read_one(struct reader *r, const struct document_node *node, void *context)
 {
-    struct reading reading = {label, check, out};
-    return texts_for_each(r, node, label, expected, read_one, &reading);
+    const struct reading *reading = context;
+    const char *expected = reading->rule->check(str_from(node->text));
+    if (expected != NULL)
+        return reader_unfit(r, node, reading->rule->label, expected);
+    char *text = xalloc_text(node->text);
+    if (reading->rule->lower)
+        texts_lower(text);
+    bool good = add_new(r, node, text, reading);
+    free(text);
+    return good;
+}
+
+bool texts_read(struct reader *r, const struct document_node *node, const struct texts_rule *rule,
+                struct config_texts *out)
+{
+    struct reading reading = {rule, out};
+    return texts_for_each(r, node, rule->label, rule->expected, read_one, &reading);
 }
 
 void texts_clear(struct config_texts *texts)
@@ -70,17 +87,6 @@ void texts_clear(struct config_texts *texts)
     for (size_t i = 0; i < texts->n; i++)
         free(texts->text[i]);
     free(texts->text);
-    *texts = (struct config_texts){NULL, 0};
-}
-
-const char *texts_asn(struct str text, uint32_t *out)
-{
-    uint64_t number;
-    struct str digits = text;
-    if (text.len > 2 && (text.data[0] | 0x20) == 'a' && (text.data[1] | 0x20) == 's')
-        digits = str_skip(text, 2);
-    if (!num_parse(digits, UINT32_MAX, &number) || number == 0)
-        return "the number of an autonomous system such as as64500 (1 to 4294967295)";
-    *out = (uint32_t)number;
-    return NULL;
+    free(texts->origin);
+    *texts = (struct config_texts){.n = 0};
 }

@@ -8,14 +8,19 @@
 
 #define TEXTS_MAX 4096 /* words of a list */
 
-/* What a word must be: NULL, or what was expected (static, reads well after "expected"). */
-typedef const char *texts_check(struct str text);
+/* Which words a list may hold. */
+struct texts_rule {
+    const char *label;                     /* begins messages */
+    const char *expected;                  /* said of what is neither word nor list */
+    const char *(*check)(struct str text); /* NULL, or what was expected of the word (static) */
+    bool lower;                            /* capitals make no difference: they are kept small */
+};
 
-/* Adds what the node says to the list, which texts_clear() releases. label begins messages,
- * expected is said of what is neither word nor list. False: errors are in r->d. An empty list is
- * one: a condition that nothing meets is not what was meant. */
-bool texts_read(struct reader *r, const struct document_node *node, const char *label,
-                const char *expected, texts_check *check, struct config_texts *out);
+/* Adds what the node says to the list, which texts_clear() releases. A word that is in the list
+ * already is an error; so is a list without any: a condition that nothing meets is not what was
+ * meant. False: errors are in r->d. */
+bool texts_read(struct reader *r, const struct document_node *node, const struct texts_rule *rule,
+                struct config_texts *out);
 void texts_clear(struct config_texts *texts);
 
 /* Calls `each` for a node that is a word, or for every member of a list; false if that is empty, or
@@ -24,10 +29,10 @@ typedef bool texts_each(struct reader *r, const struct document_node *node, void
 bool texts_for_each(struct reader *r, const struct document_node *node, const char *label,
                     const char *expected, texts_each *each, void *context);
 
-void texts_add(struct config_texts *texts, struct str text);
+void texts_add(struct config_texts *texts, struct str text, struct config_origin origin);
 bool texts_have(const struct config_texts *texts, const char *text);
 
-/* "as64500", "AS64500" or "64500": RFC 5396, asplain. 0 is nobody's. */
-const char *texts_asn(struct str text, uint32_t *out);
+/* ASCII's capital letters made small. */
+void texts_lower(char *text);
 
 #endif

@@ -1,6 +1,7 @@
 #include "config/upstreams.h"
 
 #include "base/name.h"
+#include "config/to.h"
 #include "config/value.h"
 #include "sys/xalloc.h"
 
@@ -45,6 +46,11 @@ static bool name_is_free(struct reader *r, const struct document_node *node,
     if (strcmp(u->name, UPSTREAMS_OWN) == 0) {
         reader_error(r, node, "upstreams: name",
                      "\"" UPSTREAMS_OWN "\" is the registry of upstream.endpoint; take another");
+        return false;
+    }
+    if (strcmp(u->name, TO_STORES) == 0) {
+        reader_error(r, node, "upstreams: name",
+                     "\"" TO_STORES "\" are those that serve the client's network; take another");
         return false;
     }
     for (size_t i = 0; i + 1 < c->n_upstreams; i++) {

@@ -1,7 +1,8 @@
 #include "ranges/routing.h"
 
-#include "config/routes.h"
+#include "config/to.h"
 #include "config/upstreams.h"
+#include "config/when.h"
 #include "sys/xalloc.h"
 
 #include <assert.h>
@@ -125,7 +126,7 @@ static struct policy_target target_of(const struct routing *r, const struct conf
     } else if (t->name == NULL) {
         out.kind = SNAPSHOT_TARGET_ANSWER;
         out.text = str_from(t->body);
-    } else if (strcmp(t->name, ROUTES_STORES) == 0) {
+    } else if (strcmp(t->name, TO_STORES) == 0) {
         out.kind = SNAPSHOT_TARGET_STORES;
     } else if (find_store(c, t->name, &out.index)) {
         out.kind = SNAPSHOT_TARGET_STORE;
@@ -157,7 +158,7 @@ static struct policy_route route_of(struct routing *r, const struct config *c,
         .repositories = texts_of(r, &w->repositories),
         .kinds = w->kinds,
         .methods = w->methods,
-        .share = POLICY_ALL * w->share / ROUTES_SHARE_ALL,
+        .share = POLICY_ALL * w->share / WHEN_SHARE_ALL,
         .strips = route->strip != NULL,
         .strip = str_from(route->strip != NULL ? route->strip : ""),
         .targets = target,
