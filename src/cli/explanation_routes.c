@@ -1,7 +1,7 @@
 #include "cli/explanation_routes.h"
 
 #include "cli/printable.h"
-#include "config/routes.h"
+#include "config/when.h"
 #include "policy/column.h"
 #include "sys/xalloc.h"
 #include <stdlib.h>
@@ -106,7 +106,7 @@ static void put_reason(const struct trace *t, uint32_t i, FILE *to)
         put_fact("method", t->method == DECIDE_HEAD ? STR("HEAD") : STR("GET"), to);
         break;
     case ROUTE_KIND:
-        put_fact("kind", str_from(routes_kinds[t->facts.kind]), to);
+        put_fact("kind", str_from(when_kinds[t->facts.kind]), to);
         break;
     case ROUTE_HOST:
         put_fact("host", t->host, to);
