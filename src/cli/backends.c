@@ -98,9 +98,10 @@ static void add_pattern(struct config_texts *to, const char *path)
 
 static bool read_paths(struct reader *r, const struct document_node *node, struct backends_entry *e)
 {
-    struct config_texts paths = {NULL, 0};
-    bool good =
-        texts_read(r, node, "backends: paths", "paths such as [/kops/]", check_path, &paths);
+    static const struct texts_rule rule = {"backends: paths", "paths such as [/kops/]", check_path,
+                                           false};
+    struct config_texts paths = {.n = 0};
+    bool good = texts_read(r, node, &rule, &paths);
     for (size_t i = 0; i < paths.n; i++)
         add_pattern(&e->paths, paths.text[i]);
     texts_clear(&paths);
@@ -110,10 +111,11 @@ static bool read_paths(struct reader *r, const struct document_node *node, struc
 static bool read_clients(struct reader *r, const struct document_node *node,
                          struct backends_entry *e)
 {
-    struct config_texts addresses = {NULL, 0};
+    static const struct texts_rule rule = {"backends: headers: " CLIENT_FIELD,
+                                           "addresses such as [192.0.2.10]", check_address, false};
+    struct config_texts addresses = {.n = 0};
     struct config_prefixes *to = &e->clients;
-    bool good = texts_read(r, node, "backends: headers: " CLIENT_FIELD,
-                           "addresses such as [192.0.2.10]", check_address, &addresses);
+    bool good = texts_read(r, node, &rule, &addresses);
     for (size_t i = 0; i < addresses.n; i++) {
         to->prefix = xalloc_grow(to->prefix, to->n, sizeof(*to->prefix));
         prefix_parse(str_from(addresses.text[i]), &to->prefix[to->n++]);
@@ -133,6 +135,8 @@ static bool has_field(const struct backends_entry *e, struct str name)
 static bool read_header(struct reader *r, const struct document_node *node,
                         struct backends_entry *e)
 {
+    static const struct texts_rule rule = {"backends: headers", "values such as [blue]",
+                                           check_value, false};
     const struct diag_at at = {r->name, node->key_line, node->key_column};
     const struct str name = str_from(node->key);
     if (!is_field_name(name) || str_eq_nocase(name, STR("Host"))) {
@@ -152,8 +156,7 @@ static bool read_header(struct reader *r, const struct document_node *node,
     e->fields = xalloc_grow(e->fields, e->n_fields, sizeof(*e->fields));
     struct config_field *field = &e->fields[e->n_fields++];
     *field = (struct config_field){.name = xalloc_text(node->key)};
-    return texts_read(r, node, "backends: headers", "values such as [blue]", check_value,
-                      &field->values);
+    return texts_read(r, node, &rule, &field->values);
 }
 
 static bool read_conditions(struct reader *r, const struct document_node *node,
@@ -238,7 +241,7 @@ static bool read_backend(struct reader *r, const struct document_node *node, str
 /* Which fields there are in all: a snapshot holds so many. */
 static bool check_fields(const struct backends *b, struct diag *d)
 {
-    struct config_texts names = {NULL, 0};
+    struct config_texts names = {.n = 0};
     bool good = true;
     for (size_t i = 0; i < b->n; i++)
         for (size_t f = 0; f < b->entry[i].n_fields; f++) {

@@ -22,7 +22,7 @@ static bool read_member(struct reader *r, const struct document_node *node, void
         reader_error(r, node, "providers", "\"%s\" is listed twice", node->text);
         return false;
     }
-    texts_add(&p->clouds, text, reader_origin(r, node));
+    texts_add_at(&p->clouds, text, reader_origin(r, node));
     return true;
 }
 

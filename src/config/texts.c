@@ -22,7 +22,12 @@ bool texts_for_each(struct reader *r, const struct document_node *node, const ch
     return good;
 }
 
-void texts_add(struct config_texts *texts, struct str text, struct config_origin origin)
+void texts_add(struct config_texts *texts, struct str text)
+{
+    texts_add_at(texts, text, (struct config_origin){.line = 0});
+}
+
+void texts_add_at(struct config_texts *texts, struct str text, struct config_origin origin)
 {
     texts->text = xalloc_grow(texts->text, texts->n, sizeof(*texts->text));
     texts->origin = xalloc_grow(texts->origin, texts->n, sizeof(*texts->origin));
@@ -54,7 +59,7 @@ static bool add_new(struct reader *r, const struct document_node *node, const ch
                     const struct reading *reading)
 {
     if (!texts_have(reading->out, text)) {
-        texts_add(reading->out, str_from(text), reader_origin(r, node));
+        texts_add_at(reading->out, str_from(text), reader_origin(r, node));
         return true;
     }
     reader_error(r, node, reading->rule->label, "\"%.64s\" is listed twice", node->text);

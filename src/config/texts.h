@@ -29,7 +29,9 @@ typedef bool texts_each(struct reader *r, const struct document_node *node, void
 bool texts_for_each(struct reader *r, const struct document_node *node, const char *label,
                     const char *expected, texts_each *each, void *context);
 
-void texts_add(struct config_texts *texts, struct str text, struct config_origin origin);
+/* A text that nobody wrote, or one of a file. */
+void texts_add(struct config_texts *texts, struct str text);
+void texts_add_at(struct config_texts *texts, struct str text, struct config_origin origin);
 bool texts_have(const struct config_texts *texts, const char *text);
 
 /* ASCII's capital letters made small. */
