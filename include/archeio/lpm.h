@@ -60,4 +60,7 @@ uint32_t lpm_match(const struct lpm *table, const struct addr *a, struct prefix 
 /* How many prefixes of a family (ADDR_V4, ADDR_V6) the table was built from. */
 uint32_t lpm_count(const struct lpm *table, enum addr_family family);
 
+/* The i-th of them, in the order of prefix_compare(); i must be below the count. */
+struct prefix lpm_prefix(const struct lpm *table, enum addr_family family, uint32_t i);
+
 #endif

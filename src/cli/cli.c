@@ -12,6 +12,7 @@ const struct cli_command cli_commands[] = {
     {"check-config", check_config_main, "find everything that is wrong with a configuration"},
     {"config", config_main, "print the effective configuration, and where each value is from"},
     {"explain", explain_main, "show step by step how a request is answered"},
+    {"diff", diff_main, "tell which requests another configuration answers differently"},
     {"ranges", ranges_main, "update, look up and show the clouds' address ranges"},
     {"compile", compile_main, "write a snapshot, from which serve starts faster"},
     {"convert", convert_main, "make a configuration of one of the ArtifactServer"},
@@ -34,7 +35,7 @@ static int help(void)
           "  -V, --version  the version\n"
           "\n"
           "`archeio SUBCOMMAND --help` says more. Exit codes: 0 fine, 1 it could not be\n"
-          "done (a line says why), 2 wrong usage.\n",
+          "done (a line says why), 2 wrong usage; those of diff are diff(1)'s.\n",
           stdout);
     return 0;
 }

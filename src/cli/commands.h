@@ -10,6 +10,7 @@ int check_config_main(int argc, char **argv);
 int config_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int convert_main(int argc, char **argv);
+int diff_main(int argc, char **argv);
 int ranges_main(int argc, char **argv);
 int compile_main(int argc, char **argv);
 

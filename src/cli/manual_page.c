@@ -116,7 +116,14 @@ static void put_exit_status(FILE *to)
           "address or the network; a line on standard error says what.\n"
           ".It 2\n"
           "Wrong usage.\n"
-          ".El\n",
+          ".El\n"
+          ".Pp\n"
+          "Those of\n"
+          ".Nm\n"
+          ".Cm diff\n"
+          "are those of\n"
+          ".Xr diff 1 :\n"
+          "0 if nothing differs, 1 if something does, 2 if there was trouble.\n",
           to);
 }
 
@@ -135,6 +142,10 @@ static void put_examples(FILE *to)
           ".Pp\n"
           ".Dl archeio ranges update\n"
           ".Dl archeio explain \\-\\-ip 15.188.0.1 /v2/pause/manifests/3.10\n"
+          ".Pp\n"
+          "See what a change would do to the requests of a log:\n"
+          ".Pp\n"
+          ".Dl archeio diff \\-\\-log access.log archeio.yaml new.yaml\n"
           ".Pp\n"
           "Start from a snapshot, which does not depend on files that may be missing later:\n"
           ".Pp\n"

@@ -188,3 +188,8 @@ uint32_t lpm_count(const struct lpm *table, enum addr_family family)
 {
     return table->n_prefixes[family_index(family)];
 }
+
+struct prefix lpm_prefix(const struct lpm *table, enum addr_family family, uint32_t i)
+{
+    return prefix_at(table, family_index(family), i);
+}

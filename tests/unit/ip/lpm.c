@@ -345,6 +345,17 @@ static void the_longest_prefix_wins_wherever_prefixes_nest(void **state)
     }
     assert_int_equal(lpm_count(&table, ADDR_V4), 9);
     assert_int_equal(lpm_count(&table, ADDR_V6), 8);
+    for (uint32_t i = 0; i < 9 + 8; i++) {
+        enum addr_family family = i < 9 ? ADDR_V4 : ADDR_V6;
+        uint32_t at = i < 9 ? i : i - 9;
+        struct prefix p = lpm_prefix(&table, family, at), matched, before = {.bits = 0};
+        assert_int_equal(p.addr.family, family);
+        if (at > 0)
+            before = lpm_prefix(&table, family, at - 1);
+        assert_true(prefix_compare(&before, &p) < 0);
+        lpm_match(&table, &p.addr, &matched);
+        assert_true(matched.bits >= p.bits);
+    }
     free(image);
     free(l.entry);
 }
