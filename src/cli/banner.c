@@ -39,8 +39,12 @@ static void print_ranges(const struct banner *b, FILE *to)
         return;
     }
     int64_t days = clock_wall() / DAY - b->oldest / DAY;
-    fprintf(to, "  ranges:   %u prefix%s, the oldest file is from ", b->n_prefixes,
-            b->n_prefixes == 1 ? "" : "es");
+    fprintf(to, "  ranges:   %u prefix%s, ", b->n_prefixes, b->n_prefixes == 1 ? "" : "es");
+    if (b->oldest == 0) { /* what routes name, and autonomous systems */
+        fputs("none of them published by a cloud\n", to);
+        return;
+    }
+    fputs("the oldest file is from ", to);
     if (days > 1)
         fprintf(to, "%lld days ago\n", (long long)days);
     else

@@ -2,8 +2,9 @@
  * Which autonomous system an address is announced by: files in the ranges' directory.
  *
  *   *.asn        a line each: PREFIX ASN [NAME...], with blanks between; '#' begins a comment
- *   asn*.csv     a line each: FIRST,LAST,ASN[,NAME], addresses, without a header; those that end
- *                in "-num.csv" hold the same in another form, and are left alone
+ *   asn*.csv     a line each: FIRST,LAST,ASN[,NAME], addresses, sorted, without a header; where
+ *                two overlap, the first counts; files that end in "-num.csv" hold the same in
+ *                another form, and are left alone
  *   *.mmdb       MaxMind's format with "autonomous_system_number", as GeoLite2-ASN has it
  *
  * The numbers are of 32 bits (RFC 6793); 0 says that nobody is known (RFC 7607). A file that is

@@ -2,6 +2,14 @@
 
 #include "base/num.h"
 
+__extension__ typedef unsigned __int128 wide; /* an address */
+
+struct span {
+    wide first;
+    wide last;
+    uint8_t family;
+};
+
 struct line {
     const struct asn_sink *to;
     struct diag *diag;
@@ -9,7 +17,8 @@ struct line {
     unsigned number;
     struct str text;
     struct str rest;
-    bool said; /* some line so far had a prefix */
+    bool said;          /* some line so far had a prefix */
+    struct span before; /* the last that was read */
 };
 
 /* Always false. at: what is wrong, in the line's text. */
@@ -94,8 +103,6 @@ static bool read_prefix_line(struct line *l)
 
 /* ── FIRST,LAST,ASN[,NAME] ── */
 
-__extension__ typedef unsigned __int128 wide; /* an address */
-
 static unsigned bits_of(const struct addr *a)
 {
     return a->family == ADDR_V4 ? 32 : 128;
@@ -123,25 +130,38 @@ static wide below(unsigned n)
     return n < 128 ? ((wide)1 << n) - 1 : ~(wide)0;
 }
 
-/* The fewest prefixes that make up all addresses from first to last. Each is as large as where it
- * begins, and what is left, allow. */
-static bool tell_span(const struct line *l, const struct addr *first, const struct addr *last,
-                      struct asn_word *word)
+/* The fewest prefixes that make up the span. Each is as large as where it begins, and what is left,
+ * allow. */
+static bool tell_span(const struct line *l, struct span span, struct asn_word *word)
 {
-    const unsigned bits = bits_of(first);
-    wide at = wide_of(first);
-    const wide end = wide_of(last);
+    const unsigned bits = span.family == ADDR_V4 ? 32 : 128;
     for (;;) {
+        const wide left = span.last - span.first;
         unsigned host = 0;
-        while (host < bits && (at & below(host + 1)) == 0 && below(host + 1) <= end - at)
+        while (host < bits && (span.first & below(host + 1)) == 0 && below(host + 1) <= left)
             host++;
-        word->prefix = (struct prefix){address_of(at, first->family), (uint8_t)(bits - host)};
+        word->prefix = (struct prefix){address_of(span.first, span.family), (uint8_t)(bits - host)};
         if (!tell(l, word))
             return false;
-        if (end - at == below(host))
+        if (left == below(host))
             return true;
-        at += below(host) + 1;
+        span.first += below(host) + 1;
     }
+}
+
+/* Of spans that overlap, the first counts: those in use are sorted, and some of their thousands do.
+ * False: nothing is left of it. */
+static bool cut_span(struct line *l, struct span *span)
+{
+    const struct span before = l->before;
+    const bool overlaps =
+        before.family == span->family && before.first <= span->first && before.last >= span->first;
+    if (overlaps && before.last >= span->last)
+        return false;
+    l->before = *span;
+    if (overlaps)
+        span->first = before.last + 1;
+    return true;
 }
 
 /* Without the quotes around it, if it has some; a comma between them is a part of it. */
@@ -157,25 +177,33 @@ static struct str next_field(struct line *l)
     return field;
 }
 
-/* Spans do not lie in each other: what is not wanted need not be told. */
-static bool read_span_line(struct line *l)
+static bool read_span(struct line *l, struct span *span)
 {
-    struct asn_word word = {.asn = 0};
     struct addr first, last;
-    l->rest = trim(l->rest);
-    if (l->rest.len == 0 || l->rest.data[0] == '#')
-        return true;
-    struct str from = next_field(l), to = next_field(l), digits = next_field(l);
+    struct str from = next_field(l), to = next_field(l);
     if (!addr_parse(from, &first) || !addr_parse(to, &last) || first.family != last.family ||
-        memcmp(first.bytes, last.bytes, sizeof(first.bytes)) > 0)
+        wide_of(&first) > wide_of(&last))
         return refuse(l, from,
                       "is no span of addresses; expected \"FIRST,LAST,ASN[,NAME]\", such as "
                       "\"192.0.2.0,192.0.2.255,64500,Example\"");
-    if (!read_asn(l, digits, &word.asn))
+    *span = (struct span){wide_of(&first), wide_of(&last), first.family};
+    return true;
+}
+
+/* What is not wanted need not be told: it does not lie in what is. */
+static bool read_span_line(struct line *l)
+{
+    struct asn_word word = {.asn = 0};
+    struct span span;
+    l->rest = trim(l->rest);
+    if (l->rest.len == 0 || l->rest.data[0] == '#')
+        return true;
+    if (!read_span(l, &span) || !read_asn(l, next_field(l), &word.asn))
         return false;
     l->said = true;
     word.name = next_field(l);
-    return !asn_is_named(l->to->named, word.asn) || tell_span(l, &first, &last, &word);
+    return !cut_span(l, &span) || !asn_is_named(l->to->named, word.asn) ||
+           tell_span(l, span, &word);
 }
 
 bool asn_text_read(const struct asn_sink *to, const char *name, struct str text, struct diag *d)

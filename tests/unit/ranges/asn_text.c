@@ -103,6 +103,27 @@ static void spans_of_what_is_not_wanted_are_left_out(void **state)
                  &named, "11.0.0.0/24 64500 Yes\n");
 }
 
+static void of_spans_that_overlap_the_first_counts(void **state)
+{
+    (void)state;
+    assert_reads("asn.csv",
+                 "10.0.0.0,10.0.1.255,1\n"
+                 "10.0.1.0,10.0.2.255,2\n" /* its second half is left */
+                 "10.0.2.0,10.0.2.63,3\n"  /* nothing is */
+                 "10.0.2.128,10.0.3.0,4\n"
+                 "::,::1:ffff,5\n"
+                 "::1:0000,::1:ffff,6\n",
+                 NULL, "10.0.0.0/23 1\n10.0.2.0/24 2\n10.0.3.0/32 4\n::/111 5\n");
+    /* Whether the first is wanted or not. */
+    assert_reads("asn.csv", "10.0.0.0,10.0.1.255,1\n10.0.1.0,10.0.2.255,64500\n", &named,
+                 "10.0.2.0/24 64500\n");
+    /* The last address of all has none behind it. */
+    assert_reads("asn.csv", "255.255.255.0,255.255.255.255,1\n255.255.255.255,255.255.255.255,2\n",
+                 NULL, "255.255.255.0/24 1\n");
+    assert_reads("asn.csv", "10.0.1.0,10.0.1.255,1\n10.0.0.0,10.0.0.255,2\n", NULL,
+                 "10.0.1.0/24 1\n10.0.0.0/24 2\n");
+}
+
 static struct addr address(uint32_t low, bool v6)
 {
     const uint8_t b[] = {(uint8_t)(low >> 24), (uint8_t)(low >> 16), (uint8_t)(low >> 8),
@@ -254,6 +275,7 @@ int main(void)
         cmocka_unit_test(what_is_not_wanted_is_told_as_nobodys_because_it_may_lie_in_what_is),
         cmocka_unit_test(spans_become_the_fewest_prefixes),
         cmocka_unit_test(spans_of_what_is_not_wanted_are_left_out),
+        cmocka_unit_test(of_spans_that_overlap_the_first_counts),
         cmocka_unit_test(every_span_of_a_few_addresses_is_covered_once_and_nothing_else),
         cmocka_unit_test(malformed_lines_are_refused_with_their_position),
         cmocka_unit_test(every_wrong_line_is_said),
