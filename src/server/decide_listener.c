@@ -225,18 +225,23 @@ static void put_fields(struct decide_listener *d, const struct answer *a)
         put_field(d, STR("X-Archeio-Body"), encoded);
 }
 
-static const char *explanation(const struct answer *a)
+static struct str reason_of(const struct answer *a)
 {
     if (a->decision.answer.step != 0)
-        return decide_step_text((enum decide_step)a->decision.answer.step);
-    return a->retry_after > 0 ? "the client sends too many requests"
-                              : "what was asked for is no request: a bad target or host";
+        return str_from(decide_step_text((enum decide_step)a->decision.answer.step));
+    return a->retry_after > 0 ? STR("the client sends too many requests")
+                              : STR("what was asked for is no request: a bad target or host");
 }
 
+/* What is empty is not known, or not there. */
 static void put_member(struct buf *out, const char *name, struct str value)
 {
     PUT(out, ",\"");
     buf_text(out, name);
+    if (value.len == 0) {
+        PUT(out, "\":null");
+        return;
+    }
     PUT(out, "\":\"");
     buf_json(out, value);
     PUT(out, "\"");
@@ -245,31 +250,36 @@ static void put_member(struct buf *out, const char *name, struct str value)
 static void put_client(struct buf *out, const struct answer *a, const struct question *question)
 {
     char text[ADDR_TEXT_MAX];
-    put_member(out, "client", str_make(text, addr_format(&a->client, text)));
-    if (a->client.family != ADDR_NONE)
-        return;
-    put_member(out, "warning",
-               question->value[IP].len > 0
-                   ? STR("what was given as ip is no IP address: the client is of unknown region")
-                   : STR("no ip and no X-Real-Ip was given: the client is of unknown region"));
+    bool known = a->client.family != ADDR_NONE;
+    put_member(out, "client", known ? str_make(text, addr_format(&a->client, text)) : STR(""));
+    if (!known && question->value[IP].len > 0)
+        put_member(out, "warning", STR("ip is no IP address: the client is of unknown region"));
+    else if (!known)
+        put_member(out, "warning",
+                   STR("neither ip nor X-Real-Ip is given: the client is of unknown region"));
 }
 
+/* By the names of `archeio explain --json`. */
 static void put_json(struct buf *out, const struct worker *w, const struct answer *a,
                      const struct question *question)
 {
     const struct snapshot *s = &w->generation->snapshot;
     const struct decide_answer *answer = &a->decision.answer;
     struct snapshot_network network = snapshot_network(s, answer->network);
+    struct str step = STR(""), route = STR(""), store = STR("");
+    if (answer->step != 0)
+        step = str_from(decide_step_name((enum decide_step)answer->step));
+    if (answer->route != DECIDE_NO_ROUTE)
+        route = snapshot_route(s, answer->route).name;
+    if (answer->store != DECIDE_NO_STORE)
+        store = snapshot_store(s, answer->store).name;
     PUT(out, "{\"status\":");
     buf_u64(out, answer->status);
     put_member(out, "location", answer->location);
-    put_member(out, "reason",
-               str_from(answer->step != 0 ? decide_step_name((enum decide_step)answer->step) : ""));
-    put_member(out, "explanation", str_from(explanation(a)));
-    put_member(out, "route",
-               answer->route != DECIDE_NO_ROUTE ? snapshot_route(s, answer->route).name : STR(""));
-    put_member(out, "store",
-               answer->store != DECIDE_NO_STORE ? snapshot_store(s, answer->store).name : STR(""));
+    put_member(out, "step", step);
+    put_member(out, "reason", reason_of(a));
+    put_member(out, "route", route);
+    put_member(out, "store", store);
     put_member(out, "cache", str_from(access_format_cache(a->cache)));
     put_member(out, "cloud", network.cloud);
     put_member(out, "region", network.region);
@@ -345,8 +355,6 @@ static enum answer_result decide(struct worker *w, struct answer_inquiry *q,
     uint16_t status = status_of(question, &request.host);
     if (DECIDE_BUFFER_SIZE(&w->generation->snapshot, request.target.len) > request.size)
         status = 414;
-    a->subject =
-        (struct answer_subject){question->value[METHOD], question->value[HOST], request.target};
     a->client = client_of(w, q, question->value[IP]);
     if (status == 0)
         return answer_decide_request(w, q, &request, a);
@@ -383,6 +391,9 @@ enum answer_result decide_listener_answer(struct worker *w, struct answer_inquir
         return refuse(w, a, 400, why);
     if (host)
         question.value[PATH] = STR(HOST_TARGET);
+    else
+        a->subject = (struct answer_subject){question.value[METHOD], question.value[HOST],
+                                             question.value[PATH]};
     if (question.value[PATH].len == 0)
         return refuse(w, a, 400,
                       "no path: expected /decide?path=/v2/..., percent-encoded, or the "

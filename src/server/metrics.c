@@ -86,15 +86,13 @@ static void requests(FILE *f, struct control *s)
 static void questions(FILE *f, struct control *s)
 {
     uint64_t asked[DECIDE_STEPS] = {0};
-    if (!s->shared.decides)
-        return;
     for (unsigned i = 0; i < s->n_workers; i++)
         for (unsigned step = 0; step < DECIDE_STEPS; step++)
             asked[step] += counters_get(&s->worker[i].counters.asked[step]);
     exposition_family(f, "archeio_decide_requests_total", "counter",
                       "Questions to the decision endpoint, by step of the decision; none: there "
                       "was none to be made.");
-    for (unsigned step = 0; step < DECIDE_STEPS; step++)
+    for (unsigned step = 0; s->shared.decides && step < DECIDE_STEPS; step++)
         fprintf(f, "archeio_decide_requests_total{step=\"%s\"} %llu\n",
                 step == 0 ? "none" : decide_step_name((enum decide_step)step),
                 (unsigned long long)asked[step]);

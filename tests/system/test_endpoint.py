@@ -8,8 +8,10 @@ import time
 import pytest
 
 from lib import http, http2_client
+from lib.archeio import run
 from lib.endpoint import Endpoint, EndpointGolden, Told, query
 from lib.golden import TABLES
+from lib.haproxy_door import DOOR
 from lib.ports import free_port, wait_until
 from lib.store import StandIn, status
 
@@ -54,8 +56,8 @@ def test_every_row_of_the_golden_tables_is_told(golden, way):
 
     def ask(row, method):
         told = golden.ask(row, method, way)
-        if (told.reason, told.route) != (row.step, row.route):
-            wrong.append(f"{row.place}: {told.reason} {told.route}")
+        if (told.step, told.route) != (row.step, row.route or None):
+            wrong.append(f"{row.place}: {told.step} {told.route}")
         return told
     golden.check(ask)
     assert not wrong
@@ -72,12 +74,12 @@ FIXED = {**PLAIN, "routes": [
 
 
 def test_json_says_why_and_who_the_client_is(endpoint):
-    """Step, route, cloud and region, by the names of the access log."""
+    """Step, route, cloud and region, by the names of `archeio explain --json`."""
     told = endpoint(FIXED).decide("/v2/a/manifests/v1?n=1", ip="192.0.2.10")
     assert told.json == {
-        "status": 307, "location": f"{UPSTREAM}/v2/p/a/manifests/v1?n=1", "reason": "R9",
-        "explanation": "not a blob: upstream", "route": "", "store": "", "cache": "",
-        "cloud": "aws", "region": "eu-west-3", "client": "192.0.2.10", "body": ""}
+        "status": 307, "location": f"{UPSTREAM}/v2/p/a/manifests/v1?n=1", "step": "R9",
+        "reason": "not a blob: upstream", "route": None, "store": None, "cache": None,
+        "cloud": "aws", "region": "eu-west-3", "client": "192.0.2.10", "body": None}
 
 
 def test_a_store_is_asked_as_for_a_clients_own_request(endpoint, store):
@@ -86,7 +88,7 @@ def test_a_store_is_asked_as_for_a_clients_own_request(endpoint, store):
     one = endpoint({**PLAIN, "stores": [{"name": "eu", "url": store.url, "serves": ["aws"]}]})
     for cache in ("miss", "present"):
         told = one.decide(BLOB, ip="192.0.2.10")
-        assert (told.reason, told.store, told.cache) == ("R12", "eu", cache)
+        assert (told.step, told.store, told.cache) == ("R12", "eu", cache)
         assert told.location == f"{store.url}/containers/images/{BLOB.rpartition('/')[2]}"
     assert len(store.requests) == 1
 
@@ -122,7 +124,7 @@ def test_the_answers_own_fields_are_there_with_a_prefix(endpoint, way, method, p
          if name not in ("date", "content-length", "connection")}
     assert fields.items() <= told.headers.items()
     assert told.status == own.status
-    assert told.body == own.body.decode()
+    assert (told.body or "") == own.body.decode()
 
 
 def test_routes_see_the_host_and_the_fields_that_come_with_the_question(endpoint):
@@ -243,7 +245,7 @@ def test_every_byte_is_taken_for_what_it_is(endpoint):
 def test_what_is_no_address_is_an_unknown_client_and_said_so(endpoint, text):
     one = endpoint()
     told = one.decide("/v2/", ip=text)
-    assert (told.client, told.cloud, told.region) == ("-", "", "")
+    assert (told.client, told.cloud, told.region) == (None, None, None)
     assert "unknown region" in told.warning
     assert told.status == 200
     assert one.metric("archeio_client_address_failures_total") == 1
@@ -252,8 +254,8 @@ def test_what_is_no_address_is_an_unknown_client_and_said_so(endpoint, text):
 def test_the_client_is_who_is_named_and_never_who_asks(endpoint):
     """The query before X-Real-Ip; of X-Forwarded-For nothing is read."""
     one = endpoint(ranges=OWN + "127.0.0.0/8 aws eu-central-1\n")
-    assert one.decide("/v2/").cloud == ""
-    assert one.decide("/v2/", [("X-Forwarded-For", "192.0.2.10, 192.0.2.10")]).cloud == ""
+    assert one.decide("/v2/").cloud is None
+    assert one.decide("/v2/", [("X-Forwarded-For", "192.0.2.10, 192.0.2.10")]).cloud is None
     assert one.decide("/v2/", [("X-Real-Ip", "192.0.2.10")]).region == "eu-west-3"
     assert one.decide("/v2/", [("X-Real-Ip", "192.0.2.10")], ip="198.51.100.3").region == "europe-west1"
     assert one.decide("/v2/", ip="2001:DB8::7").client == "2001:db8::7"
@@ -420,12 +422,20 @@ def test_a_question_waits_for_a_store_and_no_other_waits_for_it(endpoint, slow, 
     assert told == []
     slow.go()
     asker.join()
-    assert (told[0].reason, told[0].store, told[0].cache) == ("R12", "slow", "miss")
+    assert (told[0].step, told[0].store, told[0].cache) == ("R12", "slow", "miss")
 
 
 def test_a_question_waits_no_longer_than_a_client_would(endpoint, slow):
     one = endpoint(site_of(slow, "300ms"))
     begin = time.monotonic()
-    assert one.decide(BLOB).reason == "R13"
+    assert one.decide(BLOB).step == "R13"
     assert 0.25 < time.monotonic() - begin < 5
     assert one.metric("archeio_existence_wait_timeouts_total") == 1
+
+
+# ── The samples ──
+
+
+def test_archeio_finds_nothing_wrong_with_the_samples_configuration():
+    checked = run("check-config", DOOR / "archeio.yaml")
+    assert checked.returncode == 0 and "warning" not in checked.stderr, checked.stderr

@@ -4,6 +4,7 @@ archeio's pulls go on at the upstream."""
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -12,7 +13,8 @@ import pytest
 from lib import http
 from lib.endpoint import Endpoint, EndpointGolden
 from lib.golden import TABLES, ask_http1
-from lib.haproxy_door import BEHIND_PROXIES, HAProxyDoor
+from lib.haproxy_door import BEHIND_PROXIES, DOOR, HAProxyDoor
+from lib.program import find
 from lib.site import SOURCES, Site, Upstream, expect
 
 UPSTREAM = "https://upstream.example"
@@ -246,3 +248,12 @@ def test_pulls_go_on_without_archeio(site, clients, upstream, how):
         if how == "hangs":
             os.kill(site.endpoint.pid, signal.SIGCONT)
             site.archeio.wait_for_archeio("UP")
+
+
+# ── The sample ──
+
+
+def test_haproxy_finds_nothing_wrong_with_the_sample():
+    done = subprocess.run([find("haproxy"), "-c", "-f", "haproxy.cfg"], cwd=DOOR, capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0 and "WARNING" not in done.stderr, done.stderr

@@ -24,14 +24,10 @@ class Told:
         self.json = json.loads(answer.body)
         self.headers = answer.headers
         assert int(self.headers["x-archeio-status"]) == self.json["status"]
-        assert self.headers.get("x-archeio-location", "") == self.json["location"]
+        assert self.headers.get("x-archeio-location") == self.json["location"]
 
     def __getattr__(self, name):
         return self.json[name]
-
-    @property
-    def location(self):
-        return self.json["location"] or None
 
 
 class Endpoint(Archeio):
