@@ -227,11 +227,25 @@ static bool is_store(const struct config *c, const struct config_target *t)
     return t->name != NULL && (strcmp(t->name, TO_STORES) == 0 || find_store(c, t->name) != NULL);
 }
 
+static bool is_upstream(const struct config *c, const struct config_target *t)
+{
+    return t->name != NULL &&
+           (strcmp(t->name, UPSTREAMS_OWN) == 0 || find_upstream(c, t->name) != NULL);
+}
+
+/* Whether each of them has an object, nobody knows before they have been asked. */
+static bool all_are_stores(const struct config *c, const struct config_route *route)
+{
+    size_t i = 0;
+    while (i < route->n_to && is_store(c, &route->to[i]))
+        i++;
+    return i == route->n_to;
+}
+
 static void check_end(const struct config *c, const struct config_route *route, struct diag *d)
 {
-    const struct config_target *last = &route->to[route->n_to - 1];
-    if (is_store(c, last) && !is_of_registry(&route->when))
-        diag_error(d, config_at(&last->origin),
+    if (all_are_stores(c, route) && !is_of_registry(&route->when))
+        diag_error(d, config_at(&route->to[route->n_to - 1].origin),
                    "routes: route %s ends with a store, and paths outside /v2/ have nowhere to go "
                    "if it has not what they ask for; add an upstream or a url behind it, or a "
                    "condition on repository",
@@ -259,7 +273,7 @@ static void warn_of_dead_targets(const struct config *c, const struct config_rou
         }
         if (t->name == NULL)
             end = t;
-        else if (!is_store(c, t) && upstream == NULL)
+        else if (upstream == NULL && is_upstream(c, t))
             upstream = t;
     }
 }
