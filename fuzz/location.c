@@ -159,7 +159,8 @@ static struct decide_answer decide(const struct inquiry *q, struct str target, c
     struct decision d;
     size_t size = DECIDE_BUFFER_SIZE(&image.snapshot, target.len);
     *buffer = malloc(size);
-    struct decide_request request = {DECIDE_GET, target, *buffer, size};
+    struct decide_request request = {
+        .method = DECIDE_GET, .target = target, .buffer = *buffer, .size = size};
     enum decide_next next = decide_begin(&image.snapshot, &request, &q->client, &d);
     for (unsigned asked = 0; next == DECIDE_ASK; asked++) {
         check_question(&d, asked);

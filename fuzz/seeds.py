@@ -14,6 +14,7 @@ import table  # noqa: E402
 GOLDEN = ROOT / "tests" / "golden"
 OWN_RANGES = b"\x04"  # the file's name, as ranges.c has them
 NOBODY = b"\x00\x00"  # of location.c: a client, and what the stores hold
+NO_HOST = b"\x00\x13\x00\x00"  # of route.c: a client, the host, fields, and what the stores hold
 
 
 def from_rows(target):
@@ -29,15 +30,16 @@ def hostile_requests():
         yield f"hostile-{row.name}", row.data
 
 
-def golden_targets():
-    lines = (GOLDEN / "requests.tsv").read_text(encoding="utf-8").splitlines()
+def golden_targets(table, column, before):
+    lines = (GOLDEN / table).read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, 1):
         if line and not line.startswith("#"):
-            yield f"golden-{number}", NOBODY + line.split("\t")[3].encode("latin-1")
+            yield f"golden-{number}", before + line.split("\t")[column].encode("latin-1")
 
 
 def configurations():
-    yield "golden", (GOLDEN / "site.yaml").read_bytes()
+    for name in "site", "routes":
+        yield f"golden-{name}", (GOLDEN / f"{name}.yaml").read_bytes()
 
 
 def own_ranges():
@@ -45,12 +47,14 @@ def own_ranges():
 
 
 def snapshots(archeio, directory):
-    """The golden site's, and one without ranges."""
-    for name, ranges in ("golden", GOLDEN / "ranges"), ("no-ranges", directory / "empty"):
+    """The golden sites', and one without ranges."""
+    for name, site, ranges in (("golden", "site", GOLDEN / "ranges"),
+                               ("no-ranges", "site", directory / "empty"),
+                               ("routes", "routes", GOLDEN / "ranges")):
         ranges.mkdir(exist_ok=True)
         image = directory / "image"
         compiled = subprocess.run(
-            [archeio, "compile", "--config", GOLDEN / "site.yaml", "--output", image],
+            [archeio, "compile", "--config", GOLDEN / f"{site}.yaml", "--output", image],
             env={"ARCHEIO_RANGES": str(ranges)}, capture_output=True, text=True, check=False)
         if compiled.returncode != 0:
             sys.exit(f"the golden site does not compile: {compiled.stderr}")
@@ -62,7 +66,8 @@ def write(directory, archeio):
     """Replaces directory/TARGET/NAME for all of them."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    more = {"http1": hostile_requests(), "location": golden_targets(), "yaml": configurations(),
+    more = {"http1": hostile_requests(), "location": golden_targets("requests.tsv", 3, NOBODY),
+            "route": golden_targets("routes.tsv", 5, NO_HOST), "yaml": configurations(),
             "ranges": own_ranges(), "snapshot": snapshots(archeio, directory)}
     for source in sorted((ROOT / "fuzz").glob("*.c")):
         target = directory / source.stem

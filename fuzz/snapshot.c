@@ -7,8 +7,8 @@
  */
 #include "fuzz.h"
 
+#include "decide/route.h"
 #include "policy/image.h"
-#include <archeio/decide.h>
 
 #define DIGITS "00000000000000000000000000000000000000000000000000000000000000ff"
 
@@ -19,12 +19,20 @@ static const char *const targets[] = {
     "/v2/a/manifests/1?b",
     ("/v2/a/manifests/sha256-" DIGITS ".sig"),
     ("/v2/a/blobs/sha256:" DIGITS),
+    ("/v2/list/a/blobs/sha256%3A" DIGITS "?x"),
+    "/release/a%20b?c",
+    "/dl/v1/x",
+    "/current",
 };
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))
 static const char *const clients[] = {"0.0.0.0",        "198.51.100.1", "198.51.100.100",
                                       "203.0.113.1",    "192.0.2.129",  "255.255.255.255",
                                       "2001:db8:ac::1", "::",           "ffff::"};
 #define CLIENTS (sizeof(clients) / sizeof(clients[0]))
+static const char *const hosts[] = {"", "cloud.test", "one.test.:80", "FILES.test", "share.test"};
+#define HOSTS (sizeof(hosts) / sizeof(hosts[0]))
+static const struct str fields[SNAPSHOT_HEADERS_MAX] = {STR_INIT("gold"), STR_INIT("red-"),
+                                                        STR_INIT("curl/")};
 
 /* ── Views ── */
 
@@ -46,6 +54,19 @@ static void check_network(const struct snapshot *s, uint32_t i)
         FUZZ_CHECK(n.stores[c] < s->n_stores);
 }
 
+static void check_route(const struct snapshot *s, uint32_t i)
+{
+    struct snapshot_route route = snapshot_route(s, i);
+    check_text(s, route.name);
+    for (uint32_t t = 0; t < route.n_targets; t++) {
+        struct snapshot_target target = snapshot_target(s, route.first_target + t);
+        check_text(s, target.text);
+        FUZZ_CHECK(target.kind < SNAPSHOT_TARGET_KINDS);
+        FUZZ_CHECK(target.kind != SNAPSHOT_TARGET_STORE || target.index < s->n_stores);
+        FUZZ_CHECK(target.kind != SNAPSHOT_TARGET_UPSTREAM || target.index < s->n_upstreams);
+    }
+}
+
 static void check_parts(const struct snapshot *s)
 {
     check_text(s, s->info_page);
@@ -62,26 +83,67 @@ static void check_parts(const struct snapshot *s)
         check_text(s, snapshot_source(s, i).name);
         check_text(s, snapshot_source(s, i).cloud);
     }
+    for (uint32_t i = 0; i < s->n_upstreams; i++) {
+        check_text(s, snapshot_upstream(s, i).name);
+        check_text(s, snapshot_upstream(s, i).registry);
+        check_text(s, snapshot_upstream(s, i).endpoint);
+    }
+    for (uint32_t i = 0; i < s->n_headers; i++)
+        check_text(s, snapshot_header(s, i));
+    for (uint32_t i = 0; i < s->n_routes; i++)
+        check_route(s, i);
 }
 
 /* ── Answers ── */
 
-static void check_decision(const struct snapshot *s, const char *target, const struct addr *client,
-                           bool present)
+static void check_answer(const struct snapshot *s, const struct decide_answer *a, size_t room)
 {
-    struct decision d;
+    FUZZ_CHECK(a->network < s->n_networks && a->location.len <= room);
+    FUZZ_CHECK(a->route == DECIDE_NO_ROUTE || a->route < s->n_routes);
+    for (size_t i = 0; i < a->location.len; i++)
+        FUZZ_CHECK(a->location.data[i] >= ' ' && a->location.data[i] <= '~');
+    if (a->step == DECIDE_ROUTE && a->body.len > 0)
+        check_text(s, a->body);
+}
+
+static void check_decision(const struct snapshot *s, const struct addr *client, const char *host,
+                           const char *target)
+{
     size_t size = DECIDE_BUFFER_SIZE(s, strlen(target));
-    struct decide_request request = {DECIDE_GET, str_from(target), malloc(size), size};
-    enum decide_next next = decide_begin(s, &request, client, &d);
-    for (size_t asked = 0; next == DECIDE_ASK; asked++) {
-        FUZZ_CHECK(d.ask_store < s->n_stores && asked <= UINT16_MAX);
-        next = decide_resume(&d, present ? DECIDE_PRESENT : DECIDE_ABSENT);
+    struct decide_request request = {
+        .method = DECIDE_GET,
+        .target = str_from(target),
+        .host = str_from(host),
+        .headers = fields,
+        .buffer = malloc(size),
+        .size = size,
+    };
+    for (int present = 0; present < 2; present++) {
+        struct decision d;
+        enum decide_next next = decide_begin(s, &request, client, &d);
+        for (size_t asked = 0; next == DECIDE_ASK; asked++) {
+            FUZZ_CHECK(d.ask_store < s->n_stores && asked <= s->size * s->size);
+            next = decide_resume(&d, present ? DECIDE_PRESENT : DECIDE_ABSENT);
+        }
+        check_answer(s, &d.answer, size);
     }
-    FUZZ_CHECK(d.answer.network < s->n_networks);
-    FUZZ_CHECK(d.answer.location.len <= size);
-    for (size_t i = 0; i < d.answer.location.len; i++)
-        FUZZ_CHECK(d.answer.location.data[i] >= ' ' && d.answer.location.data[i] <= '~');
     free(request.buffer);
+}
+
+/* What people are told of each route, also of those behind the one that is taken. */
+static void check_reasons(const struct snapshot *s, const struct addr *client, const char *host,
+                          const char *text)
+{
+    char memory[256];
+    struct target target;
+    struct route_facts facts;
+    const struct decide_request request = {
+        .target = str_from(text), .host = str_from(host), .headers = fields};
+    target_normalise(request.target, memory, &target);
+    FUZZ_CHECK(route_facts_make(&facts, &request, &target, client));
+    facts.network = snapshot_locate(s, client);
+    for (uint32_t i = 0; i < s->n_routes; i++)
+        FUZZ_CHECK(route_test(s, &facts, i) <= ROUTE_SHARE);
 }
 
 static void check_client(const struct snapshot *s, const char *text)
@@ -90,10 +152,11 @@ static void check_client(const struct snapshot *s, const char *text)
     struct prefix matched;
     FUZZ_CHECK(addr_parse(str_from(text), &client));
     lpm_match(&s->table, &client, &matched);
-    for (size_t i = 0; i < TARGETS; i++) {
-        check_decision(s, targets[i], &client, true);
-        check_decision(s, targets[i], &client, false);
-    }
+    for (size_t i = 0; i < TARGETS; i++)
+        for (size_t j = 0; j < (s->n_routes > 0 ? HOSTS : 1); j++)
+            check_decision(s, &client, hosts[j], targets[i]);
+    check_reasons(s, &client, hosts[1], targets[0]);
+    check_reasons(s, &client, hosts[2], targets[TARGETS - 1]);
 }
 
 /* Of an image that is too short for a header nothing is mended. */

@@ -78,6 +78,95 @@ static bool same_stores(const struct config *a, const struct config *b)
     return true;
 }
 
+static bool same_upstreams(const struct config *a, const struct config *b)
+{
+    if (a->n_upstreams != b->n_upstreams)
+        return false;
+    for (size_t i = 0; i < a->n_upstreams; i++) {
+        const struct config_named_upstream *x = &a->upstreams[i], *y = &b->upstreams[i];
+        if (!same_text(x->name, y->name) || !same_text(x->endpoint, y->endpoint) ||
+            !same_text(x->path, y->path))
+            return false;
+    }
+    return true;
+}
+
+/* ── Routes ── */
+
+static bool same_texts(const struct config_texts *a, const struct config_texts *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!same_text(a->text[i], b->text[i]))
+            return false;
+    return true;
+}
+
+static bool same_numbers(const struct config_numbers *a, const struct config_numbers *b)
+{
+    return a->n == b->n &&
+           (a->n == 0 || memcmp(a->number, b->number, a->n * sizeof(uint32_t)) == 0);
+}
+
+static bool same_providers(const struct config *a, const struct config *b)
+{
+    if (a->n_providers != b->n_providers)
+        return false;
+    for (size_t i = 0; i < a->n_providers; i++) {
+        const struct config_provider *x = &a->providers[i], *y = &b->providers[i];
+        if (!same_text(x->name, y->name) || !same_texts(&x->clouds, &y->clouds) ||
+            !same_numbers(&x->asns, &y->asns))
+            return false;
+    }
+    return true;
+}
+
+static bool same_when(const struct config_when *a, const struct config_when *b)
+{
+    if (!same_texts(&a->clouds, &b->clouds) || !same_texts(&a->regions, &b->regions) ||
+        !same_texts(&a->providers, &b->providers) || !same_numbers(&a->asns, &b->asns) ||
+        !same_prefixes(&a->networks, &b->networks) || !same_texts(&a->hosts, &b->hosts) ||
+        !same_texts(&a->paths, &b->paths) || !same_texts(&a->repositories, &b->repositories) ||
+        a->kinds != b->kinds || a->methods != b->methods || a->n_fields != b->n_fields ||
+        a->share != b->share)
+        return false;
+    for (size_t i = 0; i < a->n_fields; i++)
+        if (!same_text(a->fields[i].name, b->fields[i].name) ||
+            !same_texts(&a->fields[i].values, &b->fields[i].values))
+            return false;
+    return true;
+}
+
+static bool same_optional(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : same_text(a, b);
+}
+
+static bool same_target(const struct config_target *a, const struct config_target *b)
+{
+    return same_optional(a->name, b->name) && same_optional(a->url, b->url) &&
+           same_optional(a->body, b->body) && a->status == b->status;
+}
+
+static bool same_routes(const struct config *a, const struct config *b)
+{
+    if (a->n_routes != b->n_routes)
+        return false;
+    for (size_t i = 0; i < a->n_routes; i++) {
+        const struct config_route *x = &a->routes[i], *y = &b->routes[i];
+        if (!same_text(x->name, y->name) || !same_when(&x->when, &y->when) ||
+            !same_optional(x->strip, y->strip) || x->n_to != y->n_to)
+            return false;
+        for (size_t j = 0; j < x->n_to; j++)
+            if (!same_target(&x->to[j], &y->to[j]))
+                return false;
+    }
+    return true;
+}
+
+/* ── Rows of the schema ── */
+
 static const void *member(const struct config *c, const struct schema_row *row)
 {
     return (const char *)c + row->offset;
@@ -99,6 +188,12 @@ static bool same_row(const struct config *a, const struct config *b, const struc
         return same_listeners(&a->server, &b->server);
     case SCHEMA_STORES:
         return same_stores(a, b);
+    case SCHEMA_UPSTREAMS:
+        return same_upstreams(a, b);
+    case SCHEMA_PROVIDERS:
+        return same_providers(a, b);
+    case SCHEMA_ROUTES:
+        return same_routes(a, b);
     case SCHEMA_PREFIXES:
         return same_prefixes(member(a, row), member(b, row));
     case SCHEMA_PLACES:

@@ -92,7 +92,8 @@ static void load_objects(const char *file, size_t name)
 static int load_site(void **state)
 {
     const struct table *table = *state;
-    char path[512], *environment[] = {"ARCHEIO_RANGES=" GOLDEN "ranges", NULL};
+    char ranges[] = "ARCHEIO_RANGES=" GOLDEN "ranges", *environment[] = {ranges, NULL};
+    char path[512];
     struct diag d = {0};
     snprintf(path, sizeof(path), GOLDEN "%s", table->site);
     struct config *c = config_load(path, environment, &d);
