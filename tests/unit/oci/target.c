@@ -172,12 +172,88 @@ static void test_every_short_path_of_dots_and_separators(void **state)
     assert_true(safe > 1000);
 }
 
+/* What is outside the registry is sent on as it came, or not at all. */
+static void test_raw_paths(void **state)
+{
+    static const struct {
+        const char *target;
+        const char *raw;
+        bool safe;
+        bool registry;
+    } rows[] = {
+        {"/", "/", true, false},
+        {"/release/v1/a.tgz?x=y", "/release/v1/a.tgz", true, false},
+        {"/a//b/", "/a//b/", true, false},
+        {"/a-._~!$&'()*+,;=:@z", "/a-._~!$&'()*+,;=:@z", true, false},
+        {"http://h/a%2Fb?x", "/a%2Fb", true, false},
+        {"http://h", "/", true, false},
+        /* Any escape may be there. */
+        {"/%61%2F%5c%23%3f%25%20%22%00%0d%0a%7f%c3%A4%ff",
+         "/%61%2F%5c%23%3f%25%20%22%00%0d%0a%7f%c3%A4%ff", true, false},
+        {"/%252e%252e/x", "/%252e%252e/x", true, false},
+        /* But for those of dots, which a client resolves as if they were none. */
+        {"/.", "/.", false, false},
+        {"/..", "/..", false, false},
+        {"/a/../b", "/a/../b", false, false},
+        {"/a/%2e/b", "/a/%2e/b", false, false},
+        {"/a/%2E%2e", "/a/%2E%2e", false, false},
+        {"/a/.%2e/b", "/a/.%2e/b", false, false},
+        {"/a/%2e.", "/a/%2e.", false, false},
+        {"/...", "/...", true, false},
+        {"/a..b/.c/d.", "/a..b/.c/d.", true, false},
+        {"/%2e%2e%2e", "/%2e%2e%2e", true, false},
+        /* Broken escapes, and raw bytes that are neither pchar nor separator. */
+        {"/%", "/%", false, false},
+        {"/%4", "/%4", false, false},
+        {"/a%4g", "/a%4g", false, false},
+        {"/a%%41", "/a%%41", false, false},
+        {"/a b", "/a b", false, false},
+        {"/a\"b", "/a\"b", false, false},
+        {"/a[b]", "/a[b]", false, false},
+        {"/a\\b", "/a\\b", false, false},
+        {"/a#b", "/a#b", false, false},
+        {"/\xc3\xa4", "/\xc3\xa4", false, false},
+        {"/a\x7f", "/a\x7f", false, false},
+        /* The query is held to the same as a registry path's. */
+        {"/a?a%20b%zz", "/a", true, false},
+        {"/a?a b", "/a", false, false},
+        {"/a?#", "/a", false, false},
+        {"/a?\xff", "/a", false, false},
+        /* No path at all. */
+        {"*", "", false, false},
+        {"", "", false, false},
+        /* What is the registry's is so by the path as it is normalised. */
+        {"/v2", "/v2", true, true},
+        {"/v2/", "/v2/", true, true},
+        {"/v2/a/../b", "/v2/a/../b", false, true},
+        {"/%76%32/a", "/%76%32/a", true, true},
+        {"/v2x", "/v2x", true, false},
+        {"/v2%2Fa", "/v2%2Fa", true, false},
+        {"/V2/a", "/V2/a", true, false},
+        {"//v2/a", "//v2/a", true, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct target t;
+        size_t len = strlen(rows[i].target);
+        char *target = malloc(len > 0 ? len : 1), *memory = malloc(len > 0 ? len : 1);
+        memcpy(target, rows[i].target, len);
+        target_normalise(str_make(target, len), memory, &t);
+        if (target_raw_is_safe(&t) != rows[i].safe || target_is_registry(&t) != rows[i].registry)
+            fail_msg("%s", rows[i].target);
+        check_str(t.raw, rows[i].raw);
+        free(memory);
+        free(target);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_every_short_path_of_dots_and_separators),
         cmocka_unit_test(test_every_byte_raw_and_escaped),
+        cmocka_unit_test(test_raw_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
