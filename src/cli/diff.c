@@ -55,7 +55,7 @@ static bool load_configuration(const char *name, struct str text, struct compile
     if (c == NULL)
         return false;
     struct ranges *r = ranges_load(c->ranges.directory, d);
-    bool built = r->n_refused == 0 && compile_snapshot(c, r, image, d);
+    bool built = r->n_refused == 0 && compile_snapshot(c, r, image, d) && d->n_errors == 0;
     ranges_free(r);
     config_free(c);
     return built;

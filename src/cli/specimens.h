@@ -30,7 +30,7 @@ struct specimens {
 void specimens_add(struct specimens *list, const struct snapshot *s);
 void specimens_release(struct specimens *list);
 
-/* Makes the i-th variant of a specimen. */
+/* Makes the i-th variant of a specimen; 0 is what it was. */
 void specimens_vary(struct specimen *specimen, uint32_t i);
 
 #endif

@@ -141,6 +141,21 @@ def test_a_network_that_a_route_names(site):
     assert "      no known network: 1 prefix (203.0.113.0/24)\n" in text
 
 
+def test_an_autonomous_system_that_a_route_names(site, tmp_path):
+    """In a snapshot, too, which has the routing data in it."""
+    (tmp_path / "ranges" / "own.asn").write_text("203.0.113.0/25 64500 LAB\n")
+    old, snapshot = site("old.yaml"), tmp_path / "snapshot"
+    new = site("new.yaml", more=routes("name: lab, when: {asn: as64500}, to: {status: 403}"))
+    assert run("compile", "--config", new, "--output", snapshot).returncode == 0
+    (tmp_path / "ranges" / "own.asn").unlink()
+    text = diff(old, snapshot, code=1)
+    assert "      no known network -> AS64500: 1 prefix (203.0.113.0/25)\n" in text
+    assert "upstream -> 403\n    other paths, manifests, tags" in text
+    (tmp_path / "ranges" / "own.asn").write_text("203.0.113.0/25 what\n")
+    done = run("diff", old, new)
+    assert done.returncode == 2 and "own.asn:1:16: error:" in done.stderr
+
+
 def test_one_of_them_may_come_from_a_pipe(site):
     old = site("old.yaml")
     diff(old, "/dev/stdin", code=0, stdin=old.read_text())

@@ -271,6 +271,38 @@ def test_people_read_which_routes_were_tried(routed):
     assert "  route no   none takes a path or query that is unsafe\n" in text
 
 
+def test_a_snapshot_explains_routes_too(routed, tmp_path):
+    """Only providers are not known to it: what they come to is."""
+    snapshot = tmp_path / "snapshot"
+    assert run("compile", "--config", routed, "--output", snapshot).returncode == 0
+    for address, path, *options in [
+            (PARIS, "/v2/app/manifests/1"), (NOWHERE, "/release/x", "--host", "dl.example.org"),
+            (PARIS, "/x", "--header", "X-Team: blue"),
+            (PARIS, f"/v2/e2e/busybox/blobs/{DIGEST}", "--absent"),
+            ("203.0.113.70", "/v2/e2e/busybox/tags/list", "--method", "HEAD")]:
+        ours = as_json(routed, address, path, *options)
+        theirs = as_json(routed, address, path, *options, "--snapshot", snapshot)
+        assert theirs.pop("providers") == []
+        ours.pop("providers")
+        assert ours == theirs and ours["routes"]
+
+
+def test_an_autonomous_system_and_its_provider_are_named(routed, tmp_path):
+    (routed.parent / "ranges" / "own.asn").write_text("203.0.113.64/26 64500 LAB\n"
+                                                      "192.0.2.0/24 64500 LAB\n")
+    file = routed.parent / "asn.yaml"
+    route = "  - {name: lab, when: {provider: lab}, to: {status: 403}}\n"
+    file.write_text(routed.read_text() + route)
+    got = as_json(file, "203.0.113.70", "/v2/app/manifests/1")
+    assert (got["asn"], got["providers"], got["cloud"]) == (64500, ["lab"], None)
+    assert (got["prefix"], got["route"]) == ("203.0.113.64/26", "lab")
+    got = as_json(file, PARIS, "/v2/app/manifests/1")
+    assert (got["asn"], got["providers"]) == (64500, ["sponsor"]), "published ranges come first"
+    text = explain(file, "203.0.113.70", "/v2/app/manifests/1").stdout
+    assert ("client    203.0.113.70, of no known cloud (AS64500, provider lab), "
+            "by the prefix 203.0.113.64/26\n") in text
+
+
 def test_hundreds_of_routes_are_summed_up(tmp_path):
     """No wall of lines: the names of those that were passed by, a paragraph for each condition."""
     routes = "".join(f"  - name: team-{n:03}\n    when: {{repository: 'team-{n:03}/**'}}\n"
@@ -279,8 +311,8 @@ def test_hundreds_of_routes_are_summed_up(tmp_path):
     file = tmp_path / "archeio.yaml"
     file.write_text(f"ranges: {{directory: {tmp_path}}}\nroutes:\n" + heads + routes)
     text = explain(file, PARIS, "/v2/team-150/x/manifests/1").stdout
-    assert "  route no   1 by the condition on method:\n              heads\n" in text
-    assert "  route no   150 by the condition on repository:\n              team-000 " in text
+    assert "  route no   1 by the condition on method:\n               heads\n" in text
+    assert "  route no   150 by the condition on repository:\n               team-000 " in text
     assert "team-149\n  route yes  team-150\n" in text and "team-151" not in text
     assert max(map(len, text.split("\n"))) < 80
     assert len(tried(as_json(file, PARIS, "/v2/team-150/x/manifests/1"))) == 152
