@@ -1,7 +1,8 @@
-"""Envoy with a redirect of its own, and with archeio's filter in it."""
+"""Envoy with a redirect of its own, with archeio's filter in it, and asking archeio's endpoint."""
 
 import subprocess
 
+import endpoint
 import measure
 from measure import ROOT, Server, first_answer, free_port, median
 from rows import (BLOB, MANIFEST, UNKNOWN, Row, await_present, check_upstream, headers, run_all,
@@ -107,8 +108,10 @@ def rows_of(directory, published, own):
 
     plain = own(start(directory / "plain", "", {}).wait())
     by_field, by_peer = with_filter("google-lb"), with_filter("peer")
+    by_lua = own(endpoint.with_lua(directory / "lua", published.directory, url, start))
     await_present(by_field.port, aws, url)
-    for one in (plain, by_field, by_peer):
+    await_present(by_lua.port, aws, url)
+    for one in (plain, by_field, by_peer, by_lua):
         check_upstream(one.port, MANIFEST, UNKNOWN)
     return [
         Row("Envoy, a plain redirect route", plain, BLOB, aws),
@@ -116,6 +119,8 @@ def rows_of(directory, published, own):
         Row("Envoy with archeio's filter, blob known present", by_field, BLOB, aws),
         Row("Envoy with archeio's filter, manifest, the client by its connection", by_peer, MANIFEST,
             UNKNOWN),
+        Row("Envoy with Lua that asks the endpoint, and archeio: manifest", by_lua, MANIFEST, UNKNOWN),
+        Row("Envoy with Lua that asks the endpoint, and archeio: blob known present", by_lua, BLOB, aws),
     ]
 
 
