@@ -313,8 +313,8 @@ def test_the_doors_files_export_only_names_that_begin_with_their_own():
 
 
 @pytest.mark.slow
-def test_the_package_brings_a_module_that_answers(tmp_path):
-    """It puts the module where nginx looks for it, loads it as Debian's own modules are loaded,
+def test_an_image_is_pulled_through_the_module_of_the_package(tmp_path, clients, upstream):
+    """The package puts it where nginx looks for it, loads it as Debian's own modules are loaded,
     depends on the very nginx it was built for, and contains the sample."""
     done = subprocess.run([DOOR / "package", tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -330,7 +330,8 @@ def test_the_package_brings_a_module_that_answers(tmp_path):
     assert load == "load_module modules/ngx_http_archeio_module.so;\n"
     shipped = next(usr.glob("share/doc/libnginx-mod-http-archeio/examples/archeio.conf*"))
     assert shipped.read_bytes() == SAMPLE.read_bytes()
-    one = NginxDoor(tmp_path / "door", PLAIN,
+    site = DoorSite(tmp_path / "site", upstream,
                     file=usr / "lib/nginx/modules/ngx_http_archeio_module.so")
-    assert one.request("/v2/a/tags/list").location == f"{UPSTREAM}/v2/p/a/tags/list"
-    one.stop()
+    assert site.archeio.refused() is None
+    expect(site.pull(clients["skopeo"], "eu"), upstream.image, "eu")
+    site.stop()

@@ -206,9 +206,13 @@ class GoldenDoor(Golden):
 
 
 class DoorSite(Site):
-    """A site whose archeio is the door."""
+    """A site whose archeio is the door. file: of another module than the one that is built here."""
+
+    def __init__(self, directory, upstream, file=None):
+        self.file = file
+        super().__init__(directory, upstream)
 
     def serve(self, directory, settings, port):
         known = {name: settings[name] for name in ("upstream", "stores")}
         return NginxDoor(directory / "nginx", known, directory / "ranges", server=BEHIND_PROXIES,
-                         workers=2)
+                         workers=2, file=self.file)
