@@ -75,6 +75,7 @@ static size_t lay_out(struct selector *r, const struct policy *p, unsigned char 
     r->literal = take(&memory, &size, items, sizeof(*r->literal));
     r->item = take(&memory, &size, 2 * items, sizeof(*r->item));
     r->network_row = take(&memory, &size, p->n_networks + 1, sizeof(*r->network_row));
+    r->around = take(&memory, &size, r->words, sizeof(*r->around));
     return size;
 }
 
@@ -89,6 +90,11 @@ size_t selector_scratch_size(const struct policy *p)
 static void set(uint64_t *row, size_t route)
 {
     row[route / WORD] |= UINT64_C(1) << (route % WORD);
+}
+
+static bool has(const uint64_t *row, size_t route)
+{
+    return (row[route / WORD] >> route % WORD & 1) != 0;
 }
 
 /* A row of no routes, to be filled: in the place where the next one will stand. */
@@ -190,6 +196,16 @@ static bool is_inside(const struct policy_route *route, const struct prefix *ins
     return false;
 }
 
+static void list_around(struct selector *r, const struct prefix *inside)
+{
+    const struct policy *p = r->policy;
+    memset(r->around, 0, r->words * sizeof(*r->around));
+    for (size_t i = 0; i < p->n_routes; i++)
+        if (p->routes[i].n_prefixes == 0 || is_inside(&p->routes[i], inside))
+            set(r->around, i);
+    r->inside = *inside;
+}
+
 static bool admits(const struct policy *p, const struct policy_route *route,
                    const struct policy_network *network, bool by_cloud)
 {
@@ -198,8 +214,7 @@ static bool admits(const struct policy *p, const struct policy_route *route,
            (route->regions.n == 0 || has_region(&route->regions, place)) &&
            (route->n_asns == 0 ||
             (network->asn != 0 && has_number(route->asns, route->n_asns, network->asn))) &&
-           (route->n_providers == 0 || is_of_provider(p, route, network, by_cloud)) &&
-           (route->n_prefixes == 0 || is_inside(route, &network->inside));
+           (route->n_providers == 0 || is_of_provider(p, route, network, by_cloud));
 }
 
 static uint32_t make_network(struct selector *r, const struct policy_network *network)
@@ -207,8 +222,11 @@ static uint32_t make_network(struct selector *r, const struct policy_network *ne
     const struct policy *p = r->policy;
     bool by_cloud = cloud_has_provider(p, network->place.cloud);
     uint64_t *row = blank(r);
+    /* They come in the order of their addresses: many in a row are inside the same. */
+    if (prefix_compare(&r->inside, &network->inside) != 0)
+        list_around(r, &network->inside);
     for (size_t i = 0; i < p->n_routes; i++)
-        if (admits(p, &p->routes[i], network, by_cloud))
+        if (has(r->around, i) && admits(p, &p->routes[i], network, by_cloud))
             set(row, i);
     return keep(r);
 }
@@ -216,6 +234,7 @@ static uint32_t make_network(struct selector *r, const struct policy_network *ne
 static void make_networks(struct selector *r)
 {
     const struct policy_network unknown = {.asn = 0};
+    list_around(r, &unknown.inside);
     r->network_row[SNAPSHOT_NETWORK_UNKNOWN] = make_network(r, &unknown);
     for (size_t i = 0; i < r->policy->n_networks; i++)
         r->network_row[i + 1] = make_network(r, &r->policy->networks[i]);

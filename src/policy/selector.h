@@ -34,6 +34,8 @@ struct selector {
     struct selector_item *item; /* two halves, for sorting */
     size_t max_items;
     uint32_t *network_row; /* the unknown network's first */
+    uint64_t *around;      /* a row: the routes whose prefixes, if they have any, hold this one */
+    struct prefix inside;
     uint32_t method_row[IMAGE_METHODS];
     uint32_t kind_row[IMAGE_KINDS];
     struct image_column host;

@@ -107,22 +107,22 @@ static bool compare(void *context, const struct asn_word *word)
 void survey_find(const char *directory, const struct addr *a, struct survey_answer *out,
                  struct diag *d)
 {
+    struct survey_answer best = {.found = false};
     struct asn_files files;
-    *out = (struct survey_answer){.found = false};
     asn_files(directory, &files);
     for (size_t i = 0; i < files.n; i++) {
-        struct survey_answer answer = {.found = false};
+        struct survey_answer answer = {.found = false}, worse;
         struct search search = {a, &answer, name_of(files.path[i])};
         const struct asn_sink sink = {.take = compare, .context = &search, .names = true};
-        bool good = asn_read(&sink, files.path[i], d);
-        if (good && answer.found && (!out->found || answer.prefix.bits > out->prefix.bits)) {
-            survey_answer_release(out);
-            *out = answer;
-        } else {
-            survey_answer_release(&answer);
-        }
+        const bool good = asn_read(&sink, files.path[i], d);
+        const bool longer =
+            good && answer.found && (!best.found || answer.prefix.bits > best.prefix.bits);
+        worse = longer ? best : answer;
+        best = longer ? answer : best;
+        survey_answer_release(&worse);
     }
     asn_files_release(&files);
+    *out = best;
 }
 
 void survey_answer_release(struct survey_answer *a)

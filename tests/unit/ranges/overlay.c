@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -187,12 +188,62 @@ static void whatever_the_sources_are_all_addresses_get_what_they_should(void **s
     }
 }
 
+static struct prefix random_of(unsigned least, unsigned most)
+{
+    struct prefix p = {.addr.family = ADDR_V4, .bits = (uint8_t)(least + below(most - least + 1))};
+    for (size_t i = 0; i < 4; i++)
+        p.addr.bytes[i] = (uint8_t)below(256);
+    prefix_clear_host(&p);
+    return p;
+}
+
+/* Ranges of all clouds, networks of a thousand routes, and all that is announced. It takes a
+ * quarter of a second of CPU time where a sanitizer watches; what grew with the square of that
+ * would take hours. */
+static void all_that_may_come_together_takes_no_time(void **state)
+{
+    (void)state;
+    enum { RANGES = 30000, ASNS = 400000, INSIDE = 10000, NAMED = 1000 };
+    struct ranges_range *range = calloc(RANGES, sizeof(*range));
+    struct overlay_asn *asn = calloc(ASNS, sizeof(*asn));
+    struct prefix *inside = calloc(INSIDE, sizeof(*inside));
+    uint32_t named[NAMED];
+    size_t n = 0;
+    for (size_t i = 0; i < RANGES; i++)
+        range[i] = (struct ranges_range){random_of(14, 28), below(N(places))};
+    qsort(range, RANGES, sizeof(range[0]), by_prefix);
+    for (size_t i = 0; i < RANGES; i++)
+        if (n == 0 || prefix_compare(&range[n - 1].prefix, &range[i].prefix) != 0)
+            range[n++] = range[i];
+    for (uint32_t i = 0; i < NAMED; i++)
+        named[i] = i + 1;
+    for (size_t i = 0; i < ASNS; i++)
+        asn[i] = (struct overlay_asn){random_of(10, 24), below(2 * NAMED)};
+    for (size_t i = 0; i < INSIDE; i++)
+        inside[i] = random_of(8, 32);
+    struct ranges ranges = {.range = range, .n_ranges = n, .place = places};
+    const struct overlay_sources from = {&ranges, asn, ASNS, named, NAMED, inside, INSIDE};
+    struct overlay o;
+    const clock_t begun = clock();
+    overlay_make(&from, &o);
+    assert_true(clock() - begun < 10 * CLOCKS_PER_SEC);
+    for (size_t i = 0; i < 50; i++) {
+        struct addr a = random_of(32, 32).addr;
+        check_address(&from, &o, &a);
+    }
+    overlay_release(&o);
+    free(range);
+    free(asn);
+    free(inside);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_source_has_its_word_on_every_address),
         cmocka_unit_test(nothing_makes_nothing),
         cmocka_unit_test(whatever_the_sources_are_all_addresses_get_what_they_should),
+        cmocka_unit_test(all_that_may_come_together_takes_no_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
