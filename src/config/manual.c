@@ -279,13 +279,27 @@ static void settings_routes(FILE *to)
                   "or a list, one of which must fit:",
                   &when_keys, to);
     fputs(".Pp\n"
-          "In patterns, * stands for anything but a slash and ** for anything.\n"
+          "In patterns, * stands for anything but a slash and ** for anything; where ** is\n"
+          "a whole segment, it may stand for none.\n"
+          "A pattern must match the whole path or repository.\n"
+          "Routes may look at 16 fields of a request in all.\n"
           ".Pp\n"
-          "to is a list of names of stores and upstreams, of \"stores\", which are those that\n"
-          "serve the client's network, of \"upstream\", and of mappings.\n"
+          "to is one of these, or a list: the name of a store or upstream; \"stores\", which\n"
+          "are those that serve the client's network; \"upstream\"; a mapping.\n"
           "They are tried in their order: a store if it has what is asked for, anything\n"
           "else at once.\n"
-          "Behind the last, requests for the registry go on as if there were no route.\n",
+          "Behind the last, requests for the registry go on as if there were no route;\n"
+          "a list of stores alone is therefore refused where other paths may be taken.\n"
+          ".Pp\n"
+          "A url takes the place of what stands before the first wildcard segment of the\n"
+          "pattern that matched; without path, of nothing.\n"
+          "What strip says is taken away instead, for stores and upstreams, too, which\n"
+          "are otherwise sent the paths of artifacts whole.\n"
+          ".Pp\n"
+          "Names that nobody has, and what leads back to this server or to a host that\n"
+          "a route is for, are refused; of routes that can never be taken,\n"
+          ".Ic archeio check-config\n"
+          "warns.\n",
           to);
     settings_keys("A mapping has either url or status, and these keys:", &to_keys, to);
 }

@@ -17,7 +17,7 @@ static const struct keys_key keys[] = {
     {"name", "what metrics, logs and explain call it", true},
     {"when", "the conditions, all of which must hold; without any: always", false},
     {"to", "a list of stores and upstreams, or url and status, or status and body", true},
-    {"strip", "the beginning of paths that is not sent on: /release", false},
+    {"strip", "what is cut off the beginning of paths: /release", false},
 };
 const struct keys routes_keys = {"routes", "route", keys, sizeof(keys) / sizeof(keys[0])};
 

@@ -163,7 +163,7 @@ const struct schema_row schema_rows[] = {
     {"providers", SCHEMA_PROVIDERS, .live = true, AT(providers), .fallback = "{}",
      .help = "Whose networks belong together: clouds and autonomous systems under one name. A "
              "client in a cloud's published ranges is that cloud's, if any provider has it; for "
-             "others the autonomous system counts."},
+             "others the autonomous system counts, which files in ranges.directory tell."},
     {"routes", SCHEMA_ROUTES, .live = true, AT(routes), .fallback = "[]",
      .help = "Rules for requests that are to be answered in another way. The first of which all "
              "conditions hold is taken, before anything that is said of pages, upstream and "

@@ -13,8 +13,8 @@
 enum { URL, STATUS, BODY };
 
 static const struct keys_key keys[] = {
-    {"url", "it takes the place of what stands before a path's first wildcard", false},
-    {"status", "301, 302, 307 or 308 with a url (307), or 200, 4xx or 503 without", false},
+    {"url", "where to, without user, query and fragment", false},
+    {"status", "with a url 301, 302, 307 (the default) or 308; without, 200, 4xx or 503", false},
     {"body", "a line of text, for an answer without a url", false},
 };
 const struct keys to_keys = {"routes: to", "target", keys, sizeof(keys) / sizeof(keys[0])};

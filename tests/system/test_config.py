@@ -164,7 +164,6 @@ def test_wrong_usage_is_code_2_and_says_what_is_right():
             (["serve", "b"], 'unexpected argument "b"; a configuration is named by --config'),
             (["ranges"], "a command is missing"),
             (["ranges", "shwo"], 'there is no command "shwo"'),
-            (["ranges", "show", "b"], 'unexpected argument "b"'),
             (["ranges", "show", "--what"], "usage: archeio ranges"),
             (["help", "confg"], 'did you mean "config"?')):
         done = run(*arguments)
@@ -218,8 +217,8 @@ def test_the_sample_is_fine_and_stays_fine_without_its_comment_signs(file, tmp_p
     sample = (ROOT / "packaging/archeio.yaml").read_text(encoding="utf-8")
     env = {"ARCHEIO_RANGES": str(tmp_path)}
     assert run("check-config", file(sample), env=env).stderr == ""
-    live = re.sub(r"^( *)#(?! |$)", r"\1", sample, flags=re.M)
-    live = live.replace('preset: ""\n', "").replace("#  - name", "  - name").replace("#    ", "    ")
+    live = re.sub(r"^( *)#(?! |$)|^#(?=  )", r"\1", sample, flags=re.M)
+    live = live.replace('preset: ""\n', "")
     done = run("check-config", file(live), env=env)
     assert done.returncode == 0 and done.stderr == "", done.stderr
 
@@ -238,5 +237,5 @@ def test_manual_pages_are_well_formed(page):
     done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", ROOT / "docs/man" / page],
                           capture_output=True, text=True, check=False)
     complaints = [line for line in done.stdout.splitlines() + done.stderr.splitlines()
-                  if "referenced manual not found" not in line]
+                  if "referenced manual not found" not in line and "outdated mandoc.db" not in line]
     assert complaints == []
