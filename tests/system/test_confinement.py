@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from lib import http
 from lib.archeio import ROOT, Archeio, binary, environment, run
 from lib.certificates import Certificate, make_certificate
 from lib.ports import free_port, wait_until
@@ -134,6 +135,49 @@ def test_all_that_a_server_does_it_does_confined(either, archeio, home, publishe
     server.reload()
     wait_until(lambda: server.request("/").location == "https://info.example", 10, "reloaded")
     wait_until(server.access_log, 10, "a line in the new log")
+    assert_confined(server.pid, NOBODY.pw_uid if IS_ROOT else os.geteuid())
+    server.stop()
+
+
+def test_routes_and_all_that_they_look_at_are_served_confined(either, archeio, home, publisher,
+                                                              store):
+    """Files are asked for in clear and encrypted, an autonomous system and X-Real-Ip name the client,
+    the endpoint answers, and a reload brings other routes and numbers."""
+    publisher.files = {"/files/a%20b": "", "/files/a b": ""}
+    ranges = home / "ranges"
+    ranges.mkdir()
+    (ranges / "own.asn").write_text("198.51.100.0/24 64500\n")
+    decide = free_port()
+
+    def config(asn, body):
+        return settings(
+            home, [{"name": "clear", "url": store.url, "serves": ["default"]},
+                   {"name": "encrypted", "url": publisher.url.replace("127.0.0.1", "localhost"),
+                    "serves": ["default"]}],
+            server={"client_address": "x-real-ip", "decide": f"127.0.0.1:{decide}"},
+            routes=[{"name": "sponsor", "when": {"asn": asn, "path": "/files/**"},
+                     "to": ["encrypted", {"status": 404, "body": body}]},
+                    {"name": "files", "when": {"path": "/files/**"},
+                     "to": ["clear", {"status": 404, "body": body}]}])
+
+    server = archeio(config("as64500", "first"), directory=home, env=publisher.env | AS_NOBODY)
+    assert f"confined: user {USER}, no new privileges, seccomp (" in server.output()
+
+    def location(path, client):
+        return server.request(path, headers={"X-Real-Ip": client}).location or ""
+
+    assert location("/files/a%20b", "198.51.100.7").startswith("https://localhost:")
+    assert location("/files/a%20b", "203.0.113.7") == f"{store.url}/files/a%20b"
+    assert server.request("/files/none", headers={"X-Real-Ip": "198.51.100.7"}).body == b"first"
+    asked = http.request(decide, "/decide?path=/files/a%2520b&ip=203.0.113.7")
+    assert asked.headers["x-archeio-location"] == f"{store.url}/files/a%20b"
+
+    (ranges / "own.asn").write_text("203.0.113.0/24 64501\n")
+    server.write(config("as64501", "second"))
+    server.reload()
+    wait_until(lambda: server.output().count("reloaded") == 1, 10, "reloaded")
+    assert location("/files/a%20b", "203.0.113.7").startswith("https://localhost:")
+    assert server.request("/files/none", headers={"X-Real-Ip": "203.0.113.7"}).body == b"second"
     assert_confined(server.pid, NOBODY.pw_uid if IS_ROOT else os.geteuid())
     server.stop()
 
