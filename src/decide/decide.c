@@ -42,7 +42,8 @@ static enum decide_next redirect(struct decision *d, enum decide_step step, uint
     at += prefix.len;
     memcpy(at, rest.data, rest.len);
     at += rest.len;
-    memcpy(at, d->query.data, d->query.len);
+    if (d->query.len > 0)
+        memcpy(at, d->query.data, d->query.len);
     at += d->query.len;
     d->answer.location = str_make(d->buffer, (size_t)(at - d->buffer));
     return answer(d, step, status);
@@ -67,8 +68,6 @@ static enum decide_next refuse_digest(struct decision *d)
 
 /* ── What is tried, one after the other ── */
 
-static enum decide_next decide_target(struct decision *d, const struct target *target);
-
 /* What is behind the first n bytes of the path: nothing is added to a Location's host. */
 static struct str rest_of(const struct decision *d, size_t n)
 {
@@ -83,10 +82,10 @@ static enum decide_next ask(struct decision *d, uint32_t store)
     return DECIDE_ASK;
 }
 
-/* Nobody has it whom the route, or step R12, would rather send the client to. */
+/* Nobody has it whom the route, or step R12, would rather send the client to. What no store is
+ * asked for goes on with the steps, which decide_begin() sees by the step that is not there. */
 static enum decide_next go_on(struct decision *d)
 {
-    const struct target target = {.path = d->whole, .query = d->query, .safe = true};
     switch ((enum subject)d->subject) {
     case BLOB:
         return to_upstream(d, DECIDE_R13);
@@ -100,7 +99,7 @@ static enum decide_next go_on(struct decision *d)
     case BASE:
         break;
     }
-    return decide_target(d, &target);
+    return DECIDE_ANSWER;
 }
 
 static enum decide_next to_route_upstream(struct decision *d, uint32_t index)
@@ -167,10 +166,14 @@ static enum decide_next decide_blob(struct decision *d, struct str reference)
     struct snapshot_network network = snapshot_network(d->snapshot, d->answer.network);
     if (network.blobs_from_upstream)
         return to_upstream(d, DECIDE_R11);
-    d->candidate = network.stores;
+    if (network.n_stores == 0)
+        return to_upstream(d, DECIDE_R13);
+    d->candidate = network.stores + 1;
     d->candidates_end = network.stores + network.n_stores;
+    d->target = d->targets_end = 0;
+    d->ask_path = STR("");
     d->subject = BLOB;
-    return follow(d);
+    return ask(d, network.stores[0]);
 }
 
 /* R8 to R13: a safe path below "/v2/". */
@@ -239,10 +242,12 @@ static bool is_routed(struct decision *d, const struct decide_request *request,
     d->answer.route = i;
     d->whole = facts.path;
     d->query = target->query;
+    d->candidate = d->candidates_end = NULL;
     d->stripped = route.stripped;
     d->target = route.first_target;
     d->targets_end = route.first_target + route.n_targets;
     d->subject = (uint8_t)subject_of(d, &facts, target);
+    d->ask_path = STR("");
     if (d->subject == ARTIFACT) {
         d->digest = (struct digest){.size = 0};
         d->ask_path = rest_of(d, d->stripped);
@@ -257,9 +262,6 @@ enum decide_next decide_begin(const struct snapshot *snapshot, const struct deci
     decision->snapshot = snapshot;
     decision->buffer = request->buffer;
     decision->asking = false;
-    decision->query = decision->ask_path = STR("");
-    decision->candidate = decision->candidates_end = NULL;
-    decision->target = decision->targets_end = 0;
     decision->answer = (struct decide_answer){
         .location = STR(""),
         .body = STR(""),
@@ -272,8 +274,11 @@ enum decide_next decide_begin(const struct snapshot *snapshot, const struct deci
     struct target target;
     char *behind = request->buffer + (request->size - request->target.len);
     target_normalise(request->target, behind, &target);
-    if (is_routed(decision, request, &target, client))
-        return follow(decision);
+    if (is_routed(decision, request, &target, client)) {
+        enum decide_next next = follow(decision);
+        if (next == DECIDE_ASK || decision->answer.step != 0)
+            return next;
+    }
     return decide_target(decision, &target);
 }
 

@@ -100,7 +100,8 @@ static enum http1_result request_line(struct http1_parser *parser, struct str li
     if (request->target.len > HTTP1_TARGET_MAX)
         return refuse(parser, 414);
     if (request->target.len == 0 || !http_target_valid(request->target) ||
-        !http_target_form_valid(request->method_text, request->target))
+        (request->target.data[0] != '/' &&
+         !http_target_form_valid(request->method_text, request->target)))
         return refuse(parser, 400);
 
     parser->seen |= version[7] == '0' ? SEEN_REQUEST_LINE | SEEN_HTTP10 : SEEN_REQUEST_LINE;

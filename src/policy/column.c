@@ -1,11 +1,5 @@
 #include "policy/column.h"
 
-struct str column_text(const struct snapshot *s, struct image_text t)
-{
-    const struct image_header *h = s->image;
-    return str_make((const char *)h + h->part[IMAGE_TEXT].offset + t.offset, t.len);
-}
-
 static int compare(struct str a, struct str b)
 {
     size_t n = a.len < b.len ? a.len : b.len;

@@ -24,6 +24,10 @@ bool column_is_sound(const struct snapshot *s, const struct image_column *c, uin
                      uint32_t n_rows);
 
 /* The text of a literal, or any other of the image's. */
-struct str column_text(const struct snapshot *s, struct image_text t);
+static inline struct str column_text(const struct snapshot *s, struct image_text t)
+{
+    const struct image_header *h = s->image;
+    return str_make((const char *)h + h->part[IMAGE_TEXT].offset + t.offset, t.len);
+}
 
 #endif

@@ -2,13 +2,6 @@
 
 #include "sys/clock.h"
 
-#define CACHE_UNUSED (-1)
-
-size_t answer_size(const struct worker *w, const struct http_request *r)
-{
-    return DECIDE_BUFFER_SIZE(&w->generation->snapshot, r->target.len);
-}
-
 const char *answer_date(struct worker *w)
 {
     if (w->date_turn == w->loop.now)
@@ -41,33 +34,30 @@ static struct addr client_of(struct worker *w, const struct answer_inquiry *q,
                              const struct http_request *r)
 {
     const struct client_rules *rules = &w->generation->rules;
-    struct addr client = *q->peer;
+    struct addr client;
     if (q->known) /* since then the rules may have changed, and which fields are kept */
         return q->client;
     enum client_result result =
         rules->mode == CLIENT_X_REAL_IP
             ? real_ip(w, q->peer, r, &client)
             : client_address(rules, q->peer, r->forwarded_for, r->n_forwarded_for, &client);
-    if (result == CLIENT_UNUSABLE) {
-        client = (struct addr){.family = ADDR_NONE};
-        if (!q->asked)
-            counters_add(&w->counters.client_failures, 1);
-    }
+    if (result == CLIENT_UNUSABLE && !q->asked)
+        counters_add(&w->counters.client_failures, 1);
     return client;
 }
 
 /* What a decision asks for, in the existence cache's terms. */
 struct object {
-    struct digest key;
-    struct str path; /* empty for a blob */
-    bool unknown;    /* it cannot be asked for */
+    const struct digest *key; /* NULL: it cannot be asked for */
+    struct str path;          /* empty for a blob */
 };
 
-static struct object object_of(struct worker *w, const struct decision *d)
+/* key: memory for that of a path. */
+static struct object object_of(struct worker *w, const struct decision *d, struct digest *key)
 {
-    struct object object = {.key = d->digest, .path = d->ask_path};
+    struct object object = {&d->digest, d->ask_path};
     if (d->digest.size == 0)
-        object.unknown = !exist_path_key(w->shared->exist, w->number, d->ask_path, &object.key);
+        object.key = exist_path_key(w->shared->exist, w->number, d->ask_path, key) ? key : NULL;
     return object;
 }
 
@@ -80,7 +70,7 @@ static bool ask(struct worker *w, struct answer_inquiry *q, uint32_t at, uint32_
     int64_t now = w->loop.now;
     if (q->asked && (at <= q->at || now >= q->wait_until))
         return false;
-    if (!exist_ask_path(w->shared->exist, w->number, store, &object->key, object->path, &q->waiter))
+    if (!exist_ask_path(w->shared->exist, w->number, store, object->key, object->path, &q->waiter))
         return false;
     if (w->generation->wait == 0) { /* the HEAD fills the cache all the same */
         exist_cancel(&q->waiter);
@@ -105,7 +95,7 @@ static enum exist_state look_up(struct worker *w, const struct answer_inquiry *q
     if (q->answered && q->at == at && q->store == store)
         return q->waiter.state;
     enum exist_state state =
-        exist_lookup(w->shared->exist, w->number, store, &object->key, w->loop.now);
+        exist_lookup(w->shared->exist, w->number, store, object->key, w->loop.now);
     if (!q->asked)
         counters_add(&w->counters.lookups[state], 1);
     return state;
@@ -119,15 +109,16 @@ static enum decide_existence existence_of(enum exist_state state)
 }
 
 /* Answers the decision's questions; ANSWER_WAIT if the prober has to. */
-static enum answer_result settle_questions(struct worker *w, struct answer_inquiry *q,
-                                           struct decision *d, int *cache)
+static inline enum answer_result settle_questions(struct worker *w, struct answer_inquiry *q,
+                                                  struct decision *d, int *cache)
 {
     const struct generation *g = w->generation;
-    const struct object object = object_of(w, d);
+    struct digest key;
+    const struct object object = object_of(w, d, &key);
     const uint32_t *number = object.path.len > 0 ? g->path_store_id : g->store_id;
     enum decide_next next = DECIDE_ASK;
     for (uint32_t at = 0; next == DECIDE_ASK; at++) {
-        uint32_t store = object.unknown ? UINT32_MAX : number[d->ask_store];
+        uint32_t store = object.key == NULL ? UINT32_MAX : number[d->ask_store];
         enum exist_state state =
             store == UINT32_MAX ? EXIST_ERROR : look_up(w, q, at, store, &object);
         if (state == EXIST_MISS && ask(w, q, at, store, &object))
@@ -136,7 +127,7 @@ static enum answer_result settle_questions(struct worker *w, struct answer_inqui
         next = decide_resume(d, existence_of(state));
     }
     if (d->answer.store != DECIDE_NO_STORE)
-        exist_redirected(w->shared->exist, w->number, number[d->answer.store], &object.key);
+        exist_redirected(w->shared->exist, w->number, number[d->answer.store], object.key);
     return ANSWER_DONE;
 }
 
@@ -159,16 +150,8 @@ static bool limit(struct worker *w, const struct answer_inquiry *q, struct answe
     return true;
 }
 
-void answer_begin(struct answer *a, const struct http_request *r)
-{
-    a->cache = CACHE_UNUSED;
-    a->retry_after = 0;
-    a->page = NULL;
-    a->subject = (struct answer_subject){r->method_text, r->host, r->target};
-}
-
-enum answer_result answer_decide_request(struct worker *w, struct answer_inquiry *q,
-                                         const struct decide_request *request, struct answer *a)
+static inline enum answer_result decide(struct worker *w, struct answer_inquiry *q,
+                                        const struct decide_request *request, struct answer *a)
 {
     if (limit(w, q, a))
         return ANSWER_DONE;
@@ -182,6 +165,12 @@ enum answer_result answer_decide_request(struct worker *w, struct answer_inquiry
     return result;
 }
 
+enum answer_result answer_decide_request(struct worker *w, struct answer_inquiry *q,
+                                         const struct decide_request *request, struct answer *a)
+{
+    return decide(w, q, request, a);
+}
+
 enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
                                  const struct http_request *r, char *buffer, struct answer *a)
 {
@@ -193,9 +182,9 @@ enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
         .buffer = buffer,
         .size = answer_size(w, r),
     };
-    answer_begin(a, r);
+    answer_begin(a);
     a->client = client_of(w, q, r);
-    return answer_decide_request(w, q, &request, a);
+    return decide(w, q, &request, a);
 }
 
 void answer_give_up(struct worker *w, struct answer_inquiry *q)
@@ -232,12 +221,16 @@ static void log_answer(struct worker *w, const struct answer_inquiry *q,
         .region = network.region,
         .cache = (int8_t)a->cache,
         .bytes = (uint32_t)bytes,
-        .method = a->subject.method,
-        .host = a->subject.host,
-        .path = a->subject.target,
+        .method = r->method_text,
+        .host = r->host,
+        .path = r->target,
     };
-    if (a->page != NULL)
+    if (a->page != NULL) {
         record.asker = *q->peer;
+        record.method = a->subject.method;
+        record.host = a->subject.host;
+        record.path = a->subject.target;
+    }
     if (answer->route != DECIDE_NO_ROUTE)
         record.route = snapshot_route(s, answer->route).name;
     if (answer->store != DECIDE_NO_STORE)
@@ -265,7 +258,9 @@ void answer_account_error(struct worker *w, struct answer_inquiry *q, uint16_t s
     counters_add(&w->counters.errors[counters_error_of(status)], 1);
     if (w->ring == NULL)
         return;
-    struct access_record record = {
-        .client = *q->peer, .status = status, .cache = CACHE_UNUSED, .bytes = (uint32_t)bytes};
+    struct access_record record = {.client = *q->peer,
+                                   .status = status,
+                                   .cache = ANSWER_CACHE_UNUSED,
+                                   .bytes = (uint32_t)bytes};
     put_record(w, q, NULL, &record);
 }

@@ -27,17 +27,19 @@ struct answer_inquiry {
     bool answered;           /* waiter.state is the answer to the last question */
 };
 
-/* What was asked for, for the access log. */
+/* What was asked about, for the access log. */
 struct answer_subject {
     struct str method, host, target;
 };
 
+#define ANSWER_CACHE_UNUSED (-1) /* it was not looked at */
+
 struct answer {
     struct decision decision; /* its answer */
     struct addr client;
-    struct answer_subject subject;
-    uint32_t retry_after; /* seconds, with status 429; else 0 */
-    int cache;            /* what the cache said: enum exist_state; -1: it was not looked at */
+    struct answer_subject subject; /* if there is a page */
+    uint32_t retry_after;          /* seconds, with status 429; else 0 */
+    int cache; /* what the cache said: enum exist_state, or ANSWER_CACHE_UNUSED */
     const struct respond_page *page; /* of "server/decide_listener.h": who asked for the decision is
                                       * told of it; NULL: it is the answer */
 };
@@ -49,16 +51,24 @@ enum answer_result {
 };
 
 /* How much room a request's Location may need, at most. */
-size_t answer_size(const struct worker *w, const struct http_request *r);
+static inline size_t answer_size(const struct worker *w, const struct http_request *r)
+{
+    return DECIDE_BUFFER_SIZE(&w->generation->snapshot, r->target.len);
+}
 
 /* Decides. buffer has room for answer_size(); the answer's Location is written from its first byte.
  */
 enum answer_result answer_decide(struct worker *w, struct answer_inquiry *q,
                                  const struct http_request *r, char *buffer, struct answer *a);
 
-/* What answer_decide() does with a request of its own, for others: a->client is whose it is, and
- * what it is goes into a->subject, after answer_begin(). */
-void answer_begin(struct answer *a, const struct http_request *r);
+/* What answer_decide() does with a request of its own, for others, after answer_begin(): a->client
+ * is whose it is. */
+static inline void answer_begin(struct answer *a)
+{
+    a->cache = ANSWER_CACHE_UNUSED;
+    a->retry_after = 0;
+    a->page = NULL;
+}
 enum answer_result answer_decide_request(struct worker *w, struct answer_inquiry *q,
                                          const struct decide_request *request, struct answer *a);
 

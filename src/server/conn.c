@@ -1,7 +1,6 @@
 #include "server/conn.h"
 
 #include "http/proxy.h"
-#include "server/decide_listener.h"
 
 #include <assert.h>
 
@@ -52,27 +51,6 @@ bool conn_hold(struct conn *c, const char *data, size_t len)
     if (c->held != data)
         memmove(c->held, data, len);
     return true;
-}
-
-/* ── Requests and questions ── */
-
-const struct http_request_wanted *conn_wanted(const struct conn *c)
-{
-    const struct generation *g = c->worker->generation;
-    return conn_asks(c) ? &g->asked : &g->wanted;
-}
-
-size_t conn_answer_size(const struct conn *c, const struct http_request *r)
-{
-    return conn_asks(c) ? DECIDE_LISTENER_SIZE : answer_size(c->worker, r);
-}
-
-enum answer_result conn_decide(struct conn *c, struct answer_inquiry *q,
-                               const struct http_request *r, char *buffer, struct answer *a)
-{
-    if (conn_asks(c))
-        return decide_listener_answer(c->worker, q, r, a);
-    return answer_decide(c->worker, q, r, buffer, a);
 }
 
 /* ── The end ── */
@@ -145,7 +123,7 @@ static const struct listen_rule *rule_of(const struct conn *c)
 static bool count_in(struct conn *c)
 {
     struct worker_shared *shared = c->worker->shared;
-    if (shared->max_per_client == 0 || conn_asks(c))
+    if (shared->max_per_client == 0 || c->asks)
         return true;
     c->counted = crowd_enter(&shared->crowd, &c->peer, shared->max_per_client);
     if (!c->counted)
@@ -450,6 +428,7 @@ void conn_accept(struct worker *w, struct listener_socket socket, const struct a
     c->worker = w;
     c->peer = *peer;
     c->listener = listener;
+    c->asks = listener == w->generation->listen->n;
     c->next = w->conn;
     c->link = &w->conn;
     if (c->next != NULL)

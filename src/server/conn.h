@@ -9,6 +9,7 @@
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
 
+#include "server/decide_listener.h"
 #include "server/h1.h"
 #include "server/h2.h"
 #include "server/worker.h"
@@ -24,6 +25,7 @@ struct conn {
     struct stream stream; /* private, as all but what h1.c and h2.c use */
     uint32_t magic;
     uint8_t stage;
+    bool asks;       /* it came to the decision endpoint */
     bool counted;    /* among its client's connections */
     bool announced;  /* a PROXY header must come first: who connected is on the list */
     bool introduced; /* it has come, or there is none */
@@ -42,17 +44,27 @@ struct conn {
     };
 };
 
-/* Whether it came to the decision endpoint. */
-static inline bool conn_asks(const struct conn *c)
+/* Which fields of its requests are kept. */
+static inline const struct http_request_wanted *conn_wanted(const struct conn *c)
 {
-    return c->listener == c->worker->generation->listen->n;
+    const struct generation *g = c->worker->generation;
+    return c->asks ? &g->asked : &g->wanted;
 }
 
-/* Which fields of its requests are kept, and answer_size() and answer_decide() by what is asked. */
-const struct http_request_wanted *conn_wanted(const struct conn *c);
-size_t conn_answer_size(const struct conn *c, const struct http_request *r);
-enum answer_result conn_decide(struct conn *c, struct answer_inquiry *q,
-                               const struct http_request *r, char *buffer, struct answer *a);
+/* answer_size() and answer_decide() by what is asked. */
+static inline size_t conn_answer_size(const struct conn *c, const struct http_request *r)
+{
+    return c->asks ? DECIDE_LISTENER_SIZE : answer_size(c->worker, r);
+}
+
+static inline enum answer_result conn_decide(struct conn *c, struct answer_inquiry *q,
+                                             const struct http_request *r, char *buffer,
+                                             struct answer *a)
+{
+    if (c->asks)
+        return decide_listener_answer(c->worker, q, r, a);
+    return answer_decide(c->worker, q, r, buffer, a);
+}
 
 /* Takes a connection over; it may be refused. */
 void conn_accept(struct worker *w, struct listener_socket socket, const struct addr *peer,

@@ -47,7 +47,7 @@ struct counters_worker {
     uint64_t handshakes_failed;
     uint64_t errors[COUNTERS_ERRORS];
     uint64_t lookups[EXIST_STATES];
-    uint64_t gave_up; /* clients that waited for a HEAD in vain */
+    uint64_t gave_up;             /* clients that waited for a HEAD in vain */
     uint64_t asked[DECIDE_STEPS]; /* of the decision endpoint, by step; 0: no decision was made */
 };
 

@@ -378,7 +378,8 @@ enum answer_result decide_listener_answer(struct worker *w, struct answer_inquir
 {
     struct question question = {0};
     struct str path, query;
-    answer_begin(a, r);
+    answer_begin(a);
+    a->subject = (struct answer_subject){r->method_text, r->host, r->target};
     a->client = *q->peer;
     split(r->target, &path, &query);
     bool host = str_eq(path, STR("/host")) || str_eq(path, STR("/"));
