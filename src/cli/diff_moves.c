@@ -1,10 +1,12 @@
 #include "cli/diff_moves.h"
 
 #include "cli/printable.h"
+#include "policy/image.h"
 #include "sys/xalloc.h"
 #include <stdlib.h>
 
 #define LABELS_SHOWN 6
+#define SLOTS_MIN 64
 
 /* Where a route takes a share of the clients, that many variants of a request are tried; and in all
  * at most so many decisions for a client. */
@@ -20,7 +22,8 @@ struct moved {
 };
 
 struct move {
-    char *text; /* "from -> to" */
+    char *text;    /* "from -> to" */
+    uint64_t hash; /* of it */
     struct moved *moved;
     size_t n;
 };
@@ -37,6 +40,8 @@ struct diff_moves {
     struct specimens specimens;
     struct move *move;
     size_t n_moves;
+    size_t *slot;      /* hash table of the moves that are known: number + 1, 0 is free */
+    size_t n_slots;    /* a power of two, or 0 */
     struct list *list; /* the first is empty */
     size_t n_lists;
 };
@@ -69,6 +74,7 @@ void diff_moves_free(struct diff_moves *m)
     for (size_t i = 0; i < m->n_lists; i++)
         free(m->list[i].move);
     free(m->move);
+    free(m->slot);
     free(m->list);
     free(m);
 }
@@ -125,12 +131,13 @@ static char *try_specimen(struct diff_moves *m, uint32_t i, const struct addr *c
 /* Takes over text. */
 static void add_moved(struct diff_moves *m, size_t first, char *text, const struct moved *moved)
 {
+    const uint64_t hash = image_hash(text, strlen(text), 0);
     size_t i = first;
-    while (i < m->n_moves && strcmp(m->move[i].text, text) != 0)
+    while (i < m->n_moves && (m->move[i].hash != hash || strcmp(m->move[i].text, text) != 0))
         i++;
     if (i == m->n_moves) {
         m->move = xalloc_grow(m->move, m->n_moves, sizeof(*m->move));
-        m->move[m->n_moves++] = (struct move){.text = text};
+        m->move[m->n_moves++] = (struct move){.text = text, .hash = hash};
     } else {
         free(text);
     }
@@ -142,7 +149,7 @@ static void add_moved(struct diff_moves *m, size_t first, char *text, const stru
 /* Estimates of the same share differ a little. */
 static bool same_move(const struct move *a, const struct move *b)
 {
-    if (a->n != b->n || strcmp(a->text, b->text) != 0)
+    if (a->hash != b->hash || a->n != b->n || strcmp(a->text, b->text) != 0)
         return false;
     for (size_t i = 0; i < a->n; i++)
         if (a->moved[i].specimen != b->moved[i].specimen ||
@@ -151,20 +158,44 @@ static bool same_move(const struct move *a, const struct move *b)
     return true;
 }
 
-/* The moves from `first` on are new: those that are none are released again. */
+/* Where the move, or one that is the same, is or would be. */
+static size_t *find_slot(const struct diff_moves *m, const struct move *move)
+{
+    size_t at = (size_t)(move->hash + move->n) & (m->n_slots - 1);
+    while (m->slot[at] != 0 && !same_move(&m->move[m->slot[at] - 1], move))
+        at = (at + 1) & (m->n_slots - 1);
+    return &m->slot[at];
+}
+
+/* Room for so many moves; the first `known` are in the table. */
+static void grow_slots(struct diff_moves *m, size_t known, size_t wanted)
+{
+    if (2 * wanted <= m->n_slots)
+        return;
+    m->n_slots = m->n_slots > 0 ? m->n_slots : SLOTS_MIN;
+    while (m->n_slots < 2 * wanted)
+        m->n_slots *= 2;
+    free(m->slot);
+    m->slot = xalloc_zero(m->n_slots, sizeof(*m->slot));
+    for (size_t i = 0; i < known; i++)
+        *find_slot(m, &m->move[i]) = i + 1;
+}
+
+/* The moves from `first` on are a client's: those that are known are released again. */
 static struct list settle_moves(struct diff_moves *m, size_t first)
 {
     struct list list = {.move = xalloc_zero(m->n_moves - first + 1, sizeof(*list.move))};
     size_t kept = first;
+    grow_slots(m, first, m->n_moves);
     for (size_t i = first; i < m->n_moves; i++) {
-        size_t known = 0;
-        while (known < first && !same_move(&m->move[known], &m->move[i]))
-            known++;
-        if (known < first)
+        size_t *slot = find_slot(m, &m->move[i]);
+        if (*slot != 0) {
             release_move(&m->move[i]);
-        else
-            m->move[kept++] = m->move[i];
-        list.move[list.n++] = known < first ? known : kept - 1;
+        } else {
+            m->move[kept] = m->move[i];
+            *slot = ++kept;
+        }
+        list.move[list.n++] = *slot - 1;
     }
     m->n_moves = kept;
     return list;
