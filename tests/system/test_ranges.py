@@ -175,7 +175,7 @@ def test_show_counts_duplicates_conflicts_host_bits_and_nesting(directory):
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["nothing"], ["lookup"], ["show", "x"], ["update", "--snapshot", "x"], ["show", "--what"],
+    [], ["nothing"], ["lookup"], ["update", "x"], ["update", "--snapshot", "x"], ["show", "--what"],
     ["lookup", "--snapshot", "x", "--directory", "y", "10.0.0.1"]])
 def test_wrong_usage_is_said_and_exits_2(arguments):
     done = run("ranges", *arguments)
