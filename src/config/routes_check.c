@@ -132,17 +132,13 @@ static void check_fields(const struct config *c, struct diag *d)
 
 /* ── What leads back here ── */
 
-/* There is more than one way to write an address, or the end of a name. */
-static bool is_same_host(struct str route, struct str url)
+/* There is more than one way to write an address. */
+static bool is_address(struct str host, const struct addr *addr)
 {
-    struct addr a, b;
-    if (str_starts(route, STR("[")))
-        route = str_make(route.data + 1, route.len - 2);
-    if (str_ends(url, STR(".")))
-        url.len--;
-    if (addr_parse(route, &a) && addr_parse(url, &b))
-        return addr_eq(&a, &b);
-    return str_eq_nocase(route, url);
+    struct addr parsed;
+    if (str_starts(host, STR("[")))
+        host = str_make(host.data + 1, host.len - 2);
+    return addr_parse(host, &parsed) && addr_eq(&parsed, addr);
 }
 
 /* The host of a route is ours, whatever stands in front of us at the usual ports; at others there
@@ -150,12 +146,18 @@ static bool is_same_host(struct str route, struct str url)
 static const struct config_route *route_of_host(const struct config *c,
                                                 const struct own_authority *to)
 {
+    struct str name =
+        str_ends(to->host, STR(".")) ? str_make(to->host.data, to->host.len - 1) : to->host;
+    struct addr addr;
+    bool literal = addr_parse(to->host, &addr);
     if (!own_port(c, to->port))
         return NULL;
     for (size_t i = 0; i < c->n_routes; i++)
-        for (size_t j = 0; j < c->routes[i].when.hosts.n; j++)
-            if (is_same_host(str_from(c->routes[i].when.hosts.text[j]), to->host))
+        for (size_t j = 0; j < c->routes[i].when.hosts.n; j++) {
+            struct str host = str_from(c->routes[i].when.hosts.text[j]);
+            if (literal ? is_address(host, &addr) : str_eq_nocase(host, name))
                 return &c->routes[i];
+        }
     return NULL;
 }
 
