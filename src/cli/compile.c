@@ -69,8 +69,8 @@ static bool write_filter(const struct task *task, const struct compile_image *im
     struct compile_image file;
     if (module.len == 0) {
         diag_error(d, (struct diag_at){"", 0, 0},
-                   "this archeio was built without the filter for Envoy: build it where clang, lld "
-                   "and wasi-libc are installed");
+                   "this archeio was built without the filter for Envoy: install clang, lld and "
+                   "wasi-libc (scripts/install-packages envoy), then build it anew (make)");
         return false;
     }
     bool written = compile_insert(image, module, &file, d) && compile_write(&file, task->output, d);

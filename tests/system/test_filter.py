@@ -4,11 +4,13 @@ What it does in Envoy, tests/conformance/test_envoy_door.py finds out."""
 import base64
 import hashlib
 import json
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from lib.archeio import run, to_yaml
+from lib.archeio import ROOT, binary, run, to_yaml
 from lib.program import find
 from lib.site import write_ranges
 
@@ -83,6 +85,21 @@ def test_the_hash_that_is_printed_is_the_files_and_the_same_every_time(site):
     assert one.read_bytes() == other.read_bytes()
     assert said.splitlines()[-1] == "sha256: " + hashlib.sha256(one.read_bytes()).hexdigest()
     assert str(one.stat().st_size) in said
+
+
+def test_the_filter_is_the_same_wherever_it_is_built(tmp_path):
+    """Byte for byte, of the same sources in another directory."""
+    def not_sources(directory, names):
+        return [n for n in names if Path(directory) == ROOT and n.startswith((".", "build"))]
+
+    copy = tmp_path / "else" / "where"
+    shutil.copytree(ROOT, copy, ignore=not_sources)
+    for command in (["meson", "setup", copy / "build"],
+                    ["ninja", "-C", copy / "build", "doors/envoy/filter.wasm"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    name = "doors/envoy/filter.wasm"
+    assert (copy / "build" / name).read_bytes() == (Path(binary()).parent / name).read_bytes()
 
 
 def test_nothing_is_written_if_anything_is_wrong(site):
