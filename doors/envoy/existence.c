@@ -98,6 +98,7 @@ static void remember(struct root *r, const struct flights_one *f, enum slots_sta
     if (state == SLOTS_ABSENT && check)
         forget(r, f, now);
     slots_put(&r->slots, flights_url(f), state, now + ttl_of(r, state), now);
+    recent_drop(&r->recent, slots_hash(&r->slots, flights_url(f)), flights_url(f));
 }
 
 void existence_landed(struct root *r, uint32_t token, enum slots_state state)
@@ -127,13 +128,24 @@ static void recheck(struct root *r, const struct existence_question *q)
         start(r, FLIGHTS_RECHECK, q->store, q->url);
 }
 
+static enum slots_state look_up(struct root *r, struct str url, int64_t now, int64_t *expiry)
+{
+    uint64_t hash = slots_hash(&r->slots, url);
+    if (recent_find(&r->recent, hash, url, now, expiry))
+        return SLOTS_PRESENT;
+    enum slots_state state = slots_find(&r->slots, url, now, expiry);
+    if (state == SLOTS_PRESENT)
+        recent_put(&r->recent, hash, url, *expiry, now);
+    return state;
+}
+
 enum slots_state existence_find(struct root *r, const struct existence_question *q, int64_t now)
 {
     const struct health *h = &r->health[q->store];
     int64_t expiry = 0;
     if (h->down)
         return SLOTS_ERROR;
-    enum slots_state state = slots_find(&r->slots, q->url, now, &expiry);
+    enum slots_state state = look_up(r, q->url, now, &expiry);
     if (state != SLOTS_PRESENT)
         return state;
     int64_t ttl = r->settings.present_ttl;

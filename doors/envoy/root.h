@@ -8,6 +8,7 @@
 #include "counters.h"
 #include "flights.h"
 #include "health.h"
+#include "recent.h"
 #include "settings.h"
 #include "slots.h"
 #include "waiters.h"
@@ -24,6 +25,7 @@ struct root {
     struct lpm proxies;
     struct settings settings; /* its strings are in `kept` */
     struct slots slots;
+    struct recent recent;
     struct counters counters;
     struct health *health; /* one per store */
     struct flights flights;

@@ -44,11 +44,15 @@ struct slots slots_open(uint32_t n)
     return s;
 }
 
+uint64_t slots_hash(const struct slots *s, struct str key)
+{
+    return XXH3_64bits_withSeed(key.data, key.len, s->seed);
+}
+
 static void load(const struct slots *s, unsigned part, struct str key, struct slot *slot)
 {
     uint32_t n_absent = s->n / 4, n_present = s->n - n_absent;
-    uint64_t hash = XXH3_64bits_withSeed(key.data, key.len, s->seed);
-    uint32_t number = (uint32_t)(hash % (part == PRESENT ? n_present : n_absent));
+    uint32_t number = (uint32_t)(slots_hash(s, key) % (part == PRESENT ? n_present : n_absent));
     memcpy(slot->name, NAME, sizeof(NAME) - 1);
     slot->name[sizeof(NAME) - 1] = (char)part;
     memcpy(slot->name + sizeof(NAME), &number, sizeof(number));

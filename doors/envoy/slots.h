@@ -27,6 +27,9 @@ struct slots {
 /* Once for each configuration: agrees with the other threads about the hash. */
 struct slots slots_open(uint32_t n);
 
+/* With a key that nobody outside knows. */
+uint64_t slots_hash(const struct slots *s, struct str key);
+
 /* What is known of a key; *expiry is written unless that is nothing (SLOTS_MISS). */
 enum slots_state slots_find(const struct slots *s, struct str key, int64_t now, int64_t *expiry);
 

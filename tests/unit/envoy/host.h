@@ -64,6 +64,7 @@ static struct host {
     } shared[HOST_MAX];
     uint32_t n_shared;
     uint32_t cas;
+    unsigned n_gets;     /* of shared data */
     unsigned mismatches; /* so many changes are still to fail, as if another thread were faster */
     struct {
         char name[64];
@@ -234,6 +235,7 @@ static uint32_t shared_of(const char *key, size_t size)
 uint32_t abi_get_shared(const char *key, size_t key_size, char **data, size_t *size, uint32_t *cas)
 {
     uint32_t i = shared_of(key, key_size);
+    host.n_gets++;
     if (i == host.n_shared)
         return ABI_NOT_FOUND;
     give(host.shared[i].data, host.shared[i].size, data, size);

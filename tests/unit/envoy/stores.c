@@ -3,6 +3,8 @@
  */
 #include "site.h"
 
+#include "slots.h"
+
 static void test_a_blob_is_where_a_store_says_that_it_is(void **state)
 {
     (void)state;
@@ -52,6 +54,40 @@ test_who_has_it_nowhere_gets_it_from_the_upstream_and_that_is_known_for_a_while(
     host.now += 11 * HOST_S;
     assert_true(site_waits(site_blob(1)));
     assert_int_equal(host.n_calls, 3);
+}
+
+static void test_what_is_present_is_looked_up_in_the_shared_data_once_a_second(void **state)
+{
+    (void)state;
+    site_start("");
+    site_blob(1);
+    host_respond(0, "200");
+    assert_string_equal(site_sent(site_blob(1)), "eu");
+    unsigned before = host.n_gets;
+    for (unsigned i = 0; i < 100; i++)
+        assert_string_equal(site_sent(site_blob(1)), "eu");
+    assert_int_equal(host.n_gets, before);
+    host.now += HOST_S;
+    assert_string_equal(site_sent(site_blob(1)), "eu");
+    assert_true(host.n_gets > before);
+}
+
+/* As its slots, in which the other thread writes, say. */
+static void test_what_another_thread_finds_out_counts_within_a_second(void **state)
+{
+    (void)state;
+    char url[128];
+    site_start("");
+    site_blob(1);
+    host_respond(0, "200");
+    assert_string_equal(site_sent(site_blob(1)), "eu");
+    snprintf(url, sizeof(url), SITE_EU "%s", site_digest(1));
+    struct slots other = slots_open(16384);
+    slots_put(&other, str_from(url), SLOTS_ABSENT, host.now + 60 * HOST_S, host.now);
+    host.now += HOST_S;
+    site_blob(1);
+    assert_int_equal(host.n_calls, 2);
+    assert_string_equal(host.call[1].cluster, "archeio_us");
 }
 
 static void test_one_head_answers_all_who_wait_for_it(void **state)
@@ -299,6 +335,8 @@ int main(void)
         cmocka_unit_test(test_the_next_store_is_asked_when_the_first_has_it_not),
         cmocka_unit_test(
             test_who_has_it_nowhere_gets_it_from_the_upstream_and_that_is_known_for_a_while),
+        cmocka_unit_test(test_what_is_present_is_looked_up_in_the_shared_data_once_a_second),
+        cmocka_unit_test(test_what_another_thread_finds_out_counts_within_a_second),
         cmocka_unit_test(test_one_head_answers_all_who_wait_for_it),
         cmocka_unit_test(test_who_has_waited_long_enough_goes_to_the_upstream_and_the_head_goes_on),
         cmocka_unit_test(test_the_wait_is_for_all_stores_together),
