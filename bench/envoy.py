@@ -10,6 +10,7 @@ from rows import (BLOB, MANIFEST, UNKNOWN, Row, await_present, check_upstream, h
 from servers import BINARY, bucket, configure
 
 OF_PLAIN = 1.5
+BY_CONNECTION = "Envoy with archeio's filter, client by its connection"
 BINARY_OF_ENVOY = ROOT / "build-conformance" / "bin" / "envoy"
 
 # The client is taken from X-Forwarded-For, as everywhere in these tables, so Envoy leaves that alone.
@@ -109,16 +110,16 @@ def rows_of(directory, published, own):
     plain = own(start(directory / "plain", "", {}).wait())
     by_field, by_peer = with_filter("google-lb"), with_filter("peer")
     by_lua = own(endpoint.with_lua(directory / "lua", published.directory, url, start))
-    await_present(by_field.port, aws, url)
-    await_present(by_lua.port, aws, url)
+    for one in (by_field, by_peer, by_lua):
+        await_present(one.port, aws, url)
     for one in (plain, by_field, by_peer, by_lua):
         check_upstream(one.port, MANIFEST, UNKNOWN)
     return [
         Row("Envoy, a plain redirect route", plain, BLOB, aws),
         Row("Envoy with archeio's filter, manifest", by_field, MANIFEST, UNKNOWN),
         Row("Envoy with archeio's filter, blob known present", by_field, BLOB, aws),
-        Row("Envoy with archeio's filter, manifest, the client by its connection", by_peer, MANIFEST,
-            UNKNOWN),
+        Row(f"{BY_CONNECTION}, manifest", by_peer, MANIFEST, UNKNOWN),
+        Row(f"{BY_CONNECTION}, blob known present", by_peer, BLOB, UNKNOWN),
         Row("Envoy with Lua that asks the endpoint, and archeio: manifest", by_lua, MANIFEST, UNKNOWN),
         Row("Envoy with Lua that asks the endpoint, and archeio: blob known present", by_lua, BLOB, aws),
     ]

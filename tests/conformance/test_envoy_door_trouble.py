@@ -52,6 +52,23 @@ def test_with_a_module_that_is_none_envoy_does_not_begin(envoy):
         envoy({}, edit=lambda module: module.write_bytes(module.read_bytes()[:1000]))
 
 
+def test_envoy_fetches_the_module_by_the_hash_that_compile_prints(own, stand_in, tmp_path):
+    write_ranges(tmp_path, OWN)
+    file, module = tmp_path / "archeio.yaml", tmp_path / "archeio.wasm"
+    file.write_text(program.to_yaml(site_config({})) + "\n")
+    said = program.run("compile", "--wasm", "--config", file, "--output", module,
+                       env={"ARCHEIO_RANGES": str(tmp_path)}).stdout
+    sha256 = said.splitlines()[-1].removeprefix("sha256: ")
+    content = module.read_bytes()
+    server = stand_in(lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+    remote = (f'{{ remote: {{ http_uri: {{ uri: "{server.url}/archeio.wasm", timeout: 30s,'
+              f' cluster: archeio_modules }}, sha256: {sha256} }} }}')
+    one = own(Envoy(tmp_path, Sample().use_clusters({"modules": server.port}).change(
+        "{ local: { filename: archeio.wasm } }", remote)))
+    assert one.request("/v2/team/app/manifests/v1").location == f"{REGISTRY}/manifests/v1"
+    assert set(server.requests) == {"/archeio.wasm"}
+
+
 def compiled(directory, stores):
     """A snapshot's bytes, in Base64."""
     write_ranges(directory, OWN)
