@@ -4,8 +4,8 @@
  * "a/b" and "a/x/y/b", but not "ab". At the end it needs the '/' before it: "a/" '**' matches "a/"
  * and all below it, not "a".
  *
- * The time is at most that of len(pattern) x len(text) steps for each segment of the pattern, whatever
- * the text: text comes from outside.
+ * The time is at most that of len(pattern) x len(text) steps for each segment of the pattern,
+ * whatever the text: text comes from outside.
  */
 #ifndef BASE_GLOB_H
 #define BASE_GLOB_H

@@ -521,7 +521,7 @@ static void the_first_condition_that_fails_is_named(void **state)
 static void of_a_thousand_routes_the_first_that_matches_is_taken(void **state)
 {
     (void)state;
-    static char name[MANY][16], pattern[MANY][16];
+    static char name[MANY][16], pattern[MANY][24];
     static struct str patterns[MANY];
     struct policy_route *routes = calloc(MANY, sizeof(*routes));
     for (int i = 0; i < MANY; i++) {
