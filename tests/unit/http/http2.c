@@ -132,6 +132,28 @@ static void a_text_that_nobody_takes_goes_with_its_stream(void **state)
     end(p); /* with one that still waits */
 }
 
+static void a_page_arrives_whole_with_its_fields_in_lower_case(void **state)
+{
+    (void)state;
+    const struct respond_field fields[] = {{STR("X-Other"), STR("1")},
+                                           {STR("X-Told"), STR("what was decided")}};
+    const struct respond_page page = {200, STR("text/plain"), STR(BODY), fields, 2};
+    struct pair *p = begin();
+    p->page = &page;
+    p->answer = 307;
+    struct heard *get = ask(p, "GET", "/decide"), *head = ask(p, "HEAD", "/decide");
+    run(p);
+    for (struct heard *h = get; h != NULL; h = h == get ? head : NULL) {
+        assert_int_equal(h->status, 200);
+        assert_string_equal(h->told, "what was decided");
+        assert_string_equal(h->type, "text/plain");
+        assert_int_equal(atoi(h->length), strlen(BODY));
+        assert_string_equal(h->location, "");
+        assert_int_equal(h->body, h == get ? strlen(BODY) : 0);
+    }
+    end(p);
+}
+
 /* From one byte to a URL of a snapshot with a whole target behind it: lengths are numbers of one,
  * two and three bytes (RFC 7541 section 5.1). */
 static void a_location_of_any_length_arrives_whole(void **state)
@@ -398,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_redirect_has_the_status_that_a_route_gives_it),
         cmocka_unit_test(a_routes_text_arrives_whole_when_it_is_long_gone),
         cmocka_unit_test(a_text_that_nobody_takes_goes_with_its_stream),
+        cmocka_unit_test(a_page_arrives_whole_with_its_fields_in_lower_case),
         cmocka_unit_test(a_location_of_any_length_arrives_whole),
         cmocka_unit_test(an_answer_that_is_never_sent_leaves_the_next_one_alone),
         cmocka_unit_test(connect_is_a_request_without_a_target),

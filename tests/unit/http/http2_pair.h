@@ -24,7 +24,7 @@ struct heard { /* by the client, of a stream */
     size_t body;
     bool reset;
     uint32_t code;
-    char location[64], allow[16], retry[16], length[16], type[32];
+    char location[64], allow[16], retry[16], length[16], type[32], told[64];
 };
 
 struct pair {
@@ -48,6 +48,7 @@ struct pair {
     bool came[HTTP_REQUEST_WANTED_MAX]; /* each of the fields that are wanted, and what it said: */
     char wanted[HTTP_REQUEST_WANTED_MAX][64];
     const char *text; /* the body that routes give, which is gone when it is given; NULL: none */
+    const struct respond_page *page; /* that is given in the place of answers; NULL: none */
     enum decide_method method;
     struct heard heard[STREAMS]; /* by half the number */
     unsigned goaways;
@@ -60,7 +61,11 @@ static inline void give(struct pair *p, uint32_t stream, uint16_t status)
 {
     struct decide_answer a = {.status = status};
     const struct respond_options options = {
-        .date = DATE, .head = p->method == DECIDE_HEAD, .retry_after = status == 429 ? 17 : 0};
+        .date = DATE,
+        .head = p->method == DECIDE_HEAD,
+        .retry_after = status == 429 ? 17 : 0,
+        .page = p->page,
+    };
     if (status == 307)
         a.location = STR("https://upstream.test/v2/");
     if (status / 100 == 3 && p->location.len > 0)
@@ -155,6 +160,7 @@ static inline int on_header(nghttp2_session *session, const nghttp2_frame *frame
     hear("retry-after", field, value, len, h->retry, sizeof(h->retry));
     hear("content-length", field, value, len, h->length, sizeof(h->length));
     hear("content-type", field, value, len, h->type, sizeof(h->type));
+    hear("x-told", field, value, len, h->told, sizeof(h->told));
     if (status[0] != '\0')
         h->status = atoi(status);
     return 0;

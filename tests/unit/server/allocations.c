@@ -98,7 +98,7 @@ static void begin_counting(void)
 struct served {
     struct server_update start;
     struct httpd *store;
-    int port;
+    int port[2]; /* the second is the decision endpoint's */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -128,7 +128,8 @@ static void started(void *context, const struct server_started *how)
 {
     struct served *s = context;
     pthread_mutex_lock(&s->lock);
-    s->port = how->listen[0].port;
+    for (size_t i = 0; i < 2; i++)
+        s->port[i] = how->listen[i].port;
     s->started = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
@@ -149,7 +150,8 @@ static void serve(struct served *s, const char *log, bool index)
     memset(s, 0, sizeof(*s));
     s->store = httpd_start(index ? has_an_index : has_everything, NULL);
     int n = snprintf(text, sizeof(text),
-                     "server: {listen: [\"127.0.0.1:0\"], admin: \"\", workers: 1}\n"
+                     "server: {listen: [\"127.0.0.1:0\"], decide: \"127.0.0.1:0\", admin: \"\", "
+                     "workers: 1}\n"
                      "log: {access: \"%s\"}\n"
                      "upstream: {endpoint: \"https://upstream.test\", blobs_for: [gcp]}\n"
                      "stores:\n  - {name: eu, url: \"%s\", serves: [aws/eu-west-3], index: %s}\n"
@@ -202,9 +204,20 @@ static const struct {
     {"what is not there", "GET /nothing HTTP/1.1", "HTTP/1.1 404"},
     {"bad digest", "GET /v2/a/blobs/sha256:1 HTTP/1.1", "DIGEST_INVALID"},
     {"another method", "POST /v2/ HTTP/1.1", "HTTP/1.1 405"},
+    {"question in the query", "GET /decide?ip=192.0.2.1&path=%2fv2%2fapp%2fmanifests%2f1 HTTP/1.1",
+     "X-Archeio-Location: https://upstream.test/v2/app/manifests/1"},
+    {"question in fields, about a blob",
+     "GET /decide HTTP/1.1\r\nX-Real-Ip: 192.0.2.1\r\nX-Original-Uri: "
+     "/v2/app/blobs/sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+     "\"store\":\"eu\""},
+    {"question about a bad digest", "GET /decide?path=/v2/a/blobs/sha256:1 HTTP/1.1",
+     "DIGEST_INVALID"},
+    {"what is no question", "GET /decide HTTP/1.1", "HTTP/1.1 400"},
+    {"question for a host", "GET /host HTTP/1.1", "upstream.test"},
 };
 
 #define BLOB 1
+#define QUESTIONS 8 /* it and those behind it go to the decision endpoint */
 
 static int connect_to(int port)
 {
@@ -249,21 +262,22 @@ static void check_no_allocation(const char *log, bool index)
 {
     struct served s;
     serve(&s, log, index);
-    int fd = connect_to(s.port);
-    while (!try_exchange(fd, BLOB)) /* the index comes in the background */
+    const int fd[] = {connect_to(s.port[0]), connect_to(s.port[1])};
+    while (!try_exchange(fd[0], BLOB)) /* the index comes in the background */
         usleep(2000);
     for (int k = 0; k < WARM; k++)
         for (size_t i = 0; i < N(request); i++)
-            exchange(fd, i);
+            exchange(fd[i >= QUESTIONS], i);
     for (size_t i = 0; i < N(request); i++) {
         long before = atomic_load(&counted);
         for (int k = 0; k < REQUESTS; k++)
-            exchange(fd, i);
+            exchange(fd[i >= QUESTIONS], i);
         long allocations = atomic_load(&counted) - before;
         if (allocations != 0)
             fail_msg("%s: %ld allocations for %d requests", request[i].what, allocations, REQUESTS);
     }
-    close(fd);
+    close(fd[0]);
+    close(fd[1]);
     stop(&s);
 }
 
