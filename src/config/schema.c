@@ -46,7 +46,8 @@ const struct schema_row schema_rows[] = {
              "default is taken, a warning says so, and there is none."},
     {"server.decide", SCHEMA_ADDRESS, .optional = true, AT(server.decide), .fallback = "\"\"",
      .help = "Address of the listener of the decision endpoint (GET /decide, GET /host), for "
-             "proxies that ask where a request should go. Empty: none."},
+             "proxies that ask where a request should go. It believes who asks: keep it on "
+             "loopback. Empty: none."},
     {"server.workers", SCHEMA_COUNT, .least = 1, .most = 1024, .words = automatic,
      AT(server.workers), .fallback = "auto",
      .help = "Event loops. auto: one per core that the process may use (affinity, cgroup quota)."},

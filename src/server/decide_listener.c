@@ -15,15 +15,15 @@
 #define HOST_TARGET "/v2/_/manifests/_"
 
 #define BODY_MAX 16384
-#define LOCATION_MAX 12288 /* the longest target, and twice the longest URL of a store */
-#define ENCODED_MAX 4096   /* of a fixed answer's body, as a field */
+#define LOCATION_MAX 12288 /* the longest target, and twice the longest URL of a snapshot */
+#define ENCODED_MAX 4096   /* of a body as a field; what has one has no Location */
 #define FIELDS_MAX 8
-#define FIELDS_SIZE 1024 /* of all fields' names and values, but for these */
+#define FIELDS_SIZE 1024 /* of all other fields */
 static_assert(LOCATION_MAX >= HTTP_TARGET_MAX + 2 * SNAPSHOT_URL_MAX, "any Location fits");
-static_assert(BODY_MAX + LOCATION_MAX + FIELDS_SIZE <= DECIDE_LISTENER_SIZE, "");
+static_assert(BODY_MAX + LOCATION_MAX + FIELDS_SIZE <= DECIDE_LISTENER_SIZE, "as was promised");
 static_assert(DECIDE_LISTENER_SIZE + RESPOND_HEAD_MAX <= WORKER_OUTPUT,
               "an answer is sent at once");
-static_assert(LOCATION_MAX + FIELDS_SIZE <= HTTP2_FIELDS_MAX, "");
+static_assert(LOCATION_MAX + FIELDS_SIZE <= HTTP2_FIELDS_MAX, "they fit one frame");
 
 enum { IP, PATH, HOST, METHOD, PARAMETERS };
 
