@@ -433,6 +433,15 @@ def test_a_question_waits_no_longer_than_a_client_would(endpoint, slow):
     assert one.metric("archeio_existence_wait_timeouts_total") == 1
 
 
+def test_a_store_that_is_gone_is_told_like_one_that_has_nothing(endpoint):
+    """After three HEADs in vain it is down, and not asked for a while."""
+    url = f"http://127.0.0.1:{free_port()}"
+    one = endpoint({**PLAIN, "stores": [{"name": "gone", "url": url, "serves": ["default"]}]})
+    for number, cache in ((0, "miss"), (1, "miss"), (2, "miss"), (3, "down")):
+        told = one.decide(BLOB[:-1] + str(number))
+        assert (told.step, told.store, told.cache) == ("R13", None, cache)
+
+
 # ── The samples ──
 
 

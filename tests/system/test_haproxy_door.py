@@ -14,6 +14,7 @@ from lib import http
 from lib.endpoint import Endpoint, EndpointGolden
 from lib.golden import TABLES, ask_http1
 from lib.haproxy_door import BEHIND_PROXIES, DOOR, HAProxyDoor
+from lib.hostile import ROWS, Exchange, drive
 from lib.program import find
 from lib.site import SOURCES, Site, Upstream, expect
 
@@ -202,6 +203,43 @@ def test_what_is_no_decision_is_not_passed_on(door, own, tmp_path, what):
     other = own(HAProxyDoor(tmp_path / "other", stand_in.port, one.archeio.admin_port))
     assert timed(other)[0] == f"{SAMPLES}/app/manifests/v1?n=1"
     assert stand_in.asked == 1
+
+
+# ── Hostile bytes ──
+
+LAST = b"GET /v2/last/manifests/v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+OURS = (f"{UPSTREAM}/", f"{SAMPLES}/", "https://github.com/", "https://www.linuxfoundation.org/")
+REFUSALS = (400, 403, 404, 405, 408, 413, 414, 422, 431, 501, 505)
+
+
+def judge(row, heard):
+    """None, or what is wrong. Where a request ends is for HAProxy to say, which reads bodies; what it
+    refuses it answers with a page, of HEAD, too."""
+    methods = [] if b"<html>" in heard else [row.method]
+    try:
+        answers = http.parse_answers(heard, methods)
+    except (AssertionError, ValueError) as e:
+        return str(e)
+    for answer in answers:
+        if answer.location and (not answer.location.startswith(OURS) or set(answer.location) & set("\r\n\0 ")):
+            return f"leads to {answer.location:.100}"
+        if answer.status not in (200, 307, *REFUSALS):
+            return f"{answer.status}"
+    return None
+
+
+def test_hostile_bytes_are_answered_whole_and_lead_nowhere(door):
+    """Each row of the table, with a valid request behind it. What is too long for a question goes to the
+    upstream, like everything else that archeio does not answer."""
+    one = door(changes={"timeout client 60s": "timeout client 2s", "local WAIT = ": "local WAIT = 10 * "})
+    rows = [row for row in ROWS if not row.data.startswith(b"PRI ")]  # to HAProxy that is HTTP/2
+    exchanges = [Exchange(row.name, (row.data + LAST,), (row,), ()) for row in rows]
+    wrong = [f"{exchange.what}: {problem} in {heard!r:.200}"
+             for exchange, heard in drive(one.port, exchanges)
+             if (problem := judge(exchange.rows[0], heard or b""))]
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:40])
+    assert timed(one)[0] == f"{UPSTREAM}/v2/p/app/manifests/v1?n=1"
+    assert one.program.alive()
 
 
 # ── Pulls ──
