@@ -44,8 +44,13 @@ struct selection {
     size_t n;
 };
 
-static void add(struct selection *to, const uint64_t *row, enum route_condition about)
+/* The first row, which holds every route, rules none out: mostly that is the row of most columns.
+ */
+static void add(struct selection *to, const struct snapshot *s, const uint64_t *row,
+                enum route_condition about)
 {
+    if (row == s->rows)
+        return;
     to->row[to->n] = row;
     to->about[to->n++] = about;
 }
@@ -54,7 +59,7 @@ static void add_text(struct selection *to, const struct snapshot *s, const struc
                      struct str text, enum route_condition about)
 {
     if (c->used != 0)
-        add(to, column_row(s, c, text), about);
+        add(to, s, column_row(s, c, text), about);
 }
 
 /* Without the port, in lower case, without the dot of a name that is absolute. */
@@ -79,11 +84,11 @@ static void select_rows(const struct snapshot *s, const struct route_facts *f, s
     const struct image_header *h = s->image;
     char memory[HOST_MAX];
     to->n = 0;
-    add(to, column_row_at(s, s->networks[f->network].row), ROUTE_CLIENT);
-    add(to, column_row_at(s, h->method_row[f->method]), ROUTE_METHOD);
-    add(to, column_row_at(s, h->kind_row[f->kind]), ROUTE_KIND);
+    add(to, s, column_row_at(s, s->networks[f->network].row), ROUTE_CLIENT);
+    add(to, s, column_row_at(s, h->method_row[f->method]), ROUTE_METHOD);
+    add(to, s, column_row_at(s, h->kind_row[f->kind]), ROUTE_KIND);
     if (h->host.used != 0)
-        add(to, column_row(s, &h->host, plain_host(f->host, memory)), ROUTE_HOST);
+        add(to, s, column_row(s, &h->host, plain_host(f->host, memory)), ROUTE_HOST);
     add_text(to, s, &h->path, f->path, ROUTE_PATH);
     add_text(to, s, &h->repository, f->repository, ROUTE_REPOSITORY);
     for (uint32_t i = 0; i < s->n_headers; i++) {
@@ -140,8 +145,8 @@ uint32_t route_find(const struct snapshot *s, const struct route_facts *facts, s
     struct selection selected;
     select_rows(s, facts, &selected);
     for (uint32_t word = 0; word < s->row_words; word++) {
-        uint64_t left = selected.row[0][word];
-        for (size_t i = 1; i < selected.n; i++)
+        uint64_t left = s->rows[word];
+        for (size_t i = 0; i < selected.n; i++)
             left &= selected.row[i][word];
         for (; left != 0; left &= left - 1) {
             uint32_t i = word * WORD + (uint32_t)__builtin_ctzll(left);

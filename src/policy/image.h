@@ -29,7 +29,8 @@ enum image_part {
     IMAGE_PATTERNS,   /* struct image_pattern, the same */
     IMAGE_FIELDS,     /* struct image_field */
     IMAGE_LITERALS,   /* struct image_literal, of the columns one after the other */
-    IMAGE_ROWS,       /* uint64_t: sets of routes, route i is bit i % 64 of word i / 64 */
+    IMAGE_ROWS,       /* uint64_t: sets of routes, route i is bit i % 64 of word i / 64; the first
+                       * holds all of them */
     IMAGE_TABLE,      /* an lpm image; its values are indexes of networks */
     IMAGE_PARTS
 };
@@ -56,13 +57,15 @@ struct image_text {
  * SIGCOMM 1998.)
  *
  * In a column of text, literals are sorted, and each knows the longest other that it begins with,
- * so that the longest literal that a text begins with is found by one binary search.
+ * so that the longest literal that a text begins with is found by one binary search: by numbers,
+ * mostly, which are made of what stands behind the beginning that all literals share.
  */
 struct image_column {
     uint32_t first;  /* in IMAGE_LITERALS */
-    uint32_t count;  /* 0: no route looks at it, or all look for the same */
+    uint32_t count;  /* 0: no route looks at it, or none looks for something of its own */
     uint32_t others; /* the row of a text that begins with none of the literals */
     uint32_t used;   /* 0: no route looks at it, and there is no row */
+    uint32_t shared; /* bytes with which all literals begin */
 };
 
 struct image_literal {
@@ -71,6 +74,9 @@ struct image_literal {
                       * column's first and one more; 0: none */
     uint32_t equal;  /* the row of this very text */
     uint32_t longer; /* the row of texts that begin with it */
+    uint32_t unused; /* 0 */
+    uint64_t key;    /* the eight bytes behind those that all share, the first the most significant;
+                      * 0 for each that is missing */
 };
 
 #define IMAGE_METHODS 2 /* enum decide_method: GET, HEAD */

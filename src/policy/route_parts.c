@@ -127,7 +127,7 @@ static void write_literals(struct layout *l, const struct selector *r, uint32_t 
     for (uint32_t i = 0; i < r->n_literals; i++) {
         const struct selector_literal *in = &r->literal[i];
         struct image_literal literal = {
-            .parent = in->parent, .equal = in->equal, .longer = in->longer};
+            .parent = in->parent, .equal = in->equal, .longer = in->longer, .key = in->key};
         literal.text = layout_refer(t, in->text.len);
         layout_emit(l, &literal, sizeof(literal));
     }

@@ -2,6 +2,7 @@
 
 #include "base/glob.h"
 #include "base/num.h"
+#include "policy/column.h"
 
 #define WORD 64U
 
@@ -34,10 +35,11 @@ static size_t count_items(const struct policy *p)
     return n;
 }
 
-/* One for each network, method, kind and column, and two for each literal. */
+/* The first, one for each network, method, kind and column, and two for each literal. */
 static size_t rows_max(const struct policy *p, size_t items)
 {
-    return p->n_networks + 1 + IMAGE_METHODS + IMAGE_KINDS + 3 + SNAPSHOT_HEADERS_MAX + 2 * items;
+    return 1 + p->n_networks + 1 + IMAGE_METHODS + IMAGE_KINDS + 3 + SNAPSHOT_HEADERS_MAX +
+           2 * items;
 }
 
 static size_t slots_for(size_t rows)
@@ -231,6 +233,15 @@ static uint32_t make_network(struct selector *r, const struct policy_network *ne
     return keep(r);
 }
 
+/* The first row holds every route. */
+static void make_first(struct selector *r)
+{
+    uint64_t *row = blank(r);
+    for (size_t i = 0; i < r->policy->n_routes; i++)
+        set(row, i);
+    keep(r);
+}
+
 static void make_networks(struct selector *r)
 {
     const struct policy_network unknown = {.asn = 0};
@@ -402,6 +413,18 @@ static size_t gather(struct selector *r, struct image_column *c, enum subject su
     return n;
 }
 
+/* Sorted, all begin with what the first and the last share. */
+static void share(struct selector *r, struct image_column *c)
+{
+    struct selector_literal *literal = &r->literal[c->first];
+    struct str first = literal[0].text, last = literal[c->count - 1].text;
+    while (c->shared < first.len && c->shared < last.len &&
+           first.data[c->shared] == last.data[c->shared])
+        c->shared++;
+    for (uint32_t i = 0; i < c->count; i++)
+        literal[i].key = column_key(str_skip(literal[i].text, c->shared));
+}
+
 static struct image_column make_column(struct selector *r, enum subject subject, struct str name)
 {
     struct image_column c = {.first = r->n_literals};
@@ -410,6 +433,8 @@ static struct image_column make_column(struct selector *r, enum subject subject,
     for (size_t i = 0; i < n;)
         i += add_literal(r, &c, item + i, n - i);
     c.count = r->n_literals - c.first;
+    if (c.count > 0)
+        share(r, &c);
     return c;
 }
 
@@ -436,6 +461,7 @@ void selector_make(struct selector *r, const struct policy *p, void *scratch)
     if (p->n_routes == 0)
         return;
     memset(r->slot, 0, r->n_slots * sizeof(*r->slot));
+    make_first(r);
     make_networks(r);
     make_methods_and_kinds(r);
     r->host = make_column(r, HOST, STR(""));

@@ -9,9 +9,10 @@
 
 struct selector_literal {
     struct str text;
-    uint32_t parent; /* as in struct image_literal, as are the next two */
+    uint32_t parent; /* as in struct image_literal, as are the next three */
     uint32_t equal;
     uint32_t longer;
+    uint64_t key;
 };
 
 struct selector_item; /* private */

@@ -190,7 +190,20 @@ static bool is_unrouted(const struct image_header *h)
     return n == 0;
 }
 
-/* A bit behind the last route's would name one that is not there. */
+/* The first row, which holds every route, and no bit behind the last route's: it would name one
+ * that is not there. */
+static bool sets_are_sound(const struct snapshot *s, uint32_t words)
+{
+    const uint64_t last = UINT64_MAX >> (64 - 1 - (s->n_routes - 1) % 64);
+    for (uint32_t i = 0; i + 1 < s->row_words; i++)
+        if (s->rows[i] != UINT64_MAX)
+            return false;
+    for (uint32_t i = s->row_words - 1; i < words; i += s->row_words)
+        if ((s->rows[i] & ~last) != 0)
+            return false;
+    return s->rows[s->row_words - 1] == last;
+}
+
 static const char *check_routing(const struct snapshot *s, const struct image_header *h)
 {
     const uint32_t words = h->part[IMAGE_ROWS].count;
@@ -202,9 +215,8 @@ static const char *check_routing(const struct snapshot *s, const struct image_he
         return "corrupt: what selects a route lies outside";
     if (!routes_are_sound(s, h))
         return "corrupt: a route names what is not there";
-    for (uint32_t i = s->row_words - 1; i < words && s->n_routes % 64 != 0; i += s->row_words)
-        if (s->rows[i] >> s->n_routes % 64 != 0)
-            return "corrupt: a set holds a route that is not there";
+    if (!sets_are_sound(s, words))
+        return "corrupt: a set of routes holds one that is not there, or the set of all lacks one";
     return NULL;
 }
 

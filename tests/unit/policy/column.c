@@ -45,6 +45,11 @@ static void make(struct column *c, const char *const text[], uint32_t n)
             if (strncmp(text[i], text[j], strlen(text[j])) == 0)
                 c->literal[i].parent = j + 1;
     }
+    while (n > 0 && text[0][c->column.shared] != '\0' &&
+           text[0][c->column.shared] == text[n - 1][c->column.shared])
+        c->column.shared++;
+    for (uint32_t i = 0; i < n; i++)
+        c->literal[i].key = column_key(str_from(text[i] + c->column.shared));
     for (uint64_t i = 0; i < N(c->row); i++)
         c->row[i] = i;
     c->snapshot = (struct snapshot){
@@ -100,6 +105,51 @@ static void the_longest_literal_that_a_text_begins_with_counts(void **state)
     free(c.image);
 }
 
+static void a_key_is_the_next_eight_bytes(void **state)
+{
+    (void)state;
+    assert_true(column_key(STR("")) == 0);
+    assert_true(column_key(STR("a")) == UINT64_C(0x6100000000000000));
+    assert_true(column_key(STR("\xff"
+                               "a")) == UINT64_C(0xff61000000000000));
+    assert_true(column_key(STR("abcdefgh")) == UINT64_C(0x6162636465666768));
+    assert_true(column_key(STR("abcdefghi")) == UINT64_C(0x6162636465666768));
+}
+
+/* Their keys are equal: what follows decides. */
+static void literals_may_share_more_than_a_key_holds(void **state)
+{
+    static const char *const text[] = {"/a", "/team-of-one/1", "/team-of-one/12", "/team-of-one/2"};
+    static const struct {
+        struct str text;
+        uint64_t row;
+    } rows[] = {
+        {STR_INIT("/"), OTHERS},
+        {STR_INIT("/team-of"), OTHERS},
+        {STR_INIT("/team-of-one/"), OTHERS},
+        {STR_INIT("/team-of-one/1"), 2},
+        {STR_INIT("/team-of-one/10"), 3},
+        {STR_INIT("/team-of-one/12"), 4},
+        {STR_INIT("/team-of-one/123"), 5},
+        {STR_INIT("/team-of-one/2"), 6},
+        {STR_INIT("/team-of-one/3"), OTHERS},
+        {STR_INIT("/team-of-two/1"), OTHERS},
+        {STR_INIT("/a"), 0},
+        {STR_INIT("/a\0"), 1},
+        {STR_INIT("/a\0\0\0\0\0\0\0\0"), 1},
+        {STR_INIT("team"), OTHERS},
+    };
+    struct column c;
+    (void)state;
+    make(&c, text, N(text));
+    assert_int_equal(c.column.shared, 1);
+    assert_true(column_is_sound(&c.snapshot, &c.column, N(text), N(c.row)));
+    for (size_t i = 0; i < N(rows); i++)
+        if (row_of(&c, rows[i].text) != rows[i].row)
+            fail_msg("%s selects row %d", rows[i].text.data, (int)row_of(&c, rows[i].text));
+    free(c.image);
+}
+
 static void a_column_without_literals_has_one_row(void **state)
 {
     struct column c;
@@ -137,6 +187,7 @@ static void any_literals_select_what_they_should(void **state)
             if (chance_below(3) == 0)
                 text[count++] = all[i];
         make(&c, text, count);
+        assert_true(column_is_sound(&c.snapshot, &c.column, count, N(c.row)));
         for (size_t i = 0; i < ALL; i++) {
             struct str one = str_from(all[i]), more = str_make(longer, one.len + 1);
             memcpy(longer, all[i], one.len);
@@ -152,6 +203,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_literal_that_a_text_begins_with_counts),
+        cmocka_unit_test(a_key_is_the_next_eight_bytes),
+        cmocka_unit_test(literals_may_share_more_than_a_key_holds),
         cmocka_unit_test(a_column_without_literals_has_one_row),
         cmocka_unit_test(any_literals_select_what_they_should),
     };

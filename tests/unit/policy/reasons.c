@@ -116,6 +116,14 @@ static void route_without_its_bit(const struct image *i)
 {
     put32(i, element(i, IMAGE_ROWS, 1, sizeof(uint64_t)), 4);
 }
+static void route_missing_in_the_first_row(const struct image *i)
+{
+    put32(i, element(i, IMAGE_ROWS, 0, sizeof(uint64_t)), 0xfffffffe);
+}
+static void last_route_missing_in_the_first_row(const struct image *i)
+{
+    put32(i, element(i, IMAGE_ROWS, 1, sizeof(uint64_t)), 0);
+}
 static void part_of_a_row(const struct image *i)
 {
     header(i)->part[IMAGE_ROWS].count--;
@@ -167,6 +175,18 @@ static void literals_longer_row(const struct image *i)
 static void literal_that_is_its_parent(const struct image *i)
 {
     put32(i, MEMBER(i, IMAGE_LITERALS, image_literal, parent), 1);
+}
+static void literal_with_another_key(const struct image *i)
+{
+    i->data[MEMBER(i, IMAGE_LITERALS, image_literal, key)] ^= 1;
+}
+static void literals_that_share_less(const struct image *i)
+{
+    header(i)->path.shared = 100;
+}
+static void literals_that_share_more(const struct image *i)
+{
+    header(i)->host.shared++;
 }
 static void literals_in_disorder(const struct image *i)
 {
@@ -259,8 +279,14 @@ static void test_each_reason_is_said(void **state)
         {upstream_without_registry, "corrupt: the text of an upstream lies outside"},
         {endpoint_behind_registry, "corrupt: the text of an upstream lies outside"},
         {no_routes, "corrupt: there is what selects routes, and no route"},
-        {fewer_routes, "corrupt: a set holds a route that is not there"},
-        {route_without_its_bit, "corrupt: a set holds a route that is not there"},
+        {fewer_routes,
+         "corrupt: a set of routes holds one that is not there, or the set of all lacks one"},
+        {route_without_its_bit,
+         "corrupt: a set of routes holds one that is not there, or the set of all lacks one"},
+        {route_missing_in_the_first_row,
+         "corrupt: a set of routes holds one that is not there, or the set of all lacks one"},
+        {last_route_missing_in_the_first_row,
+         "corrupt: a set of routes holds one that is not there, or the set of all lacks one"},
         {part_of_a_row, "corrupt: what selects a route lies outside"},
         {no_rows, "corrupt: what selects a route lies outside"},
         {networks_row, "corrupt: what selects a route lies outside"},
@@ -274,6 +300,9 @@ static void test_each_reason_is_said(void **state)
         {literals_row, "corrupt: what selects a route lies outside"},
         {literals_longer_row, "corrupt: what selects a route lies outside"},
         {literal_that_is_its_parent, "corrupt: what selects a route lies outside"},
+        {literal_with_another_key, "corrupt: what selects a route lies outside"},
+        {literals_that_share_less, "corrupt: what selects a route lies outside"},
+        {literals_that_share_more, "corrupt: what selects a route lies outside"},
         {literals_in_disorder, "corrupt: what selects a route lies outside"},
         {literal_twice, "corrupt: what selects a route lies outside"},
         {field_without_name, "corrupt: what selects a route lies outside"},
