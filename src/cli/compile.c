@@ -11,9 +11,10 @@
 static const char usage[] =
     "usage: archeio compile [--wasm] [--config FILE] --output FILE\n"
     "\n"
-    "Writes a snapshot of the configuration and the ranges, from which\n"
-    "`archeio serve --snapshot` starts faster. Nothing is written if anything\n"
-    "in them is wrong.\n"
+    "Writes a snapshot: one file with the policy of the configuration, the\n"
+    "ranges, and what routes need of the files of autonomous systems.\n"
+    "`archeio serve --snapshot` starts faster from it. Nothing is written if\n"
+    "anything in them is wrong.\n"
     "\n"
     "  -w, --wasm          write the filter for Envoy, with the snapshot in it\n"
     "  -c, --config FILE   the configuration (default: what ARCHEIO_CONFIG\n"
