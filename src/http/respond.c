@@ -85,9 +85,6 @@ static void put_status(struct buf *out, uint16_t status)
     case 200:
         PUT(out, "HTTP/1.1 200 OK");
         break;
-    case 401:
-        PUT(out, "HTTP/1.1 401 Unauthorized");
-        break;
     case 403:
         PUT(out, "HTTP/1.1 403 Forbidden");
         break;

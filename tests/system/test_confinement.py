@@ -143,11 +143,12 @@ def test_routes_and_all_that_they_look_at_are_served_confined(either, archeio, h
                                                               store):
     """Files are asked for in clear and encrypted, an autonomous system and X-Real-Ip name the client,
     the endpoint answers, and a reload brings other routes and numbers."""
-    publisher.files = {"/files/a%20b": "", "/files/a b": ""}
+    publisher.statuses = {"/files/none": 404}
     ranges = home / "ranges"
     ranges.mkdir()
     (ranges / "own.asn").write_text("198.51.100.0/24 64500\n")
     decide = free_port()
+    store.answer = lambda path, count: status(404 if path == "/files/none" else 200)
 
     def config(asn, body):
         return settings(

@@ -13,7 +13,7 @@ from lib import http, volley
 from lib.archeio import Archeio
 from lib.certificates import make_certificate
 from lib.hostile import (GOOD, LAST, PREFIX, ROWS, UPSTREAM, CountingStore, after, bare, drive,
-                         exchange_of, judge_location, pipelined)
+                         exchange_of, judge, pipelined)
 from lib.ports import free_port, wait_until
 
 # ── The table ──
@@ -51,33 +51,6 @@ def server(tmp_path_factory, store):
     yield one
     if not one.stopped:
         one.stop()
-
-
-def judge(exchange, heard):
-    """None, or what is wrong."""
-    if heard is None:
-        return "not closed"
-    try:
-        answers = http.parse_answers(heard, exchange.methods)
-        for answer in answers:
-            if answer.status == 307:
-                judge_location(answer)
-    except AssertionError as e:
-        return str(e)
-    for i, row in enumerate(exchange.rows):
-        if row and row.parser == "drop":
-            return None if len(answers) == i else f"{len(answers)} answers, wanted {i}"
-        if i == len(answers):
-            return f"{len(answers)} answers only"
-        answer = answers[i]
-        if row and not row.allows(answer.status) or not row and answer.status != 307:
-            return f"answer {i + 1} is {answer.status}"
-        closes = answer.headers.get("connection") == "close"
-        if row and row.refused and not closes:
-            return f"{answer.status} does not close"
-        if closes:
-            return None if len(answers) == i + 1 else f"{len(answers)} answers, wanted {i + 1}"
-    return None if len(answers) == len(exchange.rows) else f"{len(answers)} answers"
 
 
 @pytest.fixture(params=["clear", "tls"])

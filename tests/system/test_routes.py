@@ -180,7 +180,7 @@ def test_the_host_is_the_requests_own_however_it_is_said(site, way):
 # ── Where routes lead ──
 
 STATUSES = [301, 302, 307, 308]
-ANSWERS = [(200, "yes"), (400, ""), (401, "no"), (403, ""), (404, "nothing here"), (410, "gone"),
+ANSWERS = [(200, "yes"), (400, ""), (402, "no"), (403, ""), (404, "nothing here"), (410, "gone"),
            (418, "teapot"), (451, ""), (499, "x" * 1024), (503, "later")]
 
 TARGETS = [

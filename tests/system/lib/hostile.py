@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from . import http
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "hostile"))
 import table  # pylint: disable=wrong-import-position
 
@@ -129,6 +131,33 @@ def judge_location(answer):
     assert f"{url.scheme}://{url.netloc}" in (UPSTREAM, "https://github.com",
                                               "https://www.linuxfoundation.org"), answer.location
     assert not set(answer.location) & set("\r\n\0 "), answer.location
+
+
+def judge(exchange, heard):
+    """None, or what is wrong."""
+    if heard is None:
+        return "not closed"
+    try:
+        answers = http.parse_answers(heard, exchange.methods)
+        for answer in answers:
+            if answer.status == 307:
+                judge_location(answer)
+    except AssertionError as e:
+        return str(e)
+    for i, row in enumerate(exchange.rows):
+        if row and row.parser == "drop":
+            return None if len(answers) == i else f"{len(answers)} answers, wanted {i}"
+        if i == len(answers):
+            return f"{len(answers)} answers only"
+        answer = answers[i]
+        if row and not row.allows(answer.status) or not row and answer.status != 307:
+            return f"answer {i + 1} is {answer.status}"
+        closes = answer.headers.get("connection") == "close"
+        if row and row.refused and not closes:
+            return f"{answer.status} does not close"
+        if closes:
+            return None if len(answers) == i + 1 else f"{len(answers)} answers, wanted {i + 1}"
+    return None if len(answers) == len(exchange.rows) else f"{len(answers)} answers"
 
 
 def after(row, pieces, what):
