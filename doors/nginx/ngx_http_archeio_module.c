@@ -31,5 +31,4 @@ ngx_module_t ngx_http_archeio_module = {
     .ctx = &context,
     .commands = commands,
     .type = NGX_HTTP_MODULE,
-    .exit_process = shared_exit,
 };

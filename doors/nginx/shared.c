@@ -104,17 +104,13 @@ struct key shared_key(const struct shared *s, const struct shared_store *store,
     return (struct key){key_hash(s->seed, number, d), number, *d};
 }
 
-static struct hasher hasher; /* of this process */
-
 bool shared_path(struct str path, struct digest *out)
 {
     *out = (struct digest){.algorithm = DIGEST_SHA256, .size = 32};
-    return path.len <= EXIST_PATH_MAX && hasher_sha256(&hasher, path.data, path.len, out->bytes);
-}
-
-void shared_exit(ngx_cycle_t *cycle)
-{
-    hasher_close(&hasher);
+    if (path.len > EXIST_PATH_MAX)
+        return false;
+    hasher_sha256(path.data, path.len, out->bytes);
+    return true;
 }
 
 static bool is_down(const struct shared_store *store)

@@ -52,11 +52,8 @@ struct key shared_key(const struct shared *s, const struct shared_store *store,
                       const struct digest *d);
 
 /* What stands for a path in a key, a SHA-256: two paths that share one are not to be found. False:
- * it is too long to be asked for, or there is no memory (for this worker's first one). */
+ * it is too long to be asked for. */
 bool shared_path(struct str path, struct digest *out);
-
-/* This process ends. */
-void shared_exit(ngx_cycle_t *cycle);
 
 /* What is known: EXIST_DOWN for all keys of a store that is down; EXIST_MISS: nothing. */
 enum exist_state shared_find(const struct shared *s, const struct shared_store *store,

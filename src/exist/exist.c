@@ -1,3 +1,4 @@
+#include "exist/hasher.h"
 #include "exist/prober.h"
 
 #include "sys/clock.h"
@@ -16,8 +17,7 @@ static bool open_workers(struct exist *e)
 {
     e->asker = aligned_alloc(_Alignof(struct asker), e->workers * sizeof(*e->asker));
     e->watch = calloc(e->workers, sizeof(*e->watch));
-    e->hasher = calloc(e->workers, sizeof(*e->hasher));
-    if (e->asker == NULL || e->hasher == NULL)
+    if (e->asker == NULL)
         return false;
     memset(e->asker, 0, e->workers * sizeof(*e->asker)); /* exist_free() closes what it finds */
     for (unsigned i = 0; i < e->workers; i++)
@@ -72,9 +72,6 @@ void exist_free(struct exist *e)
         if (e->asker != NULL)
             asker_close(&e->asker[i]);
     }
-    for (unsigned i = 0; e->hasher != NULL && i < e->workers; i++)
-        hasher_close(&e->hasher[i]);
-    free(e->hasher);
     free(e->watch);
     free(e->asker);
     ring_bell_close(&e->bell);
@@ -133,11 +130,13 @@ enum exist_state exist_lookup(struct exist *e, unsigned worker, uint32_t store,
     return cache_find(&e->cache, worker, &key, now);
 }
 
-bool exist_path_key(struct exist *e, unsigned worker, struct str path, struct digest *key)
+bool exist_path_key(struct str path, struct digest *key)
 {
     *key = (struct digest){.algorithm = DIGEST_SHA256, .size = 32};
-    return path.len <= EXIST_PATH_MAX &&
-           hasher_sha256(&e->hasher[worker], path.data, path.len, key->bytes);
+    if (path.len > EXIST_PATH_MAX)
+        return false;
+    hasher_sha256(path.data, path.len, key->bytes);
+    return true;
 }
 
 bool exist_ask(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,

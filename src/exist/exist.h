@@ -73,9 +73,8 @@ uint32_t exist_store_of_paths(struct exist *e, struct str url);
 /* Longer paths are not asked for. */
 #define EXIST_PATH_MAX 1024
 
-/* The key of a path, a SHA-256; false: it is too long, or there is no memory (for the worker's
- * first one). */
-bool exist_path_key(struct exist *e, unsigned worker, struct str path, struct digest *key);
+/* The key of a path, a SHA-256; false: it is too long. */
+bool exist_path_key(struct str path, struct digest *key);
 
 /* The stores whose indexes are believed from now on, instead of those that were named before: what
  * is in a store's index is present, without a HEAD. The first call that names one starts a thread,

@@ -10,7 +10,6 @@
 
 #include "exist/cache.h"
 #include "exist/flights.h"
-#include "exist/hasher.h"
 #include "exist/index_thread.h"
 #include "exist/stores.h"
 #include "exist/watch.h"
@@ -25,7 +24,6 @@ struct exist {
     struct index_thread *index_thread; /* NULL: no index was ever wanted */
     struct asker *asker;               /* one per worker; so is the next */
     struct watch *watch;
-    struct hasher *hasher; /* the same */
     unsigned workers;
     uint64_t seed; /* of key_hash() */
     uint32_t store_requests;

@@ -53,11 +53,11 @@ struct object {
 };
 
 /* key: memory for that of a path. */
-static struct object object_of(struct worker *w, const struct decision *d, struct digest *key)
+static struct object object_of(const struct decision *d, struct digest *key)
 {
     struct object object = {&d->digest, d->ask_path};
     if (d->digest.size == 0)
-        object.key = exist_path_key(w->shared->exist, w->number, d->ask_path, key) ? key : NULL;
+        object.key = exist_path_key(d->ask_path, key) ? key : NULL;
     return object;
 }
 
@@ -114,7 +114,7 @@ static inline enum answer_result settle_questions(struct worker *w, struct answe
 {
     const struct generation *g = w->generation;
     struct digest key;
-    const struct object object = object_of(w, d, &key);
+    const struct object object = object_of(d, &key);
     const uint32_t *number = object.path.len > 0 ? g->path_store_id : g->store_id;
     enum decide_next next = DECIDE_ASK;
     for (uint32_t at = 0; next == DECIDE_ASK; at++) {

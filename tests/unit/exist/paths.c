@@ -35,7 +35,7 @@ static int teardown(void **state)
 static struct digest key_of(const char *path)
 {
     struct digest key;
-    assert_true(exist_path_key(exist, 0, str_from(path), &key));
+    assert_true(exist_path_key(str_from(path), &key));
     assert_int_equal(key.size, 32);
     return key;
 }
@@ -79,7 +79,7 @@ static void the_longest_path_is_asked_for_whole_and_a_longer_one_not(void **stat
     assert_int_equal(ask(files, path), EXIST_PRESENT);
     path[EXIST_PATH_MAX] = 'x';
     path[EXIST_PATH_MAX + 1] = '\0';
-    assert_false(exist_path_key(exist, 0, str_from(path), &key));
+    assert_false(exist_path_key(str_from(path), &key));
 }
 
 /* The same bytes are a digest's in one and a path's in the other. */

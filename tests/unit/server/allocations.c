@@ -111,7 +111,7 @@ static enum httpd_action has_everything(struct httpd *server, struct httpd_reque
     return httpd_status(r, 200);
 }
 
-/* Only its index says that it has anything. */
+/* Only its index says that it has any blob. */
 static enum httpd_action has_an_index(struct httpd *server, struct httpd_request *r)
 {
     static const char blob[] =
@@ -119,6 +119,8 @@ static enum httpd_action has_an_index(struct httpd *server, struct httpd_request
     struct indexed x;
     struct digest d;
     (void)server;
+    if (strncmp(r->path, "/files/", 7) == 0)
+        return httpd_status(r, 200);
     digest_parse(STR(blob), &d);
     indexed_make(&x, &d, 1, clock_wall());
     return indexed_answer(&x, r) ? HTTPD_SEND : httpd_status(r, 404);
@@ -145,7 +147,7 @@ static void *run(void *argument)
 static void serve(struct served *s, const char *log, bool index)
 {
     static const char ranges[] = "192.0.2.0/24 aws eu-west-3\n198.51.100.0/24 gcp west\n";
-    char text[1024], *const environment[] = {NULL};
+    char text[2048], *const environment[] = {NULL};
     struct diag d = {0};
     memset(s, 0, sizeof(*s));
     s->store = httpd_start(index ? has_an_index : has_everything, NULL);
@@ -155,7 +157,13 @@ static void serve(struct served *s, const char *log, bool index)
                      "log: {access: \"%s\"}\n"
                      "upstream: {endpoint: \"https://upstream.test\", blobs_for: [gcp]}\n"
                      "stores:\n  - {name: eu, url: \"%s\", serves: [aws/eu-west-3], index: %s}\n"
-                     "existence: {index_refresh: 20ms, absent_ttl: 1ms}\n",
+                     "existence: {index_refresh: 20ms, absent_ttl: 1ms}\n"
+                     "routes:\n"
+                     "  - {name: files, when: {path: '/files/**'}, to: [eu, {status: 404}]}\n"
+                     "  - name: team\n"
+                     "    when: {host: x, header: {X-Team: [blue, 'red-*']}, share: 100%%}\n"
+                     "    to: {url: 'https://team.test', status: 302}\n"
+                     "  - {name: gone, when: {path: /gone}, to: {status: 410, body: gone}}\n",
                      log, s->store->url, index ? "true" : "false");
     s->start.config = config_parse("test", text, (size_t)n, environment, &d);
     assert_non_null(s->start.config);
@@ -204,6 +212,10 @@ static const struct {
     {"what is not there", "GET /nothing HTTP/1.1", "HTTP/1.1 404"},
     {"bad digest", "GET /v2/a/blobs/sha256:1 HTTP/1.1", "DIGEST_INVALID"},
     {"another method", "POST /v2/ HTTP/1.1", "HTTP/1.1 405"},
+    {"file that is present", "GET /files/a%20b HTTP/1.1", "/files/a%20b\r\n"},
+    {"route by a field", "GET /v2/app/tags/list HTTP/1.1\r\nX-Team: red-1",
+     "HTTP/1.1 302 Found\r\nLocation: https://team.test/v2/app/tags/list\r\n"},
+    {"fixed answer", "GET /gone HTTP/1.1", "HTTP/1.1 410 Gone"},
     {"question in the query", "GET /decide?ip=192.0.2.1&path=%2fv2%2fapp%2fmanifests%2f1 HTTP/1.1",
      "X-Archeio-Location: https://upstream.test/v2/app/manifests/1"},
     {"question in fields, about a blob",
@@ -217,7 +229,7 @@ static const struct {
 };
 
 #define BLOB 1
-#define QUESTIONS 8 /* it and those behind it go to the decision endpoint */
+#define QUESTIONS 11 /* it and those behind it go to the decision endpoint */
 
 static int connect_to(int port)
 {
