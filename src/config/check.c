@@ -177,8 +177,32 @@ static bool has_default_store(const struct config *c)
     return false;
 }
 
+/* The field without which the status says nothing to clients (RFC 9110 sections 15.5.2, 15.5.6,
+ * 15.5.8, 15.5.22), or NULL. */
+static const char *missing_field(unsigned status)
+{
+    switch (status) {
+    case 401:
+        return "WWW-Authenticate";
+    case 405:
+        return "Allow";
+    case 407:
+        return "Proxy-Authenticate";
+    case 426:
+        return "Upgrade";
+    default:
+        return NULL;
+    }
+}
+
 static void advise_target(const struct config_target *t, struct diag *d)
 {
+    const char *field = missing_field(t->status);
+    if (t->body != NULL && field != NULL)
+        diag_warning(d, config_at(&t->origin),
+                     "routes: to: clients look for the field %s beside status %u, and no route "
+                     "gives it; take another status",
+                     field, t->status);
     if (t->url != NULL && !is_encrypted(t->url))
         diag_warning(d, config_at(&t->origin), "routes: to: %s is not encrypted; use https",
                      t->url);

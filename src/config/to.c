@@ -24,17 +24,9 @@ static bool redirects(uint64_t status)
     return status == 301 || status == 302 || status == 307 || status == 308;
 }
 
-/* Those that are no answer without a field that no route can give: WWW-Authenticate, Allow,
- * Proxy-Authenticate, Upgrade (RFC 9110 sections 15.5.2, 15.5.6, 15.5.8, 15.5.22). */
-static bool is_incomplete(uint64_t status)
-{
-    return status == 401 || status == 405 || status == 407 || status == 426;
-}
-
 static bool answers(uint64_t status)
 {
-    return status == 200 || status == 503 ||
-           (status >= 400 && status <= 499 && !is_incomplete(status));
+    return status == 200 || status == 503 || (status >= 400 && status <= 499);
 }
 
 static bool read_status(struct reader *r, const struct document_node *node, bool url,
@@ -42,8 +34,7 @@ static bool read_status(struct reader *r, const struct document_node *node, bool
 {
     uint64_t number;
     const char *expected = url ? "301, 302, 307 or 308"
-                               : "200, 503, or one from 400 to 499 but 401, 405, 407 and 426 (for "
-                                 "a redirect, give a url)";
+                               : "200, 503, or one from 400 to 499 (for a redirect, give a url)";
     if (!reader_scalar(r, node, "routes: to: status", expected))
         return false;
     if (!num_parse(str_from(node->text), 999, &number) ||

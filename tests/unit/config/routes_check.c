@@ -300,6 +300,9 @@ static void what_will_hardly_work_is_advised_against(void **state)
         {OWN "providers: {a: [aws]}\n", "f:2:12: warning: providers has no effect without routes"},
         {OWN "upstreams: [{name: m, endpoint: 'http://m.example'}]\n",
          "f:2:13: warning: upstreams: m: http://m.example is not encrypted; use https"},
+        {OWN "routes: [{name: a, to: {status: 401}}]\n",
+         "f:2:24: warning: routes: to: clients look for the field WWW-Authenticate beside status "
+         "401, and no route gives it; take another status"},
         {OWN "routes: [{name: a, to: {url: 'http://u.example'}}]\n",
          "f:2:24: warning: routes: to: http://u.example is not encrypted; use https"},
         {"upstream: {endpoint: 'https://r.example', blobs_for: [aws]}\n"
