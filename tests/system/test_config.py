@@ -219,6 +219,10 @@ def test_the_sample_is_fine_and_stays_fine_without_its_comment_signs(file, tmp_p
     assert run("check-config", file(sample), env=env).stderr == ""
     live = re.sub(r"^( *)#(?! |$)|^#(?=  )", r"\1", sample, flags=re.M)
     live = live.replace('preset: ""\n', "")
+    # Its providers and routes name autonomous systems, whose addresses some file has to say.
+    numbers = sorted({int(asn) for asn in re.findall(r"\bas(\d+)\b", live)})
+    (tmp_path / "own.asn").write_text("".join(f"192.0.2.{n}/32 {asn}\n"
+                                              for n, asn in enumerate(numbers)))
     done = run("check-config", file(live), env=env)
     assert done.returncode == 0 and done.stderr == "", done.stderr
 
