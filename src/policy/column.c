@@ -43,7 +43,8 @@ static uint32_t count_before(const struct snapshot *s, const struct image_column
 const uint64_t *column_row(const struct snapshot *s, const struct image_column *c, struct str text)
 {
     const struct image_literal *literal = s->literals + c->first;
-    if (c->count == 0 || !str_starts(text, shared_text(s, c)))
+    /* No literal is empty; the value of a field that is not there has not even an address. */
+    if (c->count == 0 || text.len == 0 || !str_starts(text, shared_text(s, c)))
         return column_row_at(s, c->others);
     uint32_t i = count_before(s, c, text);
     /* What the text begins with is the literal before it, or one that this begins with. */
