@@ -14,7 +14,7 @@ from lib.store import StandIn, status
 UPSTREAM = "https://upstream.example"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 REDIRECTS = (301, 302, 307, 308)
-FIXED = (200, 400, 401, 403, 404, 405, 408, 410, 418, 429, 444, 451, 494, 499, 503)
+FIXED = (200, 400, 403, 404, 406, 408, 410, 418, 429, 444, 451, 494, 499, 503)
 TEAM = {"name": "team", "when": {"path": "/team", "header": {"X-Team": ["blue", "red-*"]}},
         "to": {"url": "https://team.test"}}
 SITE = {
