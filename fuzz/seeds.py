@@ -30,8 +30,8 @@ def hostile_requests():
         yield f"hostile-{row.name}", row.data
 
 
-def golden_targets(table, column, before):
-    lines = (GOLDEN / table).read_text(encoding="utf-8").splitlines()
+def golden_targets(name, column, before):
+    lines = (GOLDEN / name).read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, 1):
         if line and not line.startswith("#"):
             yield f"golden-{number}", before + line.split("\t")[column].encode("latin-1")
