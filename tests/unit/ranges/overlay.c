@@ -197,8 +197,9 @@ static struct prefix random_of(unsigned least, unsigned most)
     return p;
 }
 
-/* Ranges of all clouds, networks of a thousand routes, and all that is announced: less than a second
- * of CPU time where a sanitizer watches. What grew with the square of that would take hours. */
+/* Ranges of all clouds, networks of a thousand routes, and all that is announced: less than a
+ * second of CPU time where a sanitizer watches. What grew with the square of that would take
+ * hours. */
 static void all_that_may_come_together_takes_no_time(void **state)
 {
     (void)state;
