@@ -247,33 +247,40 @@ struct scratch {
     unsigned char *routes_memory;
     struct lpm_entry *entries;
     void *table;
-    size_t size; /* SIZE_MAX: too much */
 };
 
-/* memory is NULL: only the size counts. */
-static struct scratch lay_out_scratch(const struct policy *p, unsigned char *memory)
+/* Offsets of the parts, and the size of all. */
+struct scratch_sizes {
+    size_t routes, entries, table, size;
+};
+
+/* False: too much. */
+static bool measure_scratch(const struct policy *p, struct scratch_sizes *out)
 {
-    const size_t routes = layout_aligned(sizeof(struct selector));
-    size_t routed = selector_scratch_size(p), entries = 0, size = 0;
+    size_t routed = selector_scratch_size(p), entries;
+    out->routes = layout_aligned(sizeof(struct selector));
     if (p->n_ranges > LPM_PREFIXES_MAX || routed == SIZE_MAX ||
         !num_mul(p->n_ranges, sizeof(struct lpm_entry), &entries) ||
-        !num_add(routes + routed, layout_aligned(entries), &size) ||
-        !num_add(size, lpm_scratch_size(p->n_ranges), &size))
-        return (struct scratch){.size = SIZE_MAX};
-    if (memory == NULL)
-        return (struct scratch){.size = size};
+        !num_add(out->routes, routed, &out->entries) ||
+        !num_add(out->entries, layout_aligned(entries), &out->table))
+        return false;
+    return num_add(out->table, lpm_scratch_size(p->n_ranges), &out->size);
+}
+
+static struct scratch lay_out_scratch(const struct scratch_sizes *at, unsigned char *memory)
+{
     return (struct scratch){
         .routes = (struct selector *)(void *)memory,
-        .routes_memory = memory + routes,
-        .entries = (struct lpm_entry *)(void *)(memory + routes + routed),
-        .table = memory + routes + routed + layout_aligned(entries),
-        .size = size,
+        .routes_memory = memory + at->routes,
+        .entries = (struct lpm_entry *)(void *)(memory + at->entries),
+        .table = memory + at->table,
     };
 }
 
 size_t policy_scratch_size(const struct policy *p)
 {
-    return lay_out_scratch(p, NULL).size;
+    struct scratch_sizes sizes;
+    return measure_scratch(p, &sizes) ? sizes.size : SIZE_MAX;
 }
 
 static const char *check(const struct policy *p)
@@ -286,12 +293,13 @@ static const char *check(const struct policy *p)
 
 size_t policy_image_bound(const struct policy *p, void *scratch, const char **why)
 {
-    struct scratch s = lay_out_scratch(p, scratch);
+    struct scratch_sizes sizes;
     struct image_header counted;
     struct layout l = {NULL, 0};
-    *why = check(p);
+    *why = measure_scratch(p, &sizes) ? check(p) : "there are too many prefixes";
     if (*why != NULL)
         return 0;
+    struct scratch s = lay_out_scratch(&sizes, scratch);
     for (size_t i = 0; i < p->n_ranges; i++)
         s.entries[i] = (struct lpm_entry){p->ranges[i].prefix, p->ranges[i].network + 1};
     selector_make(s.routes, p, s.routes_memory);
@@ -306,13 +314,16 @@ size_t policy_image_bound(const struct policy *p, void *scratch, const char **wh
 
 size_t policy_build(const struct policy *p, void *scratch, void *image)
 {
-    struct scratch s = lay_out_scratch(p, scratch);
+    struct scratch_sizes sizes;
     struct image_header header = {
         .magic = IMAGE_MAGIC,
         .version = SNAPSHOT_VERSION,
         .order = IMAGE_ORDER,
     };
     struct layout l = {image, 0};
+    if (!measure_scratch(p, &sizes))
+        return 0;
+    struct scratch s = lay_out_scratch(&sizes, scratch);
     write_parts(&l, &header, p, s.routes);
     size_t table =
         lpm_build(s.entries, p->n_ranges, s.table, lpm_scratch_size(p->n_ranges), l.image + l.at);
