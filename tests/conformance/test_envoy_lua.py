@@ -10,7 +10,7 @@ import pytest
 from lib import clients, http, http2_client
 from lib.endpoint import Endpoint, EndpointGolden
 from lib.envoy import Envoy, Sample, binary
-from lib.golden import REQUESTS, TABLES, ask_http1, ask_http2
+from lib.golden import TABLES, ask_http1, ask_http2
 from lib.haproxy_door import DOOR
 from lib.nginx import Bucket
 from lib.ports import wait_until

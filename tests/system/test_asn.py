@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.archeio import Archeio, run, to_yaml
+from lib.archeio import run, to_yaml
 from lib.mmdb import write_mmdb
 from lib.ports import wait_until
 

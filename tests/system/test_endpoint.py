@@ -137,7 +137,7 @@ def test_routes_see_the_host_and_the_fields_that_come_with_the_question(endpoint
     assert one.decide("http://dl.example.org/x", tenant, host="else.example.org").location == lab
     assert one.decide("/x", [("X-Original-Host", "dl.example.org")]).location == other
     assert one.decide("/x", tenant, host="else.example.org").location == other
-    raw = f"GET /decide?path=/x HTTP/1.0\r\nHost: dl.example.org\r\nX-Tenant: lab\r\n\r\n".encode()
+    raw = b"GET /decide?path=/x HTTP/1.0\r\nHost: dl.example.org\r\nX-Tenant: lab\r\n\r\n"
     assert Told(http.parse_answers(http.exchange(one.decide_port, raw))[0]).location == lab
 
 

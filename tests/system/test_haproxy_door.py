@@ -16,7 +16,7 @@ from lib.golden import TABLES, ask_http1
 from lib.haproxy_door import BEHIND_PROXIES, DOOR, HAProxyDoor
 from lib.hostile import ROWS, Exchange, drive
 from lib.program import find
-from lib.site import SOURCES, Site, Upstream, expect
+from lib.site import SOURCES, Site, expect
 
 UPSTREAM = "https://upstream.example"
 SAMPLES = "https://registry.example.org/v2/mirror/images"  # where the sample sends whom archeio does not

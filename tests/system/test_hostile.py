@@ -12,8 +12,8 @@ import pytest
 from lib import http, volley
 from lib.archeio import Archeio
 from lib.certificates import make_certificate
-from lib.hostile import (GOOD, LAST, PREFIX, ROWS, UPSTREAM, CountingStore, after, bare, drive,
-                         exchange_of, judge, pipelined)
+from lib.hostile import (GOOD, LAST, PREFIX, ROWS, UPSTREAM, CountingStore, Exchange, after, bare,
+                         drive, exchange_of, judge, pipelined)
 from lib.ports import free_port, wait_until
 
 # ── The table ──
