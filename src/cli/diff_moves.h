@@ -24,6 +24,6 @@ size_t diff_moves_count(const struct diff_moves *m);
 bool diff_moves_have(const struct diff_moves *m, uint32_t number, size_t move);
 
 /* Where from, where to, and which requests. */
-void diff_moves_print(const struct diff_moves *m, size_t move, FILE *to);
+void diff_moves_print(const struct diff_moves *m, size_t i, FILE *to);
 
 #endif

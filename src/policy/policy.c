@@ -296,7 +296,7 @@ size_t policy_image_bound(const struct policy *p, void *scratch, const char **wh
     struct scratch_sizes sizes;
     struct image_header counted;
     struct layout l = {NULL, 0};
-    *why = measure_scratch(p, &sizes) ? check(p) : "there are too many prefixes";
+    *why = measure_scratch(p, &sizes) ? check(p) : "there are too many prefixes or routes";
     if (*why != NULL)
         return 0;
     struct scratch s = lay_out_scratch(&sizes, scratch);

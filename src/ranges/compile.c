@@ -155,7 +155,7 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
     *out = (struct compile_image){.data = NULL};
     size_t size = policy_scratch_size(&in.policy);
     if (size == SIZE_MAX) {
-        refuse(d, "", "there are too many prefixes");
+        refuse(d, "", "there are too many prefixes or routes");
     } else {
         void *scratch = xalloc_zero(size, 1);
         built = build(&in.policy, scratch, out, d);

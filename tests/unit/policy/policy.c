@@ -254,6 +254,7 @@ static void test_what_does_not_fit_is_refused(void **state)
                                           false};
     const struct policy_network long_place = {.place = {STR("aws"), too_long}};
     const struct snapshot_source long_source = {too_long, STR("aws"), 0, 0};
+    const struct policy_upstream long_upstream = {STR("mirror"), too_long, STR("")};
     const struct policy_range range = {prefix("192.0.2.0/24"), 1};
     struct policy p = small();
     p.upstream_endpoint = STR("");
@@ -288,6 +289,25 @@ static void test_what_does_not_fit_is_refused(void **state)
     check_refused(&p, "the name of a ranges file is too long");
     p.n_sources = SNAPSHOT_NETWORKS_MAX + 1;
     check_refused(&p, "there are too many ranges files");
+    p = small();
+    p.upstreams = &long_upstream;
+    p.n_upstreams = 1;
+    check_refused(&p, "the name or URL of an upstream is too long");
+}
+
+static void test_what_no_memory_holds_is_refused_before_it_is_looked_at(void **state)
+{
+    const struct policy_field boundless = {STR("x-team"), NULL, SIZE_MAX / 64};
+    const struct policy_route route = {.name = STR("all"), .fields = &boundless, .n_fields = 1};
+    uint64_t nothing = 0;
+    struct policy p = small();
+    (void)state;
+    p.routes = &route;
+    p.n_routes = 1;
+    assert_int_equal(policy_scratch_size(&p), SIZE_MAX);
+    check_refused(&p, "there are too many prefixes or routes");
+    assert_int_equal(policy_build(&p, &nothing, &nothing), 0);
+    assert_int_equal(nothing, 0);
 }
 
 static void test_more_prefixes_than_a_table_takes(void **state)
@@ -349,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_networks_know_their_names_and_whether_blobs_stay),
         cmocka_unit_test(test_sources_are_kept),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
+        cmocka_unit_test(test_what_no_memory_holds_is_refused_before_it_is_looked_at),
         cmocka_unit_test(test_more_prefixes_than_a_table_takes),
         cmocka_unit_test(test_an_image_larger_than_a_file_may_be_is_refused),
         cmocka_unit_test(test_prefix_with_host_bits_is_not_built),
