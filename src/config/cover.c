@@ -228,6 +228,12 @@ static unsigned kinds_of(const struct config_when *w)
     return w->repositories.n > 0 ? kinds & ~KIND_OTHER : kinds; /* which has no repository */
 }
 
+/* Not by kinds_of(): gcc 12 forgets there, when it threads jumps, that no kinds are all of them. */
+static bool may_be_other(const struct config_when *w)
+{
+    return w->repositories.n == 0 && (w->kinds == 0 || (w->kinds & KIND_OTHER) != 0);
+}
+
 static unsigned methods_of(const struct config_when *w)
 {
     return w->methods != 0 ? w->methods : METHODS_ALL;
@@ -243,7 +249,7 @@ static bool path_is_covered(const struct config_texts *outer, const struct confi
                             size_t *effort)
 {
     char path[sizeof(BELOW_V2 "/**") + PATTERN_MAX];
-    const char *whole = (kinds_of(inner) & KIND_OTHER) != 0 ? "/**" : BELOW_V2 "**";
+    const char *whole = may_be_other(inner) ? "/**" : BELOW_V2 "**";
     if (any_covers(outer, whole, pattern_one, effort))
         return true;
     size_t i = 0;
@@ -268,8 +274,7 @@ static bool repository_holds(const struct config_when *outer, const struct confi
 {
     return outer->repositories.n == 0 ||
            each_covered(&outer->repositories, &inner->repositories, pattern_one, effort) ||
-           ((kinds_of(inner) & KIND_OTHER) == 0 &&
-            any_covers(&outer->repositories, "**", pattern_one, effort));
+           (!may_be_other(inner) && any_covers(&outer->repositories, "**", pattern_one, effort));
 }
 
 /* "red-*" stands for all that begin so. */
@@ -340,11 +345,11 @@ static bool all_regions_are_elsewhere(const struct config_when *w)
 
 const char *cover_contradiction(const struct config_when *w)
 {
-    if (kinds_of(w) == 0)
+    if (w->repositories.n > 0 && w->kinds == KIND_OTHER)
         return "repository and kind";
     if (w->repositories.n > 0 && all_paths_are_elsewhere(w))
         return "path and repository";
-    if ((kinds_of(w) & KIND_OTHER) == 0 && all_paths_are_elsewhere(w))
+    if (!may_be_other(w) && all_paths_are_elsewhere(w))
         return "path and kind";
     return all_regions_are_elsewhere(w) ? "cloud and region" : NULL;
 }
