@@ -95,6 +95,11 @@ static bool has_anchor(const yaml_event_t *e)
            e->type == YAML_ALIAS_EVENT;
 }
 
+/* A "*" at a value's beginning is a pattern more often than an alias. */
+#define NO_ANCHORS                                                                                 \
+    "anchors and aliases (& and *) are not allowed; put a value that begins with \"*\" or \"&\" "  \
+    "in quotes"
+
 static bool has_tag(const yaml_event_t *e)
 {
     return (e->type == YAML_SCALAR_EVENT && e->data.scalar.tag != NULL) ||
@@ -105,8 +110,7 @@ static bool has_tag(const yaml_event_t *e)
 static enum step take(struct loader *l, const yaml_event_t *event)
 {
     if (has_anchor(event))
-        return refuse(l, event->start_mark,
-                      "anchors and aliases (& and *) are not allowed; write the value out");
+        return refuse(l, event->start_mark, NO_ANCHORS);
     if (has_tag(event))
         return refuse(l, event->start_mark,
                       "tags (!) are not allowed; put a value that begins with \"!\" in quotes");
@@ -162,6 +166,18 @@ static bool is_indenting_tab(const struct loader *l, yaml_mark_t mark)
     return at != NULL && at < end && *at == '\t';
 }
 
+/* libyaml's words for what it was at. */
+static const char *const anchors[] = {"while scanning an anchor", "while scanning an alias", NULL};
+static const char *const blocks[] = {"while parsing a block collection",
+                                     "while parsing a block mapping", NULL};
+
+static bool is_one_of(const char *context, const char *const *list)
+{
+    while (*list != NULL && strcmp(*list, context) != 0)
+        list++;
+    return *list != NULL;
+}
+
 static enum step syntax_error(struct loader *l)
 {
     const yaml_parser_t *p = &l->parser;
@@ -173,9 +189,13 @@ static enum step syntax_error(struct loader *l)
         diag_error(l->d, at, "not UTF-8 text: %s", problem);
     else if (is_indenting_tab(l, mark))
         diag_error(l->d, at, "not YAML: this line is indented by a tab; use spaces");
+    else if (p->context != NULL && is_one_of(p->context, anchors))
+        diag_error(l->d, at, NO_ANCHORS);
     else if (p->context != NULL)
-        diag_error(l->d, at, "not YAML: %s (%s that begins in line %zu)", problem, p->context,
-                   p->context_mark.line + 1);
+        diag_error(l->d, at, "not YAML: %s (%s that begins in line %zu)%s", problem, p->context,
+                   p->context_mark.line + 1,
+                   is_one_of(p->context, blocks) ? "; is this line indented as its neighbours are?"
+                                                 : "");
     else
         diag_error(l->d, at, "not YAML: %s", problem);
     return STEP_FAILED;

@@ -55,10 +55,12 @@ static void unknown_target(const struct config *c, const struct config_target *t
     for (size_t i = 0; i < c->n_upstreams; i++)
         names[n++] = c->upstreams[i].name;
     const char *nearest = diag_nearest(t->name, names, n);
+    const char *else_do = strstr(t->name, "://") != NULL ? "a URL is written as {url: \"...\"}"
+                                                         : "add it to stores or upstreams";
     diag_error(d, config_at(&t->origin),
                "routes: to: no store or upstream is called \"%.64s\"; %s%s%s", t->name,
-               nearest != NULL ? "did you mean \"" : "add it to stores or upstreams",
-               nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+               nearest != NULL ? "did you mean \"" : else_do, nearest != NULL ? nearest : "",
+               nearest != NULL ? "\"?" : "");
     free(names);
 }
 
@@ -247,11 +249,12 @@ static bool all_are_stores(const struct config *c, const struct config_route *ro
 static void check_end(const struct config *c, const struct config_route *route, struct diag *d)
 {
     if (all_are_stores(c, route) && !is_of_registry(&route->when))
-        diag_error(d, config_at(&route->to[route->n_to - 1].origin),
-                   "routes: route %s ends with a store, and paths outside /v2/ have nowhere to go "
-                   "if it has not what they ask for; add an upstream or a url behind it, or a "
-                   "condition on repository",
-                   route->name);
+        diag_error(
+            d, config_at(&route->to[route->n_to - 1].origin),
+            "routes: route %s ends with a store, so paths outside /v2/ that it does not have "
+            "would lead nowhere; add an upstream or a url behind it, or a condition such as "
+            "kind: blob or repository: \"**\"",
+            route->name);
 }
 
 /* Everybody is sent to a url, or answered. An upstream is not asked for the registry's base and

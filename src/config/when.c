@@ -172,7 +172,7 @@ static bool read_asn(struct reader *r, const struct document_node *node, void *c
 }
 
 struct words {
-    const char *label;
+    const char *label, *expected;
     const char *const *word;
     unsigned *bits;
 };
@@ -192,9 +192,9 @@ static bool read_word(struct reader *r, const struct document_node *node, void *
         return is_new;
     }
     const char *nearest = diag_nearest(node->text, w->word, n);
-    reader_error(r, node, w->label, "%s is none; %s\"%s\"%s", document_show(node, shown),
-                 nearest != NULL ? "did you mean " : "one of them is ",
-                 nearest != NULL ? nearest : w->word[0], nearest != NULL ? "?" : "");
+    reader_error(r, node, w->label, "%s is none; %s%s%s", document_show(node, shown),
+                 nearest != NULL ? "did you mean \"" : "expected ",
+                 nearest != NULL ? nearest : w->expected, nearest != NULL ? "\"?" : "");
     return false;
 }
 
@@ -266,8 +266,9 @@ static bool read_share(struct reader *r, const struct document_node *node, uint3
 static bool read_condition(struct reader *r, size_t key, const struct document_node *node,
                            struct config_when *w)
 {
-    struct words kinds = {"routes: kind", when_kinds, &w->kinds};
-    struct words methods = {"routes: method", when_methods, &w->methods};
+    struct words kinds = {"routes: kind", "manifest, blob, tags, referrers, signature or other",
+                          when_kinds, &w->kinds};
+    struct words methods = {"routes: method", "GET or HEAD", when_methods, &w->methods};
     switch (key) {
     case CLOUD:
         return texts_read(r, node, &rules[key], &w->clouds);

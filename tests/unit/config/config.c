@@ -263,6 +263,8 @@ static void every_mistake_is_told_with_its_place(void **state)
          "f:3:3: error: stores: the name \"a\" is taken by the store in line 2"},
         {"log: &a {}\n", "anchors and aliases"},
         {"log: *a\n", "anchors and aliases"},
+        {"pages:\n  info: **/x\n", "f:2:10: error: anchors and aliases (& and *) are not allowed; "
+                                   "put a value that begins with"},
         {"log: {level: &a info}\n", "anchors and aliases"},
         {"server: {listen: &a []}\n", "anchors and aliases"},
         {"log: {level: !!str info}\n", "tags (!) are not allowed"},
@@ -272,6 +274,7 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"[a]: b\n", "a key must be a word"},
         {"log: {level: \"a\\0b\"}\n", "NUL"},
         {"log: {level: info\n", "not YAML"},
+        {"log:\n  level: info\n access: off\n", "is this line indented as its neighbours are?"},
         {"log:\n\tlevel: info\n",
          "f:2:1: error: not YAML: this line is indented by a tab; use spaces"},
         {"log:\n  level: \xff\n", "f:2:10: error: not UTF-8 text"},

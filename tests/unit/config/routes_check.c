@@ -50,6 +50,8 @@ static void names_that_nobody_has_are_told_with_the_nearest(void **state)
         {ROUTES "- {name: a, to: [store, upstream]}\n", "did you mean \"stores\"?"},
         {ROUTES "- {name: a, to: zzz}\n", "f:7:17: error: routes: to: no store or upstream is "
                                           "called \"zzz\"; add it to stores or upstreams"},
+        {ROUTES "- {name: a, to: 'https://a.example'}\n",
+         "is called \"https://a.example\"; a URL is written as {url: \"...\"}"},
         {ROUTES "- {name: a, to: ''}\n", "no store or upstream is called \"\""},
         {"providers: {amazon: [aws]}\n" ROUTES
          "- name: a\n  to: upstream\n  when:\n    provider: [amazon, amzon]\n",
@@ -169,10 +171,10 @@ static void a_variable_can_lead_back_here_too(void **state)
 static void a_list_that_ends_with_a_store_is_for_the_registry_only(void **state)
 {
     (void)state;
-    static const char expected[] = "f:7:17: error: routes: route a ends with a store, and paths "
-                                   "outside /v2/ have nowhere to go if "
-                                   "it has not what they ask for; add an upstream or a url behind "
-                                   "it, or a condition on repository";
+    static const char expected[] = "f:7:17: error: routes: route a ends with a store, so paths "
+                                   "outside /v2/ that it does not have would lead nowhere; add an "
+                                   "upstream or a url behind it, or a condition such as kind: blob "
+                                   "or repository";
     static const char *const bad[] = {
         ROUTES "- {name: a, to: paris}\n",
         ROUTES "- {name: a, to: stores}\n",
