@@ -23,7 +23,8 @@ static const char usage[] =
     "                        names; else the built-in one, which serves what\n"
     "                        registry.k8s.io serves)\n"
     "  -s, --snapshot FILE   policy and ranges from `archeio compile`; of the\n"
-    "                        configuration, only server, existence and log count\n"
+    "                        configuration, only server, rate_limit, existence\n"
+    "                        and log count\n"
     "  -h, --help            this text\n";
 
 struct serve {

@@ -140,8 +140,9 @@ const struct schema_row schema_rows[] = {
 
     {"ranges.directory", SCHEMA_FILE, .live = true, AT(ranges.directory),
      .fallback = "/var/lib/archeio/ranges", .variable = "ARCHEIO_RANGES",
-     .help = "Where the clouds' published address ranges lie, and your own (*.txt). If it cannot "
-             "be written, what is fetched is kept in memory."},
+     .help = "Where the clouds' published address ranges lie, your own (*.txt), and tables of "
+             "autonomous systems (*.mmdb, asn*.csv, *.asn). If it cannot be written, what is "
+             "fetched is kept in memory."},
     {"ranges.refresh", SCHEMA_DURATION, .live = true, .most = 366 * DAY, AT(ranges.refresh),
      .fallback = "24h",
      .help = "Fetch the official files in the background when they are missing or older than "

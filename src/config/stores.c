@@ -12,7 +12,7 @@ enum { NAME, URL, SERVES, INDEX };
 static const struct keys_key keys[] = {
     {"name", "what metrics, logs and explain call it", true},
     {"url", "a blob lies at URL/containers/images/DIGEST", true},
-    {"serves", "CLOUD/REGION, CLOUD or default (whom no other store serves)", true},
+    {"serves", "CLOUD/REGION, CLOUD or default; [] if only routes name it", true},
     {"index", "true: believe the set of digests that geranos publishes there", false},
 };
 
