@@ -1,9 +1,11 @@
 #include "config/check.h"
 
 #include "base/name.h"
+#include "config/cover.h"
 #include "config/own.h"
 #include "config/routes_check.h"
 #include "config/schema.h"
+#include "config/when.h"
 #include "sys/clock.h"
 #include <stdio.h>
 #include <string.h>
@@ -208,6 +210,32 @@ static void advise_target(const struct config_target *t, struct diag *d)
                      t->url);
 }
 
+/* Does a route answer every request, or send it to a URL? Then nobody is left for the stores. */
+static bool routes_answer_all(const struct config *c)
+{
+    static const struct config_when everything = {.share = WHEN_SHARE_ALL};
+    size_t effort = COVER_EFFORT;
+    for (size_t i = 0; i < c->n_routes; i++)
+        if (c->routes[i].to[0].name == NULL &&
+            cover_when(c, &c->routes[i].when, &everything, &effort))
+            return true;
+    return false;
+}
+
+static void advise_stores(const struct config *c, struct diag *d)
+{
+    const bool matters = !routes_answer_all(c);
+    if (matters && c->n_stores == 0)
+        diag_warning(d, config_setting_at(c, "stores"),
+                     "no stores: every blob comes from the upstream");
+    else if (matters && !has_default_store(c))
+        diag_warning(d, config_setting_at(c, "stores"),
+                     "no store serves default: clients of unknown networks get blobs from the "
+                     "upstream");
+    for (size_t i = 0; i < c->n_stores; i++)
+        advise_store(c, &c->stores[i], d);
+}
+
 static void advise_routes(const struct config *c, struct diag *d)
 {
     for (size_t i = 0; i < c->n_upstreams; i++)
@@ -231,15 +259,7 @@ void check_advise(const struct config *c, struct diag *d)
     if (!is_encrypted(c->upstream.endpoint))
         diag_warning(d, config_setting_at(c, "upstream.endpoint"),
                      "upstream.endpoint: %s is not encrypted; use https", c->upstream.endpoint);
-    if (c->n_stores == 0)
-        diag_warning(d, config_setting_at(c, "stores"),
-                     "no stores: every blob comes from the upstream");
-    else if (!has_default_store(c))
-        diag_warning(d, config_setting_at(c, "stores"),
-                     "no store serves default: clients of unknown networks get blobs from the "
-                     "upstream");
-    for (size_t i = 0; i < c->n_stores; i++)
-        advise_store(c, &c->stores[i], d);
+    advise_stores(c, d);
     advise_routes(c, d);
     if (c->server.max_connections_per_client > 0 && c->server.client_address != CLIENT_PEER)
         diag_warning(d, config_setting_at(c, "server.max_connections_per_client"),

@@ -390,6 +390,11 @@ static void what_will_hardly_work_is_warned_of(void **state)
     char *said = warned("", true);
     assert_string_equal(said, "");
     free(said);
+    said = warned("upstream: {endpoint: 'https://a'}\n"
+                  "routes: [{name: all, to: {url: 'https://b'}}]\n",
+                  true);
+    assert_string_equal(said, "");
+    free(said);
     said = warned("server:\n# nothing yet\n", true);
     assert_string_equal(said, "");
     free(said);
