@@ -2,6 +2,8 @@
 
 #include "base/num.h"
 
+enum { SHOWN_MAX = 64 }; /* bytes of a word that is wrong */
+
 __extension__ typedef unsigned __int128 wide; /* an address */
 
 struct span {
@@ -29,6 +31,15 @@ static bool refuse(const struct line *l, struct str at, const char *what)
     return false;
 }
 
+/* The same for what is said of that word itself. */
+static bool refuse_word(const struct line *l, struct str word, const char *what)
+{
+    unsigned column = (unsigned)(word.data - l->text.data) + 1;
+    diag_error(l->diag, (struct diag_at){l->file, l->number, column}, "\"%.*s\" %s",
+               word.len < SHOWN_MAX ? (int)word.len : SHOWN_MAX, word.data, what);
+    return false;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
@@ -50,7 +61,7 @@ static bool read_asn(const struct line *l, struct str word, uint32_t *asn)
     if (word.len > 2 && (word.data[0] | 0x20) == 'a' && (word.data[1] | 0x20) == 's')
         digits = str_skip(word, 2);
     if (!num_parse(digits, UINT32_MAX, &number))
-        return refuse(
+        return refuse_word(
             l, word,
             "is no number of an autonomous system; expected one such as 64500 or AS64500, "
             "at most 4294967295");
@@ -87,9 +98,9 @@ static bool read_prefix_line(struct line *l)
     if (first.len == 0)
         return true;
     if (prefix_parse(first, &word.prefix) == PREFIX_MALFORMED)
-        return refuse(l, first,
-                      "is no prefix; expected \"PREFIX ASN [NAME]\", such as \"192.0.2.0/24 "
-                      "64500\"");
+        return refuse_word(l, first,
+                           "is no prefix; expected \"PREFIX ASN [NAME]\", such as "
+                           "\"192.0.2.0/24 64500\"");
     struct str second = next_word(l);
     if (second.len == 0)
         return refuse(l, first, "the number is missing; expected \"PREFIX ASN [NAME]\"");
@@ -183,9 +194,9 @@ static bool read_span(struct line *l, struct span *span)
     struct str from = next_field(l), to = next_field(l);
     if (!addr_parse(from, &first) || !addr_parse(to, &last) || first.family != last.family ||
         wide_of(&first) > wide_of(&last))
-        return refuse(l, from,
-                      "is no span of addresses; expected \"FIRST,LAST,ASN[,NAME]\", such as "
-                      "\"192.0.2.0,192.0.2.255,64500,Example\"");
+        return refuse_word(l, from,
+                           "begins no span of addresses; expected \"FIRST,LAST,ASN[,NAME]\", such "
+                           "as \"192.0.2.0,192.0.2.255,64500,Example\"");
     *span = (struct span){wide_of(&first), wide_of(&last), first.family};
     return true;
 }

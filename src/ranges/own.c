@@ -3,7 +3,7 @@
 #include "base/name.h"
 #include "sys/xalloc.h"
 
-enum { WORDS_MAX = 3 };
+enum { WORDS_MAX = 3, SHOWN_MAX = 64 };
 
 struct line {
     struct set *set;
@@ -45,6 +45,16 @@ static bool refuse(const struct line *l, size_t word, const char *what, const ch
     return false;
 }
 
+/* The same for what is said of the word itself. */
+static bool refuse_word(const struct line *l, size_t word, const char *what, const char *expected)
+{
+    const struct str *w = &l->word[word];
+    unsigned column = (unsigned)(w->data - l->text.data) + 1;
+    diag_error(l->diag, (struct diag_at){l->file, l->number, column}, "\"%.*s\" %s; expected %s",
+               w->len < SHOWN_MAX ? (int)w->len : SHOWN_MAX, w->data, what, expected);
+    return false;
+}
+
 static bool read_line(struct line *l)
 {
     static const char format[] = "\"PREFIX CLOUD [REGION]\"";
@@ -59,14 +69,15 @@ static bool read_line(struct line *l)
                       format);
     enum prefix_result result = prefix_parse(l->word[0], &prefix);
     if (result == PREFIX_MALFORMED)
-        return refuse(l, 0, "is no prefix", "one like 192.0.2.0/24 or 2001:db8::/32");
+        return refuse_word(l, 0, "is no prefix", "one like 192.0.2.0/24 or 2001:db8::/32");
     if ((expected = name_check(l->word[1])) != NULL)
-        return refuse(l, 1, "is no name of a cloud", expected);
+        return refuse_word(l, 1, "is no name of a cloud", expected);
     if (str_eq(l->word[1], STR("default")))
-        return refuse(l, 1, "is what stores serve whom no other serves", "the name of a cloud");
+        return refuse_word(l, 1, "is what stores serve whom no other serves",
+                           "the name of a cloud");
     struct str region = l->n_words > 2 ? l->word[2] : STR("");
     if (region.len > 0 && (expected = name_check(region)) != NULL)
-        return refuse(l, 2, "is no name of a region", expected);
+        return refuse_word(l, 2, "is no name of a region", expected);
     if (result == PREFIX_HOST_BITS)
         set_file(l->set)->host_bits++;
     if ((expected = set_add(l->set, &prefix, l->word[1], region)) != NULL)

@@ -196,14 +196,14 @@ static void malformed_lines_are_refused_with_their_position(void **state)
         {"x.asn", "192.0.2.0/24 1.10\n", 1, 14, "is no number"}, /* RFC 5396, asdot */
         {"x.asn", "192.0.2.0/24 4294967296\n", 1, 14, "at most 4294967295"},
         {"x.asn", "192.0.2.0/24 064500\n", 1, 14, "is no number"},
-        {"asn.csv", "network,autonomous_system_number\n", 1, 1, "is no span of addresses"},
+        {"asn.csv", "network,autonomous_system_number\n", 1, 1, "begins no span of addresses"},
         {"asn.csv", "1.0.0.0,1.0.0.255\n", 1, 18, "is no number"},
         {"asn.csv", "1.0.0.0,1.0.0.255,x,y\n", 1, 19, "is no number"},
-        {"asn.csv", "1.0.0.0,1.0.0.255,1\n1.0.1.0,1.0.0.255,1\n", 2, 1, "is no span"},
-        {"asn.csv", "1.0.0.0,2001:db8::,1\n", 1, 1, "is no span"},
+        {"asn.csv", "1.0.0.0,1.0.0.255,1\n1.0.1.0,1.0.0.255,1\n", 2, 1, "begins no span"},
+        {"asn.csv", "1.0.0.0,2001:db8::,1\n", 1, 1, "begins no span"},
         {"asn.csv", "16777216,16777471,13335\n", 1, 1, "such as \"192.0.2.0,192.0.2.255,64500"},
-        {"asn.csv", "\"1.0.0.0,1.0.0.255,1\n", 1, 2, "is no span"},
-        {"asn.csv", "1.0.0.0/24,1\n", 1, 1, "is no span"},
+        {"asn.csv", "\"1.0.0.0,1.0.0.255,1\n", 1, 2, "begins no span"},
+        {"asn.csv", "1.0.0.0/24,1\n", 1, 1, "begins no span"},
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct diag d = {0};
