@@ -57,9 +57,10 @@ static void print_hash(const struct compile_image *file)
 static void print(const struct task *task, const struct snapshot *s,
                   const struct compile_image *file)
 {
-    printf("%s: %u store%s, %u network%s, %u prefixes, %zu bytes\n", task->output, s->n_stores,
-           s->n_stores == 1 ? "" : "s", s->n_networks, s->n_networks == 1 ? "" : "s",
-           lpm_count(&s->table, ADDR_V4) + lpm_count(&s->table, ADDR_V6), file->size);
+    const uint32_t n = lpm_count(&s->table, ADDR_V4) + lpm_count(&s->table, ADDR_V6);
+    printf("%s: %u store%s, %u network%s, %u prefix%s, %zu bytes\n", task->output, s->n_stores,
+           s->n_stores == 1 ? "" : "s", s->n_networks, s->n_networks == 1 ? "" : "s", n,
+           n == 1 ? "" : "es", file->size);
     if (task->wasm)
         print_hash(file);
 }

@@ -261,7 +261,11 @@ static void print_notes(const struct replay *p, FILE *to)
         fprintf(to, "\n%llu request%s left out: %s refused before a decision was made.\n",
                 (unsigned long long)p->undecided, p->undecided == 1 ? " was" : "s were",
                 p->undecided == 1 ? "it was" : "they were");
-    if (p->unreadable + p->too_long > 0)
+    if (p->unreadable + p->too_long == 1)
+        fprintf(to, "\nLine %llu was passed over: it is %s.\n",
+                (unsigned long long)p->first_skipped,
+                p->unreadable == 1 ? "no record of an access log" : "longer than any record");
+    else if (p->unreadable + p->too_long > 1)
         fprintf(to,
                 "\n%llu lines were passed over, the first of them line %llu: %llu are no records "
                 "of an\naccess log, %llu are longer than any record.\n",

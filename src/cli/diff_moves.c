@@ -10,7 +10,7 @@
 
 /* Where a route takes a share of the clients, that many variants of a request are tried; and in all
  * at most so many decisions for a client. */
-#define VARIANTS_MAX 1000U
+#define VARIANTS_MAX 10000U
 #define VARIANTS_MIN 100U
 #define DECISIONS_MAX 200000U
 

@@ -302,6 +302,9 @@ def test_hostile_lines_are_counted_and_passed_over(logged, tmp_path):
     assert (f"{len(hostile) + len(long)} lines were passed over, the first of them line 1: "
             f"{len(hostile)} are no records of an\naccess log, {len(long)} are longer") in text
     assert diff(old, new, "--log", "-", code=1, stdin=log.read_text()).count(" -> 503\n") > 5
+    file.write_bytes(b"\n".join(good + hostile[:1]))
+    text = diff(old, new, "--log", file, code=1)
+    assert f"\nLine {len(good)} was passed over: it is no record of an access log.\n" in text
 
 
 def test_a_file_that_is_no_log_is_trouble(site, tmp_path):
