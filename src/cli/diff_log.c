@@ -126,8 +126,9 @@ static void follow(struct comparison_side *side, const struct record *r, struct 
 {
     const bool none = r->store.len == 0 && r->asked;
     while (side->next == DECIDE_ASK) {
-        bool absent = none || is_absent(known, asked_store(side));
-        known->assumed = known->assumed || (r->store.len == 0 && !r->asked);
+        const struct str store = asked_store(side);
+        bool absent = none || is_absent(known, store);
+        known->assumed = known->assumed || (!absent && !str_eq(store, r->store));
         comparison_resume(side, absent ? DECIDE_ABSENT : DECIDE_PRESENT);
     }
 }

@@ -279,6 +279,16 @@ def test_where_the_log_does_not_say_every_store_is_taken_to_have_it(logged):
     assert "Whether a store had the blob of 10 of them, the log does not say:" in text
 
 
+def test_of_a_store_that_is_new_the_log_says_nothing(logged):
+    log, old, _ = logged
+    new = old.parent / "new.yaml"
+    new.write_text(old.read_text().replace('paris, url: "http:', 'lyon, url: "https:'))
+    text = diff(old, new, "--log", log, code=1)
+    assert "        10  20.0%  paris -> lyon\n" in text
+    assert "        10  20.0%  oregon -> lyon\n" in text
+    assert "Whether a store had the blob of 20 of them, the log does not say:" in text
+
+
 def test_hostile_lines_are_counted_and_passed_over(logged, tmp_path):
     log, old, _ = logged
     good = log.read_bytes().split(b"\n")
