@@ -113,8 +113,9 @@ void asn_load(const char *directory, const struct asn_named *named, struct asn_t
     asn_files(directory, &files);
     if (files.n == 0)
         diag_warning(d, (struct diag_at){directory, 0, 0},
-                     "routes or providers name autonomous systems, and no file here says whose "
-                     "addresses are: put one there (*.mmdb, *.asn or asn*.csv)");
+                     "routes or providers name autonomous systems, and no file here says which "
+                     "addresses are theirs, so that nobody is of any: put one there (*.mmdb, "
+                     "*.asn or asn*.csv)");
     for (size_t i = 0; i < files.n; i++) {
         const size_t before = out->n;
         if (!asn_read(&sink, files.path[i], d))

@@ -156,7 +156,7 @@ def test_without_any_file_serve_says_so_and_goes_on(archeio, directory):
     """Published ranges still count, and a file that comes later does after a reload."""
     server = archeio(site(directory))
     assert (f"{directory}: warning: routes or providers name autonomous systems, and no file here "
-            "says whose addresses are") in server.output()
+            "says which addresses are theirs") in server.output()
     assert answers(server) == PUBLISHED_ONLY
     write_mmdb(directory / "x.mmdb", SPANS)
     server.reload()

@@ -135,8 +135,8 @@ routes:
     assert fine and lines == [
         '10:33: warning: no loaded range lies in aws/us-eats-2; did you mean "aws/us-east-2"?',
         '10:48: warning: no loaded range lies in us-east-22; did you mean "us-east-2"?',
-        "/ranges: warning: routes or providers name autonomous systems, and no file here says whose "
-        "addresses are: put one there (*.mmdb, *.asn or asn*.csv)"]
+        "/ranges: warning: routes or providers name autonomous systems, and no file here says which "
+        "addresses are theirs, so that nobody is of any: put one there (*.mmdb, *.asn or asn*.csv)"]
     lines, fine = check(text, {"own.asn": "203.0.113.0/24 as64500\n"})
     assert fine and lines[2:] == ["8:3: warning: no loaded file says that an address is of as64501",
                                   "11:5: warning: no loaded file says that an address is of as4200000000"]
