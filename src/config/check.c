@@ -197,6 +197,19 @@ static const char *missing_field(unsigned status)
     }
 }
 
+/* "/release/" is that path alone, though elsewhere it mostly stands for what is below it. */
+static void advise_paths(const struct config_texts *paths, struct diag *d)
+{
+    for (size_t i = 0; i < paths->n; i++) {
+        struct str path = str_from(paths->text[i]);
+        if (path.len > 1 && path.data[path.len - 1] == '/' && !str_eq(path, STR("/v2/")) &&
+            str_find(path, '*') == path.len)
+            diag_warning(d, config_at(&paths->origin[i]),
+                         "routes: path: %s is that path alone; what is below it is %s**",
+                         paths->text[i], paths->text[i]);
+    }
+}
+
 static void advise_target(const struct config_target *t, struct diag *d)
 {
     const char *field = missing_field(t->status);
@@ -243,9 +256,11 @@ static void advise_routes(const struct config *c, struct diag *d)
             diag_warning(d, config_at(&c->upstreams[i].origin),
                          "upstreams: %s: %s is not encrypted; use https", c->upstreams[i].name,
                          c->upstreams[i].endpoint);
-    for (size_t i = 0; i < c->n_routes; i++)
+    for (size_t i = 0; i < c->n_routes; i++) {
+        advise_paths(&c->routes[i].when.paths, d);
         for (size_t j = 0; j < c->routes[i].n_to; j++)
             advise_target(&c->routes[i].to[j], d);
+    }
     if (c->n_routes == 0 && c->n_upstreams > 0)
         diag_warning(d, config_setting_at(c, "upstreams"),
                      "upstreams has no effect without routes, which may name them");

@@ -78,8 +78,10 @@ static bool read_mapping(struct reader *r, const struct document_node *node,
     bool good = keys_collect(r, &to_keys, node, given), url = given[URL] != NULL;
     if (!good)
         return false;
-    if (!url && given[STATUS] == NULL)
-        return reader_unfit(r, node, "routes: to", "url, or status, in a mapping");
+    if (!url && given[STATUS] == NULL) {
+        reader_error(r, node, "routes: to", "expected url or status among the keys of a target");
+        return false;
+    }
     if (url && given[BODY] != NULL)
         return reader_unfit(r, given[BODY], "routes: to: body", "none beside a url");
     t->status = 307;

@@ -2,6 +2,7 @@
 
 #include "sys/log.h"
 #include "sys/xalloc.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -143,7 +144,13 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) that make b of a; b is at most WORD_MAX. */
+static bool same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Edits (insert, delete, replace, swap of neighbours) that make b of a, whatever their case; b is
+ * at most WORD_MAX. */
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t rows[3][WORD_MAX + 1], *before = rows[0], *last = rows[1], *now = rows[2];
@@ -153,9 +160,10 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
     for (size_t i = 1; i <= a_len; i++) {
         now[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
-            size_t replaced = last[j - 1] + (a[i - 1] != b[j - 1]);
+            size_t replaced = last[j - 1] + !same_letter(a[i - 1], b[j - 1]);
             now[j] = least(replaced, least(last[j], now[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+                same_letter(a[i - 2], b[j - 1]))
                 now[j] = least(now[j], before[j - 2] + 1);
         }
         size_t *free_row = before;

@@ -374,6 +374,9 @@ static void what_will_hardly_work_is_warned_of(void **state)
          "f:1:38: warning: server.max_connections_per_client counts"},
         {"existence: {wait: 11s}\n", "longer than 10s"},
         {"existence: {wait: 0}\n", "nobody waits"},
+        {"routes: [{name: a, when: {path: /release/}, to: upstream}]\n",
+         "f:1:33: warning: routes: path: /release/ is that path alone; what is below it is "
+         "/release/**"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char *said = warned(rows[i][0], false);

@@ -73,6 +73,7 @@ static void the_nearest_word_has_at_most_a_third_of_its_letters_wrong(void **sta
     assert_string_equal(diag_nearest("litsen", words, 4), "listen");
     assert_string_equal(diag_nearest("idel_timeout", words, 4), "idle_timeout");
     assert_string_equal(diag_nearest("admin", words, 4), "admin");
+    assert_string_equal(diag_nearest("ADMIN", words, 4), "admin");
     assert_null(diag_nearest("xyzzy", words, 4));
     assert_null(diag_nearest("", words, 4));
     assert_null(diag_nearest("listen", words, 0));
