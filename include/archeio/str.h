@@ -49,6 +49,15 @@ static inline bool str_ends(struct str s, struct str suffix)
            (suffix.len == 0 || memcmp(s.data + (s.len - suffix.len), suffix.data, suffix.len) == 0);
 }
 
+/* Below, equal to or above 0, as memcmp() has it: by bytes, and what a text begins with stands
+ * before it. */
+static inline int str_compare(struct str a, struct str b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 /* What follows the first n bytes; n must not exceed s.len. */
 static inline struct str str_skip(struct str s, size_t n)
 {

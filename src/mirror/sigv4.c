@@ -14,20 +14,13 @@
 
 /* ── What is sent ── */
 
-static int compare(struct str a, struct str b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* By name, then value. The names are S3's own and unreserved, so that they sort as their encoded
  * form does. */
 static int compare_pairs(const void *left, const void *right)
 {
     const struct sigv4_pair *a = left, *b = right;
-    int order = compare(a->name, b->name);
-    return order != 0 ? order : compare(a->value, b->value);
+    int order = str_compare(a->name, b->name);
+    return order != 0 ? order : str_compare(a->value, b->value);
 }
 
 static void put_query(struct buf *out, const struct sigv4_request *r)

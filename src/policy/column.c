@@ -1,12 +1,5 @@
 #include "policy/column.h"
 
-static int compare(struct str a, struct str b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 uint64_t column_key(struct str rest)
 {
     uint64_t key = 0;
@@ -32,7 +25,7 @@ static uint32_t count_before(const struct snapshot *s, const struct image_column
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         const struct image_literal *l = &literal[middle];
-        if (l->key < key || (l->key == key && compare(column_text(s, l->text), text) <= 0))
+        if (l->key < key || (l->key == key && str_compare(column_text(s, l->text), text) <= 0))
             low = middle + 1;
         else
             high = middle;
@@ -81,7 +74,7 @@ bool column_is_sound(const struct snapshot *s, const struct image_column *c, uin
         if (literal->parent > i || literal->equal >= n_rows || literal->longer >= n_rows ||
             !has_its_key(s, c, literal) ||
             (i > 0 &&
-             compare(column_text(s, literal[-1].text), column_text(s, literal->text)) >= 0))
+             str_compare(column_text(s, literal[-1].text), column_text(s, literal->text)) >= 0))
             return false;
     }
     return true;

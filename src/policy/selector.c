@@ -312,13 +312,6 @@ static bool item_of(const struct policy_route *route, enum subject subject, stru
     return true;
 }
 
-static int compare(struct str a, struct str b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Merges neighbouring runs of `width` items, which are sorted, from one half to the other. */
 static void merge(const struct selector_item *from, struct selector_item *to, size_t n,
                   size_t width)
@@ -328,7 +321,7 @@ static void merge(const struct selector_item *from, struct selector_item *to, si
         size_t end = n - middle > width ? middle + width : n;
         size_t a = begin, b = middle;
         for (size_t i = begin; i < end; i++)
-            to[i] = b == end || (a < middle && compare(from[a].text, from[b].text) <= 0)
+            to[i] = b == end || (a < middle && str_compare(from[a].text, from[b].text) <= 0)
                         ? from[a++]
                         : from[b++];
     }

@@ -3,18 +3,11 @@
 #include "sys/xalloc.h"
 #include <stdlib.h>
 
-static int compare_text(struct str a, struct str b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len > 0 ? memcmp(a.data, b.data, len) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_places(const void *a, const void *b)
 {
     const struct diff_place *x = a, *y = b;
-    int order = compare_text(x->cloud, y->cloud);
-    return order != 0 ? order : compare_text(x->region, y->region);
+    int order = str_compare(x->cloud, y->cloud);
+    return order != 0 ? order : str_compare(x->region, y->region);
 }
 
 static void start_places(struct diff_place *to, const struct ranges *r)

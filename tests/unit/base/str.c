@@ -51,6 +51,22 @@ static void beginnings_and_ends_are_told(void **state)
     assert_int_equal(str_skip(s, s.len).len, 0);
 }
 
+static void texts_stand_in_the_order_of_their_bytes(void **state)
+{
+    static const struct str sorted[] = {STR_INIT(""),  STR_INIT("\0"),   STR_INIT("A"),
+                                        STR_INIT("a"), STR_INIT("aa"),   STR_INIT("ab"),
+                                        STR_INIT("b"), STR_INIT("\x7f"), STR_INIT("\x80")};
+    const size_t n = sizeof(sorted) / sizeof(sorted[0]);
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) {
+            int order = str_compare(sorted[i], sorted[j]);
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+        }
+    assert_int_equal(str_compare(nothing, STR("")), 0);
+    assert_true(str_compare(nothing, STR("a")) < 0);
+}
+
 static void the_first_and_the_last_of_a_byte_are_found(void **state)
 {
     (void)state;
@@ -75,6 +91,7 @@ int main(void)
         cmocka_unit_test(equal_means_byte_for_byte),
         cmocka_unit_test(only_the_case_of_ascii_letters_is_ignored),
         cmocka_unit_test(beginnings_and_ends_are_told),
+        cmocka_unit_test(texts_stand_in_the_order_of_their_bytes),
         cmocka_unit_test(the_first_and_the_last_of_a_byte_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
