@@ -1,5 +1,7 @@
 #include "config/pattern.h"
 
+#include "base/percent.h"
+
 #include <string.h>
 
 /* ── What a pattern may be ── */
@@ -9,18 +11,12 @@ static bool is_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
 /* pchar and '/' (RFC 3986 section 3.3). */
 static bool is_path_text(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
-        if (c == '%' &&
-            (text.len - i < 3 || !is_hex(text.data[i + 1]) || !is_hex(text.data[i + 2])))
+        if (c == '%' && percent_byte(str_skip(text, i)) < 0)
             return false;
         if (!is_alnum(c) && (c == '\0' || strchr("-._~!$&'()*+,;=:@/%", c) == NULL))
             return false;

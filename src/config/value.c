@@ -2,6 +2,7 @@
 
 #include "base/name.h"
 #include "base/num.h"
+#include "base/percent.h"
 #include "ip/endpoint.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -163,18 +164,13 @@ static bool is_authority(struct str s)
     return host.len > 0 && host.len <= 253 && consists_of(host, ".-_") && host.data[0] != '.';
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* pchar, and what others allows (RFC 3986 section 3.3). */
 static bool is_url_text(struct str s, const char *others)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.data[i];
         if (c == '%') {
-            if (s.len - i < 3 || !is_hex(s.data[i + 1]) || !is_hex(s.data[i + 2]))
+            if (percent_byte(str_skip(s, i)) < 0)
                 return false;
         } else if (!is_alnum(c) &&
                    (c == '\0' || (!strchr("-._~!$&'()*+,;=:@/", c) && !strchr(others, c)))) {

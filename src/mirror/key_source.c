@@ -1,7 +1,7 @@
 #include "mirror/key_source.h"
 
+#include "base/percent.h"
 #include "mirror/exchange.h"
-#include "mirror/percent.h"
 #include "mirror/s3_answer.h"
 #include "mirror/s3_xml.h"
 #include "mirror/secret.h"

@@ -1,7 +1,7 @@
 #include "mirror/s3_answer.h"
 
 #include "base/num.h"
-#include "mirror/percent.h"
+#include "base/percent.h"
 #include "mirror/s3_xml.h"
 #include "mirror/stamp.h"
 

@@ -1,7 +1,7 @@
 #include "mirror/sigv4.h"
 
 #include "base/hex.h"
-#include "mirror/percent.h"
+#include "base/percent.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

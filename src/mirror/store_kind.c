@@ -1,6 +1,6 @@
 #include "mirror/store_kind.h"
 
-#include "mirror/percent.h"
+#include "base/percent.h"
 #include "sys/xalloc.h"
 
 #include <stdio.h>

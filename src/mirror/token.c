@@ -1,9 +1,9 @@
 #include "mirror/token.h"
 
+#include "base/percent.h"
 #include "mirror/answer_json.h"
 #include "mirror/challenge.h"
 #include "mirror/dictionary.h"
-#include "mirror/percent.h"
 #include "mirror/secret.h"
 #include "sys/clock.h"
 

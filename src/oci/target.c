@@ -1,5 +1,6 @@
 #include "oci/target.h"
 
+#include "base/percent.h"
 #include "base/scan.h"
 
 #include <stdint.h>
@@ -23,23 +24,6 @@ static const uint8_t class_of[256] = {
 #undef FIVE
 #undef P
 
-static int hex_digit(unsigned char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The byte that the escape at the front of s stands for; -1 if it is broken. */
-static int unescape(struct str s)
-{
-    if (s.len < 3)
-        return -1;
-    int high = hex_digit((unsigned char)s.data[1]), low = hex_digit((unsigned char)s.data[2]);
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
 /* Decodes the escapes of pchars; any other, and a broken one, stays as it is for the judge, to whom
  * a '%' is no pchar. */
 static struct str decode(struct str path, char *memory)
@@ -47,7 +31,7 @@ static struct str decode(struct str path, char *memory)
     size_t n = 0;
     for (size_t i = 0; i < path.len; i++) {
         char c = path.data[i];
-        int value = c == '%' ? unescape(str_skip(path, i)) : -1;
+        int value = c == '%' ? percent_byte(str_skip(path, i)) : -1;
         if (value >= 0 && (class_of[value] & PCHAR) != 0) {
             c = (char)value;
             i += 2;
@@ -179,7 +163,7 @@ bool target_raw_is_safe(const struct target *t)
 {
     for (size_t i = 0; i < t->raw.len; i++) {
         unsigned char c = (unsigned char)t->raw.data[i];
-        if (c == '%' ? unescape(str_skip(t->raw, i)) < 0 : class_of[c] == 0)
+        if (c == '%' ? percent_byte(str_skip(t->raw, i)) < 0 : class_of[c] == 0)
             return false;
     }
     return t->raw.len > 0 && !has_dots(t->path) && query_is_safe(t->query);

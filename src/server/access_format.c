@@ -1,5 +1,6 @@
 #include "server/access_format.h"
 
+#include "base/hex.h"
 #include "exist/exist.h"
 #include <archeio/decide.h>
 
@@ -19,11 +20,9 @@ size_t access_format_bound(const struct access_record *r)
 
 static bool is_hex(struct str s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.data[i], low = (char)(c | 0x20);
-        if (!(c >= '0' && c <= '9') && !(low >= 'a' && low <= 'f'))
+    for (size_t i = 0; i < s.len; i++)
+        if (hex_value(s.data[i]) < 0)
             return false;
-    }
     return true;
 }
 

@@ -1,6 +1,7 @@
 #include "server/decide_listener.h"
 
 #include "base/num.h"
+#include "base/percent.h"
 #include "http/authority.h"
 #include "http/http2.h"
 #include "http/http_target.h"
@@ -71,30 +72,20 @@ void decide_listener_want(struct http_request_wanted *wanted, const struct snaps
 
 /* ── The question ── */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes a value (RFC 3986 section 2.1) to memory, which has room for it; a '+' is one. False: a
  * '%' begins no escape. */
 static bool decode(struct str text, char *memory, struct str *out)
 {
     char *at = memory;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] != '%') {
-            *at++ = text.data[i];
-            continue;
+        int byte = text.data[i];
+        if (byte == '%') {
+            byte = percent_byte(str_skip(text, i));
+            if (byte < 0)
+                return false;
+            i += 2;
         }
-        int high = text.len - i > 2 ? hex_value(text.data[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text.data[i + 2]) : -1;
-        if (low < 0)
-            return false;
-        *at++ = (char)(high * 16 + low);
-        i += 2;
+        *at++ = (char)byte;
     }
     *out = str_make(memory, (size_t)(at - memory));
     return true;
@@ -190,16 +181,9 @@ static enum answer_result refuse(struct worker *w, struct answer *a, uint16_t st
 /* A body may hold any byte, which no field may. False: it does not fit. */
 static bool encode(struct str text, char *memory, struct str *out)
 {
-    static const char hex[16] = "0123456789ABCDEF";
+    static const char plain[] = "!\"#$&'()*+,/:;<=>?@[\\]^`{|}"; /* and what is unreserved */
     struct buf to = buf_make(memory, ENCODED_MAX);
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        const char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
-        if (c > ' ' && c < 0x7f && c != '%')
-            buf_char(&to, (char)c);
-        else
-            buf_put(&to, escape, sizeof(escape));
-    }
+    percent_encode(&to, text, plain);
     *out = str_make(to.data, to.len);
     return !to.full;
 }

@@ -1,4 +1,4 @@
-#include "mirror/percent.h"
+#include "base/percent.h"
 
 #include "check.h"
 
@@ -38,6 +38,22 @@ static void escapes_in_either_case_are_decoded(void **state)
     check_decoded("%e2%82%ac", "\xe2\x82\xac");
 }
 
+static void an_escape_is_two_digits_behind_a_percent_sign(void **state)
+{
+    static const char *const broken[] = {"", "%", "%2", "%2g", "%g2", "%%20", "20", "2%20"};
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        char text[8];
+        snprintf(text, sizeof(text), "%%%02x-", (unsigned)byte);
+        assert_int_equal(percent_byte(str_from(text)), byte);
+        snprintf(text, sizeof(text), "%%%02X", (unsigned)byte);
+        assert_int_equal(percent_byte(str_from(text)), byte);
+    }
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+        assert_int_equal(percent_byte(str_from(broken[i])), -1);
+    assert_int_equal(percent_byte(str_make("%20", 2)), -1);
+}
+
 static void broken_escapes_and_those_of_a_nul_are_refused(void **state)
 {
     static const char *const broken[] = {"%", "a%", "%2", "%2g", "%g2", "%%20", "%00", "a%00b"};
@@ -51,6 +67,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_reserved_is_escaped_unless_it_is_wanted_plain),
         cmocka_unit_test(escapes_in_either_case_are_decoded),
+        cmocka_unit_test(an_escape_is_two_digits_behind_a_percent_sign),
         cmocka_unit_test(broken_escapes_and_those_of_a_nul_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

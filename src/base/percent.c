@@ -1,6 +1,4 @@
-#include "mirror/percent.h"
-
-#include "base/hex.h"
+#include "base/percent.h"
 
 static bool is_plain(char c, const char *plain)
 {
@@ -31,11 +29,10 @@ bool percent_decode(char *text)
             *to++ = *at;
             continue;
         }
-        int high = hex_value(at[1]);
-        int low = high >= 0 ? hex_value(at[2]) : -1;
-        if (low < 0 || high + low == 0)
+        int byte = percent_byte(str_make(at, strnlen(at, 3)));
+        if (byte <= 0)
             return false;
-        *to++ = (char)(high * 16 + low);
+        *to++ = (char)byte;
         at += 2;
     }
     *to = '\0';
