@@ -139,18 +139,12 @@ bool exist_path_key(struct str path, struct digest *key)
     return true;
 }
 
-bool exist_ask(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
+bool exist_ask(struct exist *e, unsigned worker, uint32_t store, const struct exist_object *object,
                struct exist_waiter *w)
 {
-    return exist_ask_path(e, worker, store, d, STR(""), w);
-}
-
-bool exist_ask_path(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
-                    struct str path, struct exist_waiter *w)
-{
-    const struct key key = key_make(e, store, d);
+    const struct key key = key_make(e, store, object->key);
     w->link = NULL;
-    enum asker_result result = asker_ask(&e->asker[worker], &key, path, w);
+    enum asker_result result = asker_ask(&e->asker[worker], &key, object->path, w);
     if (result == ASKER_ASKED)
         ring_bell_ring(&e->bell);
     return result != ASKER_FULL;

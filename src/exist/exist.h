@@ -85,6 +85,12 @@ bool exist_follow(struct exist *e, const uint32_t *stores, size_t n);
 enum exist_state exist_lookup(struct exist *e, unsigned worker, uint32_t store,
                               const struct digest *d, int64_t now);
 
+/* What a store is asked for. */
+struct exist_object {
+    const struct digest *key; /* its digest, or exist_path_key() of its path */
+    struct str path;          /* empty where the digest names it */
+};
+
 /* A client that waits for an answer: embedded in whatever waits; belongs to one worker. */
 struct exist_waiter {
     struct exist_waiter *next;  /* private */
@@ -94,12 +100,8 @@ struct exist_waiter {
 
 /* Asks. False: the queue is full, and the client should not wait. Otherwise w waits until
  * exist_collect() hands it out or exist_cancel() takes it back; the HEAD goes on in any case. */
-bool exist_ask(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
+bool exist_ask(struct exist *e, unsigned worker, uint32_t store, const struct exist_object *object,
                struct exist_waiter *w);
-
-/* The same for a path, whose key is d. */
-bool exist_ask_path(struct exist *e, unsigned worker, uint32_t store, const struct digest *d,
-                    struct str path, struct exist_waiter *w);
 void exist_cancel(struct exist_waiter *w);
 
 /* Readable when answers have come for this worker; stays the same for its life. */

@@ -46,16 +46,11 @@ static struct addr client_of(struct worker *w, const struct answer_inquiry *q,
     return client;
 }
 
-/* What a decision asks for, in the existence cache's terms. */
-struct object {
-    const struct digest *key; /* NULL: it cannot be asked for */
-    struct str path;          /* empty for a blob */
-};
-
-/* key: memory for that of a path. */
-static struct object object_of(const struct decision *d, struct digest *key)
+/* What a decision asks for; its key is NULL if nobody can be asked. key: memory for that of a path.
+ */
+static struct exist_object object_of(const struct decision *d, struct digest *key)
 {
-    struct object object = {&d->digest, d->ask_path};
+    struct exist_object object = {&d->digest, d->ask_path};
     if (d->digest.size == 0)
         object.key = exist_path_key(d->ask_path, key) ? key : NULL;
     return object;
@@ -65,12 +60,12 @@ static struct object object_of(const struct decision *d, struct digest *key)
  * candidates once, in their order: a store whose queue is full says so at once, and would be asked
  * again and again, in turn with another, until the time is over. */
 static bool ask(struct worker *w, struct answer_inquiry *q, uint32_t at, uint32_t store,
-                const struct object *object)
+                const struct exist_object *object)
 {
     int64_t now = w->loop.now;
     if (q->asked && (at <= q->at || now >= q->wait_until))
         return false;
-    if (!exist_ask_path(w->shared->exist, w->number, store, object->key, object->path, &q->waiter))
+    if (!exist_ask(w->shared->exist, w->number, store, object, &q->waiter))
         return false;
     if (w->generation->wait == 0) { /* the HEAD fills the cache all the same */
         exist_cancel(&q->waiter);
@@ -90,7 +85,7 @@ static bool ask(struct worker *w, struct answer_inquiry *q, uint32_t at, uint32_
 /* The cache's answer, or the one that the prober has just given this request: that one counts even
  * if the cache has no room for it. */
 static enum exist_state look_up(struct worker *w, const struct answer_inquiry *q, uint32_t at,
-                                uint32_t store, const struct object *object)
+                                uint32_t store, const struct exist_object *object)
 {
     if (q->answered && q->at == at && q->store == store)
         return q->waiter.state;
@@ -114,7 +109,7 @@ static inline enum answer_result settle_questions(struct worker *w, struct answe
 {
     const struct generation *g = w->generation;
     struct digest key;
-    const struct object object = object_of(d, &key);
+    const struct exist_object object = object_of(d, &key);
     const uint32_t *number = object.path.len > 0 ? g->path_store_id : g->store_id;
     enum decide_next next = DECIDE_ASK;
     for (uint32_t at = 0; next == DECIDE_ASK; at++) {

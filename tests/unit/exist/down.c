@@ -215,7 +215,7 @@ static void who_waits_is_answered_when_the_store_goes_down(void **state)
     int64_t began = clock_now();
     for (uint64_t i = 0; i < 1000; i++) {
         const struct digest d = questions_digest(i);
-        assert_true(exist_ask(exist, 0, s->number, &d, &w[i]));
+        assert_true(exist_ask(exist, 0, s->number, &(struct exist_object){.key = &d}, &w[i]));
     }
     for (unsigned i = 0; i < 1000; i++) {
         enum exist_state got = questions_next(exist);

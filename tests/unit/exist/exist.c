@@ -125,7 +125,7 @@ static void ten_thousand_waiters_are_one_head(void **state)
     memset(w, 0, sizeof(w));
     atomic_store(&delay_ms, 50);
     for (size_t i = 0; i < 10000; i++)
-        assert_true(exist_ask(exist, 0, store, &d, &w[i]));
+        assert_true(exist_ask(exist, 0, store, &(struct exist_object){.key = &d}, &w[i]));
     for (size_t i = 0; i < 10000; i++) {
         assert_int_equal(questions_next(exist), EXIST_PRESENT);
     }
@@ -139,7 +139,7 @@ static void a_head_goes_on_when_nobody_waits_any_more(void **state)
     const struct digest d = questions_digest(1);
     struct exist_waiter w = {0};
     atomic_store(&delay_ms, 50);
-    assert_true(exist_ask(exist, 0, store, &d, &w));
+    assert_true(exist_ask(exist, 0, store, &(struct exist_object){.key = &d}, &w));
     exist_cancel(&w);
     for (int i = 0; i < 200 && questions_lookup(exist, store, 1) == EXIST_MISS; i++)
         usleep(10000);
@@ -163,7 +163,7 @@ static void a_store_is_asked_so_many_questions_at_once(void **state)
     atomic_store(&delay_ms, 30);
     for (uint64_t i = 0; i < 12; i++) {
         const struct digest d = questions_digest(i);
-        assert_true(exist_ask(exist, 0, store, &d, &w[i]));
+        assert_true(exist_ask(exist, 0, store, &(struct exist_object){.key = &d}, &w[i]));
     }
     for (unsigned i = 0; i < 12; i++) {
         assert_int_equal(questions_next(exist), EXIST_PRESENT);
@@ -179,10 +179,10 @@ static void beyond_the_queue_nobody_waits_and_nothing_is_remembered(void **state
     atomic_store(&delay_ms, 100);
     for (uint64_t i = 0; i < 16; i++) {
         const struct digest d = questions_digest(i);
-        assert_true(exist_ask(exist, 0, store, &d, &w[i]));
+        assert_true(exist_ask(exist, 0, store, &(struct exist_object){.key = &d}, &w[i]));
     }
     const struct digest more = questions_digest(99);
-    assert_false(exist_ask(exist, 0, store, &more, &w[16]));
+    assert_false(exist_ask(exist, 0, store, &(struct exist_object){.key = &more}, &w[16]));
     for (unsigned i = 0; i < 16; i++) {
         n[questions_next(exist)]++;
     }
@@ -193,7 +193,7 @@ static void beyond_the_queue_nobody_waits_and_nothing_is_remembered(void **state
     exist_stats(exist, &stats);
     assert_int_equal(stats.entries_present, 12);
     assert_int_equal(stats.entries_absent, 0);
-    assert_true(exist_ask(exist, 0, store, &more, &w[16]));
+    assert_true(exist_ask(exist, 0, store, &(struct exist_object){.key = &more}, &w[16]));
     assert_int_equal(questions_next(exist), EXIST_PRESENT);
 }
 
@@ -214,7 +214,7 @@ static void who_waits_too_long_for_a_turn_is_sent_away(void **state)
     atomic_store(&delay_ms, 200); /* one by one: the third begins too late */
     for (uint64_t i = 0; i < 6; i++) {
         const struct digest d = questions_digest(i);
-        assert_true(exist_ask(exist, 0, store, &d, &w[i]));
+        assert_true(exist_ask(exist, 0, store, &(struct exist_object){.key = &d}, &w[i]));
     }
     for (unsigned i = 0; i < 6; i++) {
         n[questions_next(exist)]++;
@@ -375,7 +375,7 @@ static void it_ends_at_once_with_heads_on_their_way(void **state)
     atomic_store(&hang, true);
     for (uint64_t i = 0; i < 200; i++) {
         const struct digest d = questions_digest(i);
-        assert_true(exist_ask(exist, 0, store, &d, &w[i]));
+        assert_true(exist_ask(exist, 0, store, &(struct exist_object){.key = &d}, &w[i]));
     }
     while (atomic_load(&server->requests) < 10)
         usleep(1000);

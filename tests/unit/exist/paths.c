@@ -51,7 +51,7 @@ static enum exist_state ask(uint32_t store, const char *path)
     const struct digest key = key_of(path);
     struct exist_waiter w = {0};
     char *text = strdup(path); /* whose memory is gone as soon as it has asked */
-    assert_true(exist_ask_path(exist, 0, store, &key, str_from(text), &w));
+    assert_true(exist_ask(exist, 0, store, &(struct exist_object){&key, str_from(text)}, &w));
     free(text);
     assert_ptr_equal(questions_wait(exist, 0, 15000), &w);
     return w.state;
@@ -100,7 +100,8 @@ static void a_thousand_waiters_for_one_path_are_one_head(void **state)
     const struct digest key = key_of("/there/cold");
     atomic_store(&delay_ms, 200);
     for (size_t i = 0; i < 1000; i++)
-        assert_true(exist_ask_path(exist, 0, files, &key, STR("/there/cold"), &w[i]));
+        assert_true(
+            exist_ask(exist, 0, files, &(struct exist_object){&key, STR("/there/cold")}, &w[i]));
     for (size_t i = 0; i < 1000; i++)
         assert_int_equal(questions_next(exist), EXIST_PRESENT);
     assert_int_equal(server->requests, 1);
@@ -117,7 +118,8 @@ static void many_paths_at_once_are_not_mixed_up(void **state)
         char path[64];
         snprintf(path, sizeof(path), "/%s/%d", i % 3 == 0 ? "there" : "not", i);
         const struct digest key = key_of(path);
-        assert_true(exist_ask_path(exist, 0, files, &key, str_from(path), &w[i]));
+        assert_true(
+            exist_ask(exist, 0, files, &(struct exist_object){&key, str_from(path)}, &w[i]));
     }
     for (int i = 0; i < N; i++)
         assert_non_null(questions_wait(exist, 0, 15000));

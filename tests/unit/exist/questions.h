@@ -90,7 +90,7 @@ static inline enum exist_state questions_ask_digest(struct exist *e, uint32_t st
                                                     const struct digest *d)
 {
     struct exist_waiter w = {0};
-    assert_true(exist_ask(e, 0, store, d, &w));
+    assert_true(exist_ask(e, 0, store, &(struct exist_object){.key = d}, &w));
     assert_ptr_equal(questions_wait(e, 0, 15000), &w);
     return w.state;
 }

@@ -80,7 +80,7 @@ static unsigned ask_all(struct worker *w)
                 w->problem = "a look-up was wrong";
             continue;
         }
-        if (!exist_ask(exist, w->number, store, &d, &w->waiter[n])) {
+        if (!exist_ask(exist, w->number, store, &(struct exist_object){.key = &d}, &w->waiter[n])) {
             w->problem = "a question was refused";
             continue;
         }
