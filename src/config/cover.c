@@ -2,6 +2,7 @@
 
 #include "base/glob.h"
 #include "config/pattern.h"
+#include "config/providers.h"
 #include "config/when.h"
 #include "oci/path.h"
 
@@ -72,14 +73,6 @@ struct client {
     size_t *effort;
 };
 
-static const struct config_provider *find_provider(const struct config *c, const char *name)
-{
-    size_t i = 0;
-    while (i < c->n_providers && strcmp(c->providers[i].name, name) != 0)
-        i++;
-    return i < c->n_providers ? &c->providers[i] : NULL;
-}
-
 /* "aws/eu-west-3" is of the cloud "aws"; "eu-west-3" of any. */
 static bool cloud_of_region(const char *cloud, const char *region)
 {
@@ -94,40 +87,40 @@ static bool region_covers(const char *outer, const char *inner)
 }
 
 /* Are all clients of the cloud, as a whole or in a region, those of one of the providers? */
-static bool providers_have(const struct client *outer, const char *place, cover_one *one)
+static bool some_provider_has(const struct client *outer, const char *place, cover_one *one)
 {
     for (size_t i = 0; i < outer->when->providers.n; i++) {
-        const struct config_provider *p = find_provider(outer->c, outer->when->providers.text[i]);
+        const struct config_provider *p = providers_find(outer->c, outer->when->providers.text[i]);
         if (p != NULL && any_covers(&p->clouds, place, one, outer->effort))
             return true;
     }
     return false;
 }
 
-static bool providers_have_each(const struct client *outer, const struct config_texts *places,
-                                cover_one *one)
+static bool some_provider_has_each(const struct client *outer, const struct config_texts *places,
+                                   cover_one *one)
 {
     size_t i = 0;
-    while (i < places->n && providers_have(outer, places->text[i], one))
+    while (i < places->n && some_provider_has(outer, places->text[i], one))
         i++;
     return places->n > 0 && i == places->n;
 }
 
-static bool providers_have_asn(const struct client *outer, uint32_t asn)
+static bool some_provider_has_asn(const struct client *outer, uint32_t asn)
 {
     const struct config_numbers one = {&asn, 1};
     for (size_t i = 0; i < outer->when->providers.n; i++) {
-        const struct config_provider *p = find_provider(outer->c, outer->when->providers.text[i]);
+        const struct config_provider *p = providers_find(outer->c, outer->when->providers.text[i]);
         if (p != NULL && numbers_covered(&p->asns, &one, outer->effort))
             return true;
     }
     return false;
 }
 
-static bool providers_have_asns(const struct client *outer, const struct config_numbers *asns)
+static bool some_provider_has_asns(const struct client *outer, const struct config_numbers *asns)
 {
     size_t i = 0;
-    while (i < asns->n && providers_have_asn(outer, asns->number[i]))
+    while (i < asns->n && some_provider_has_asn(outer, asns->number[i]))
         i++;
     return i == asns->n;
 }
@@ -136,11 +129,11 @@ static bool providers_have_asns(const struct client *outer, const struct config_
 static bool providers_covered(const struct client *outer, const struct config_when *inner)
 {
     for (size_t i = 0; i < inner->providers.n; i++) {
-        const struct config_provider *p = find_provider(outer->c, inner->providers.text[i]);
+        const struct config_provider *p = providers_find(outer->c, inner->providers.text[i]);
         if (any_covers(&outer->when->providers, inner->providers.text[i], is_same, outer->effort))
             continue;
-        if (p == NULL || !providers_have_asns(outer, &p->asns) ||
-            (p->clouds.n > 0 && !providers_have_each(outer, &p->clouds, is_same)))
+        if (p == NULL || !some_provider_has_asns(outer, &p->asns) ||
+            (p->clouds.n > 0 && !some_provider_has_each(outer, &p->clouds, is_same)))
             return false;
     }
     return inner->providers.n > 0;
@@ -158,10 +151,10 @@ static bool any_provider_has_clouds(const struct config *c)
 static bool provider_holds(const struct client *outer, const struct config_when *inner)
 {
     return outer->when->providers.n == 0 || providers_covered(outer, inner) ||
-           providers_have_each(outer, &inner->clouds, is_same) ||
-           providers_have_each(outer, &inner->regions, cloud_of_region) ||
+           some_provider_has_each(outer, &inner->clouds, is_same) ||
+           some_provider_has_each(outer, &inner->regions, cloud_of_region) ||
            (inner->asns.n > 0 && !any_provider_has_clouds(outer->c) &&
-            providers_have_asns(outer, &inner->asns));
+            some_provider_has_asns(outer, &inner->asns));
 }
 
 static bool cloud_holds(const struct client *outer, const struct config_when *inner)
@@ -171,7 +164,7 @@ static bool cloud_holds(const struct client *outer, const struct config_when *in
         each_covered(clouds, &inner->regions, cloud_of_region, outer->effort))
         return true;
     for (size_t i = 0; i < inner->providers.n; i++) {
-        const struct config_provider *p = find_provider(outer->c, inner->providers.text[i]);
+        const struct config_provider *p = providers_find(outer->c, inner->providers.text[i]);
         if (p == NULL || p->asns.n > 0 || !each_covered(clouds, &p->clouds, is_same, outer->effort))
             return false;
     }
@@ -184,7 +177,7 @@ static bool asn_holds(const struct client *outer, const struct config_when *inne
     if (asns->n == 0 || (inner->asns.n > 0 && numbers_covered(asns, &inner->asns, outer->effort)))
         return true;
     for (size_t i = 0; i < inner->providers.n; i++) {
-        const struct config_provider *p = find_provider(outer->c, inner->providers.text[i]);
+        const struct config_provider *p = providers_find(outer->c, inner->providers.text[i]);
         if (p == NULL || p->clouds.n > 0 || !numbers_covered(asns, &p->asns, outer->effort))
             return false;
     }

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPECTED "a list of clouds and autonomous systems such as [aws, as64500]"
+static const struct texts_rule rule = {
+    "providers", "a list of clouds and autonomous systems such as [aws, as64500]", NULL, false};
 
 static bool read_member(struct reader *r, const struct document_node *node, void *context)
 {
@@ -17,7 +18,7 @@ static bool read_member(struct reader *r, const struct document_node *node, void
     if (asns_is_number(text))
         return asns_add(r, node, "providers", &p->asns);
     if (name_check(text) != NULL)
-        return reader_unfit(r, node, "providers", EXPECTED);
+        return reader_unfit(r, node, rule.label, rule.expected);
     if (texts_have(&p->clouds, node->text)) {
         reader_error(r, node, "providers", "\"%s\" is listed twice", node->text);
         return false;
@@ -46,7 +47,7 @@ static bool read_provider(struct reader *r, const struct document_node *node)
                        c->providers[i].origin.line);
             return false;
         }
-    return texts_for_each(r, node, "providers", EXPECTED, read_member, p);
+    return texts_for_each(r, node, &rule, read_member, p);
 }
 
 bool providers_read(struct reader *r, const struct document_node *map)
@@ -64,6 +65,14 @@ bool providers_read(struct reader *r, const struct document_node *map)
         good = read_provider(r, n) && good;
     }
     return good;
+}
+
+const struct config_provider *providers_find(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_providers; i++)
+        if (strcmp(c->providers[i].name, name) == 0)
+            return &c->providers[i];
+    return NULL;
 }
 
 static bool has_cloud(const struct config_provider *p, struct str cloud)

@@ -12,6 +12,9 @@
 bool providers_read(struct reader *r, const struct document_node *map);
 void providers_clear(struct config *c);
 
+/* NULL: none has that name. */
+const struct config_provider *providers_find(const struct config *c, const char *name);
+
 /* Whether a network, which published ranges say is the cloud's (empty: nobody's), and routing data
  * say is the autonomous system's (0: nobody's), is that provider's: by its cloud, if any provider
  * has that, otherwise by its autonomous system ("policy/policy.h"). */

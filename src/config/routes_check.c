@@ -3,6 +3,7 @@
 #include "base/glob.h"
 #include "config/cover.h"
 #include "config/own.h"
+#include "config/providers.h"
 #include "config/schema.h"
 #include "config/to.h"
 #include "config/upstreams.h"
@@ -29,14 +30,6 @@ static const struct config_named_upstream *find_upstream(const struct config *c,
         if (strcmp(c->upstreams[i].name, name) == 0)
             return &c->upstreams[i];
     return NULL;
-}
-
-static bool has_provider(const struct config *c, const char *name)
-{
-    size_t i = 0;
-    while (i < c->n_providers && strcmp(c->providers[i].name, name) != 0)
-        i++;
-    return i < c->n_providers;
 }
 
 static bool is_reserved(const char *name)
@@ -87,7 +80,7 @@ static void check_names(const struct config *c, const struct config_route *route
             unknown_target(c, &route->to[i], d);
     }
     for (size_t i = 0; i < providers->n; i++)
-        if (!has_provider(c, providers->text[i]))
+        if (providers_find(c, providers->text[i]) == NULL)
             unknown_provider(c, providers->text[i], &providers->origin[i], d);
 }
 

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool texts_for_each(struct reader *r, const struct document_node *node, const char *label,
-                    const char *expected, texts_each *each, void *context)
+bool texts_for_each(struct reader *r, const struct document_node *node,
+                    const struct texts_rule *rule, texts_each *each, void *context)
 {
+    const char *label = rule->label, *expected = rule->expected;
     bool good = true;
     size_t n = 0;
     if (node->kind == DOCUMENT_SCALAR)
@@ -84,7 +85,7 @@ bool texts_read(struct reader *r, const struct document_node *node, const struct
                 struct config_texts *out)
 {
     struct reading reading = {rule, out};
-    return texts_for_each(r, node, rule->label, rule->expected, read_one, &reading);
+    return texts_for_each(r, node, rule, read_one, &reading);
 }
 
 void texts_clear(struct config_texts *texts)

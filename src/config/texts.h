@@ -12,7 +12,8 @@
 struct texts_rule {
     const char *label;                     /* begins messages */
     const char *expected;                  /* said of what is neither word nor list */
-    const char *(*check)(struct str text); /* NULL, or what was expected of the word (static) */
+    const char *(*check)(struct str text); /* NULL, or what was expected of the word (static); for
+                                            * texts_read() alone */
     bool lower;                            /* capitals make no difference: they are kept small */
 };
 
@@ -24,10 +25,10 @@ bool texts_read(struct reader *r, const struct document_node *node, const struct
 void texts_clear(struct config_texts *texts);
 
 /* Calls `each` for a node that is a word, or for every member of a list; false if that is empty, or
- * any call said false. */
+ * any call said false. The rule's label and what it expects are for errors. */
 typedef bool texts_each(struct reader *r, const struct document_node *node, void *context);
-bool texts_for_each(struct reader *r, const struct document_node *node, const char *label,
-                    const char *expected, texts_each *each, void *context);
+bool texts_for_each(struct reader *r, const struct document_node *node,
+                    const struct texts_rule *rule, texts_each *each, void *context);
 
 /* A text that nobody wrote, or one of a file. */
 void texts_add(struct config_texts *texts, struct str text);

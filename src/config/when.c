@@ -160,15 +160,18 @@ static const struct texts_rule rules[] = {
     [CLOUD] = {"routes: cloud", "clouds such as [aws]", name_check, false},
     [REGION] = {"routes: region", "regions such as [aws/eu-west-3]", check_region, false},
     [PROVIDER] = {"routes: provider", "names of providers", name_check, false},
+    [ASN] = {"routes: asn", "autonomous systems such as [as64500]", NULL, false},
     [HOST] = {"routes: host", "hosts such as [dl.example.org]", check_host, true},
     [PATH] = {"routes: path", "paths such as /release/**", pattern_check_path, false},
     [REPOSITORY] = {"routes: repository", "repositories such as team/**", pattern_check_repository,
                     false},
+    [KIND] = {"routes: kind", "kinds such as [manifest, tags]", NULL, false},
+    [METHOD] = {"routes: method", "GET or HEAD", NULL, false},
 };
 
 static bool read_asn(struct reader *r, const struct document_node *node, void *context)
 {
-    return asns_add(r, node, "routes: asn", context);
+    return asns_add(r, node, rules[ASN].label, context);
 }
 
 struct words {
@@ -266,9 +269,9 @@ static bool read_share(struct reader *r, const struct document_node *node, uint3
 static bool read_condition(struct reader *r, size_t key, const struct document_node *node,
                            struct config_when *w)
 {
-    struct words kinds = {"routes: kind", "manifest, blob, tags, referrers, signature or other",
+    struct words kinds = {rules[KIND].label, "manifest, blob, tags, referrers, signature or other",
                           when_kinds, &w->kinds};
-    struct words methods = {"routes: method", "GET or HEAD", when_methods, &w->methods};
+    struct words methods = {rules[METHOD].label, rules[METHOD].expected, when_methods, &w->methods};
     switch (key) {
     case CLOUD:
         return texts_read(r, node, &rules[key], &w->clouds);
@@ -277,8 +280,7 @@ static bool read_condition(struct reader *r, size_t key, const struct document_n
     case PROVIDER:
         return texts_read(r, node, &rules[key], &w->providers);
     case ASN:
-        return texts_for_each(r, node, "routes: asn", "autonomous systems such as [as64500]",
-                              read_asn, &w->asns);
+        return texts_for_each(r, node, &rules[key], read_asn, &w->asns);
     case NETWORK:
         return read_networks(r, node, &w->networks);
     case HOST:
@@ -288,10 +290,9 @@ static bool read_condition(struct reader *r, size_t key, const struct document_n
     case REPOSITORY:
         return texts_read(r, node, &rules[key], &w->repositories);
     case KIND:
-        return texts_for_each(r, node, "routes: kind", "kinds such as [manifest, tags]", read_word,
-                              &kinds);
+        return texts_for_each(r, node, &rules[key], read_word, &kinds);
     case METHOD:
-        return texts_for_each(r, node, "routes: method", "GET or HEAD", read_word, &methods);
+        return texts_for_each(r, node, &rules[key], read_word, &methods);
     case HEADER:
         return read_fields(r, node, w);
     default:
