@@ -101,12 +101,6 @@ static void check_regions(const struct config *c, struct diag *d)
 
 /* ── Autonomous systems ── */
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Which of the named are somewhere announced, in ascending order. */
 static struct asn_named list_known(const struct asn_table *t, uint32_t **memory)
 {
@@ -115,7 +109,7 @@ static struct asn_named list_known(const struct asn_table *t, uint32_t **memory)
     for (size_t i = 0; i < t->n; i++)
         if (t->entry[i].asn != 0)
             (*memory)[known.n++] = t->entry[i].asn;
-    qsort(*memory, known.n, sizeof(**memory), by_number);
+    qsort(*memory, known.n, sizeof(**memory), asn_compare);
     known.asn = *memory;
     return known;
 }

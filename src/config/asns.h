@@ -10,8 +10,8 @@
 /* Is it meant as one: digits, with or without "as" before them? It may still be out of range. */
 bool asns_is_number(struct str text);
 
-/* NULL, or what was expected (static, reads well after "expected"). */
-const char *asns_parse(struct str text, uint32_t *out);
+/* Without the letters before it, if they are there. */
+struct str asns_digits(struct str text);
 
 /* Adds a scalar's to the list, whose `number` the caller frees; one that is there already is an
  * error. False: the error is in r->d. */

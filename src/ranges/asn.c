@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int by_number(const void *a, const void *b)
+int asn_compare(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
@@ -19,7 +19,7 @@ bool asn_is_named(const struct asn_named *named, uint32_t asn)
 {
     if (asn == 0 || named == NULL)
         return asn != 0;
-    return named->n > 0 && bsearch(&asn, named->asn, named->n, sizeof(asn), by_number) != NULL;
+    return named->n > 0 && bsearch(&asn, named->asn, named->n, sizeof(asn), asn_compare) != NULL;
 }
 
 /* ── Files ── */

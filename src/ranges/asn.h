@@ -29,6 +29,9 @@ struct asn_named {
     size_t n;
 };
 
+/* Of two numbers, for qsort() and bsearch(). */
+int asn_compare(const void *a, const void *b);
+
 /* NULL: all are wanted. 0 never is. */
 bool asn_is_named(const struct asn_named *named, uint32_t asn);
 

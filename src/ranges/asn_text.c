@@ -1,6 +1,7 @@
 #include "ranges/asn_text.h"
 
 #include "base/num.h"
+#include "config/asns.h"
 
 enum { SHOWN_MAX = 64 }; /* bytes of a word that is wrong */
 
@@ -57,10 +58,7 @@ static struct str trim(struct str s)
 static bool read_asn(const struct line *l, struct str word, uint32_t *asn)
 {
     uint64_t number;
-    struct str digits = word;
-    if (word.len > 2 && (word.data[0] | 0x20) == 'a' && (word.data[1] | 0x20) == 's')
-        digits = str_skip(word, 2);
-    if (!num_parse(digits, UINT32_MAX, &number))
+    if (!num_parse(asns_digits(word), UINT32_MAX, &number))
         return refuse_word(
             l, word,
             "is no number of an autonomous system; expected one such as 64500 or AS64500, "

@@ -1,5 +1,6 @@
 #include "ranges/overlay.h"
 
+#include "ranges/asn.h"
 #include "sys/xalloc.h"
 
 #include <assert.h>
@@ -38,18 +39,10 @@ struct sweep {
     size_t depth;
 };
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static uint32_t named_asn(const struct overlay_sources *from, uint32_t asn)
 {
-    return from->n_named > 0 && asn != 0 &&
-                   bsearch(&asn, from->named, from->n_named, sizeof(asn), by_number) != NULL
-               ? asn
-               : 0;
+    const struct asn_named named = {from->named, from->n_named};
+    return asn_is_named(&named, asn) ? asn : 0;
 }
 
 static int by_prefix(const void *a, const void *b)

@@ -1,8 +1,10 @@
 #include "ranges/routing.h"
 
+#include "config/providers.h"
 #include "config/to.h"
 #include "config/upstreams.h"
 #include "config/when.h"
+#include "ranges/asn.h"
 #include "sys/xalloc.h"
 
 #include <assert.h>
@@ -85,9 +87,11 @@ static void take_provider_names(struct routing *r, const struct config *c,
     uint32_t *index = take(r, names->n, sizeof(*index));
     out->providers = index;
     out->n_providers = names->n;
-    for (size_t i = 0; i < names->n; i++)
-        while (strcmp(c->providers[index[i]].name, names->text[i]) != 0)
-            index[i]++;
+    for (size_t i = 0; i < names->n; i++) {
+        const struct config_provider *provider = providers_find(c, names->text[i]);
+        assert(provider != NULL);
+        index[i] = (uint32_t)(provider - c->providers);
+    }
 }
 
 static void take_fields(struct routing *r, const struct config_when *w, struct policy_route *out)
@@ -173,12 +177,6 @@ static struct policy_route route_of(struct routing *r, const struct config *c,
 
 /* ── What the ranges are to tell apart ── */
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static void add_asns(struct routing *r, const uint32_t *asns, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -197,7 +195,7 @@ static void list_asns(struct routing *r)
         add_asns(r, r->routes[i].asns, r->routes[i].n_asns);
     for (size_t i = 0; i < r->n_providers; i++)
         add_asns(r, r->providers[i].asns, r->providers[i].n_asns);
-    qsort(r->asns, n, sizeof(*r->asns), by_number);
+    qsort(r->asns, n, sizeof(*r->asns), asn_compare);
     for (size_t i = 0; i < n; i++)
         if (kept == 0 || r->asns[kept - 1] != r->asns[i])
             r->asns[kept++] = r->asns[i];

@@ -30,17 +30,11 @@ static bool count(void *context, const struct asn_word *word)
     return true;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static size_t count_systems(struct count *c)
 {
     size_t n = 0;
     if (c->n > 0)
-        qsort(c->asn, c->n, sizeof(*c->asn), by_number);
+        qsort(c->asn, c->n, sizeof(*c->asn), asn_compare);
     for (size_t i = 0; i < c->n; i++)
         n += i == 0 || c->asn[i - 1] != c->asn[i];
     return n;
