@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/num.h"
 #include "base64.h"
@@ -147,20 +148,6 @@ static const struct {
 
 /* ── Lines ── */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct str trim(struct str s)
-{
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
-        s.len--;
-    while (s.len > 0 && is_blank(s.data[0]))
-        s = str_skip(s, 1);
-    return s;
-}
-
 /* NULL, or what was expected. */
 static const char *read_line(struct str line, struct settings *s)
 {
@@ -169,7 +156,8 @@ static const char *read_line(struct str line, struct settings *s)
     size_t colon = str_find(line, ':');
     if (colon == line.len)
         return "a setting, a colon and a value";
-    struct str name = str_make(line.data, colon), value = trim(str_skip(line, colon + 1));
+    struct str name = str_make(line.data, colon),
+               value = ascii_trim_space(str_skip(line, colon + 1));
     for (size_t i = 0; i < sizeof(setting) / sizeof(setting[0]); i++)
         if (str_eq(name, setting[i].name))
             return setting[i].read(value, s);
@@ -203,7 +191,7 @@ bool settings_read(struct str text, struct settings *s, char why[SETTINGS_WHY_MA
     }
     for (uint64_t number = 1; text.len > 0; number++) {
         size_t end = str_find(text, '\n');
-        const char *expected = read_line(trim(str_make(text.data, end)), s);
+        const char *expected = read_line(ascii_trim_space(str_make(text.data, end)), s);
         if (expected != NULL) {
             explain(number, expected, why);
             return false;

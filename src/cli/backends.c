@@ -1,5 +1,6 @@
 #include "cli/backends.h"
 
+#include "base/ascii.h"
 #include "base/name.h"
 #include "config/keys.h"
 #include "config/texts.h"
@@ -36,22 +37,11 @@ static const struct keys condition_keys = {"backends: conditions", "set of condi
 
 /* ── What a word must be ── */
 
-static bool consists_of(struct str text, const char *others)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            (c == '\0' || strchr(others, c) == NULL))
-            return false;
-    }
-    return true;
-}
-
 /* It was compared after escapes had been decoded; and what is a wildcard here was none there. */
 static const char *check_path(struct str text)
 {
     if (text.len > 0 && text.len <= PATH_MAX_BYTES && text.data[0] == '/' &&
-        consists_of(text, "-._~!$&'()+,;=:@/"))
+        ascii_consists_of(text, "-._~!$&'()+,;=:@/"))
         return NULL;
     return "a path from its first slash on, of characters that need no escape, and without "
            "\"*\", which routes take for a wildcard";
@@ -75,7 +65,8 @@ static const char *check_address(struct str text)
 /* RFC 9110 section 5.1. */
 static bool is_field_name(struct str text)
 {
-    return text.len > 0 && text.len <= NAME_LENGTH_MAX && consists_of(text, "!#$%&'*+-.^_`|~");
+    return text.len > 0 && text.len <= NAME_LENGTH_MAX &&
+           ascii_consists_of(text, "!#$%&'*+-.^_`|~");
 }
 
 /* ── Conditions ── */

@@ -1,3 +1,4 @@
+#include "base/ascii.h"
 #include "cli/ranges_commands.h"
 #include "ranges/compile.h"
 #include "sys/log.h"
@@ -90,11 +91,6 @@ static bool look_up(const struct table *t, struct str text, const char *where, s
     return false;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool look_up_lines(const struct table *t, FILE *from)
 {
     char *line = NULL;
@@ -102,11 +98,7 @@ static bool look_up_lines(const struct table *t, FILE *from)
     ssize_t len;
     bool good = true;
     while ((len = getline(&line, &size, from)) >= 0) {
-        struct str text = str_make(line, (size_t)len);
-        while (text.len > 0 && is_blank(text.data[text.len - 1]))
-            text.len--;
-        while (text.len > 0 && is_blank(text.data[0]))
-            text = str_skip(text, 1);
+        struct str text = ascii_trim_space(str_make(line, (size_t)len));
         good = look_up(t, text, "line", ++number) && good;
     }
     free(line);

@@ -1,15 +1,11 @@
 #include "config/pattern.h"
 
+#include "base/ascii.h"
 #include "base/percent.h"
 
 #include <string.h>
 
 /* ── What a pattern may be ── */
-
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 
 /* pchar and '/' (RFC 3986 section 3.3). */
 static bool is_path_text(struct str text)
@@ -18,7 +14,7 @@ static bool is_path_text(struct str text)
         char c = text.data[i];
         if (c == '%' && percent_byte(str_skip(text, i)) < 0)
             return false;
-        if (!is_alnum(c) && (c == '\0' || strchr("-._~!$&'()*+,;=:@/%", c) == NULL))
+        if (!ascii_is_alnum(c) && (c == '\0' || strchr("-._~!$&'()*+,;=:@/%", c) == NULL))
             return false;
     }
     return true;

@@ -1,5 +1,6 @@
 #include "config/value.h"
 
+#include "base/ascii.h"
 #include "base/name.h"
 #include "base/num.h"
 #include "base/percent.h"
@@ -118,19 +119,6 @@ void value_format_rate(uint64_t value, char out[VALUE_TEXT_MAX])
         format_units(value, rates, sizeof(rates) / sizeof(rates[0]), out);
 }
 
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool consists_of(struct str s, const char *others)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!is_alnum(s.data[i]) && (s.data[i] == '\0' || strchr(others, s.data[i]) == NULL))
-            return false;
-    return true;
-}
-
 /* "[address]" with an IPv6 address in it. */
 static bool is_bracketed(struct str host)
 {
@@ -161,7 +149,7 @@ static bool is_authority(struct str s)
     }
     if (host.len > 0 && host.data[0] == '[')
         return is_bracketed(host);
-    return host.len > 0 && host.len <= 253 && consists_of(host, ".-_") && host.data[0] != '.';
+    return host.len > 0 && host.len <= 253 && ascii_consists_of(host, ".-_") && host.data[0] != '.';
 }
 
 /* pchar, and what others allows (RFC 3986 section 3.3). */
@@ -172,7 +160,7 @@ static bool is_url_text(struct str s, const char *others)
         if (c == '%') {
             if (percent_byte(str_skip(s, i)) < 0)
                 return false;
-        } else if (!is_alnum(c) &&
+        } else if (!ascii_is_alnum(c) &&
                    (c == '\0' || (!strchr("-._~!$&'()*+,;=:@/", c) && !strchr(others, c)))) {
             return false;
         }
@@ -217,7 +205,7 @@ const char *value_path(struct str text)
     for (struct str rest = text; rest.len > 0;) {
         size_t end = str_find(rest, '/');
         struct str segment = str_make(rest.data, end);
-        if (end == 0 || !consists_of(segment, "._~:+-") || str_eq(segment, STR(".")) ||
+        if (end == 0 || !ascii_consists_of(segment, "._~:+-") || str_eq(segment, STR(".")) ||
             str_eq(segment, STR("..")) || end + 1 == rest.len)
             return expected;
         rest = str_skip(rest, end < rest.len ? end + 1 : end);

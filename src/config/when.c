@@ -1,5 +1,6 @@
 #include "config/when.h"
 
+#include "base/ascii.h"
 #include "base/name.h"
 #include "base/num.h"
 #include "config/asns.h"
@@ -53,11 +54,6 @@ const char *const when_methods[] = {"GET", "HEAD", NULL};
 
 /* ── What a word must be ── */
 
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 static const char *check_region(struct str text)
 {
     size_t slash = str_find(text, '/');
@@ -73,7 +69,7 @@ static bool is_host_name(struct str text)
     char before = '.';
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
-        if (c == '.' ? before == '.' : !is_alnum(c) && c != '-' && c != '_')
+        if (c == '.' ? before == '.' : !ascii_is_alnum(c) && c != '-' && c != '_')
             return false;
         before = c;
     }
@@ -111,12 +107,7 @@ static const char *check_value(struct str text)
 /* RFC 9110 section 5.1. */
 static const char *check_field_name(struct str text)
 {
-    bool good = text.len > 0 && text.len <= NAME_LENGTH_MAX;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        good = good && c != '\0' && (is_alnum(c) || strchr("!#$%&'*+-.^_`|~", c) != NULL);
-    }
-    if (!good)
+    if (text.len == 0 || text.len > NAME_LENGTH_MAX || !ascii_consists_of(text, "!#$%&'*+-.^_`|~"))
         return "the name of a header field of at most 64 bytes";
     return str_eq_nocase(text, STR("host")) ? "\"host\" as a condition of its own" : NULL;
 }

@@ -2,6 +2,8 @@
 
 #include "base/num.h"
 
+#include "base/ascii.h"
+
 enum { PORT_MAX = 65535 };
 
 /* The entries of all field lines, taken from the right: what a client sent stands to the left of
@@ -34,20 +36,6 @@ static bool entries_take(struct entries *e, struct str *entry)
     return true;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct str trim(struct str s)
-{
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
-        s.len--;
-    while (s.len > 0 && is_blank(s.data[0]))
-        s = str_skip(s, 1);
-    return s;
-}
-
 /* Nothing, or ":" and a port. */
 static bool is_port(struct str s)
 {
@@ -57,7 +45,7 @@ static bool is_port(struct str s)
 
 static bool parse_entry(struct str entry, struct addr *out)
 {
-    struct str s = trim(entry);
+    struct str s = ascii_trim(entry);
     if (addr_parse(s, out))
         return true;
     if (s.len > 0 && s.data[0] == '[') {

@@ -1,5 +1,6 @@
 #include "http/http1.h"
 
+#include "base/ascii.h"
 #include "base/num.h"
 #include "base/scan.h"
 #include "http/authority.h"
@@ -42,20 +43,6 @@ static size_t token_length(struct str text)
     while (i < text.len && is_token_byte[(unsigned char)text.data[i]])
         i++;
     return i;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct str trim(struct str text)
-{
-    while (text.len > 0 && is_blank(text.data[0]))
-        text = str_skip(text, 1);
-    while (text.len > 0 && is_blank(text.data[text.len - 1]))
-        text.len--;
-    return text;
 }
 
 static enum http1_result refuse(struct http1_parser *parser, uint16_t status)
@@ -125,7 +112,7 @@ static enum http1_result connection_field(struct http1_parser *parser, struct st
 {
     while (value.len > 0) {
         size_t comma = str_find(value, ',');
-        struct str option = trim(str_make(value.data, comma));
+        struct str option = ascii_trim(str_make(value.data, comma));
         if (str_eq_nocase(option, STR("close")))
             parser->seen |= SEEN_CLOSE;
         else if (str_eq_nocase(option, STR("keep-alive")))
@@ -225,7 +212,7 @@ static enum http1_result field_line(struct http1_parser *parser, struct str line
     size_t name = token_length(line);
     if (name == 0 || name == line.len || line.data[name] != ':')
         return refuse(parser, 400);
-    struct str value = trim(str_skip(line, name + 1));
+    struct str value = ascii_trim(str_skip(line, name + 1));
     if (request->n_wanted > 0)
         wanted_field(parser->wanted, str_make(line.data, name), value, request);
     return known_field(parser, str_make(line.data, name), value, request);

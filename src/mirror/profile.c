@@ -1,5 +1,6 @@
 #include "mirror/profile.h"
 
+#include "base/ascii.h"
 #include "mirror/secret.h"
 #include "sys/env.h"
 #include "sys/file.h"
@@ -21,15 +22,6 @@ const char *profile_default(void)
 
 /* ── The format: "[section]", "name = value", comments from '#' or ';' on ── */
 
-static struct str trim(struct str s)
-{
-    while (s.len > 0 && strchr(" \t\r", s.data[0]) != NULL)
-        s = str_skip(s, 1);
-    while (s.len > 0 && strchr(" \t\r", s.data[s.len - 1]) != NULL)
-        s.len--;
-    return s;
-}
-
 /* Within a line only after a blank: keys may hold the characters themselves. */
 static struct str without_comment(struct str line)
 {
@@ -43,9 +35,9 @@ static struct str without_comment(struct str line)
 /* "[profile NAME]" in the one file, "[NAME]" in the other; the default has no prefix in either. */
 static bool is_section(struct str line, const char *name)
 {
-    line = trim(str_make(line.data + 1, str_find(str_skip(line, 1), ']')));
+    line = ascii_trim_space(str_make(line.data + 1, str_find(str_skip(line, 1), ']')));
     if (str_starts(line, STR("profile ")))
-        line = trim(str_skip(line, sizeof("profile ") - 1));
+        line = ascii_trim_space(str_skip(line, sizeof("profile ") - 1));
     return str_eq(line, str_from(name));
 }
 
@@ -69,8 +61,8 @@ static void read_setting(struct profile *p, struct str line)
     size_t equals = str_find(line, '=');
     if (equals == line.len)
         return;
-    char **to = member(p, trim(str_make(line.data, equals)));
-    struct str value = trim(str_skip(line, equals + 1));
+    char **to = member(p, ascii_trim_space(str_make(line.data, equals)));
+    struct str value = ascii_trim_space(str_skip(line, equals + 1));
     if (to != NULL && *to == NULL && value.len > 0)
         *to = xalloc_copy(value.data, value.len);
 }

@@ -1,5 +1,6 @@
 #include "ranges/asn_text.h"
 
+#include "base/ascii.h"
 #include "base/num.h"
 #include "config/asns.h"
 
@@ -41,20 +42,6 @@ static bool refuse_word(const struct line *l, struct str word, const char *what)
     return false;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct str trim(struct str s)
-{
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
-        s.len--;
-    while (s.len > 0 && is_blank(s.data[0]))
-        s = str_skip(s, 1);
-    return s;
-}
-
 static bool read_asn(const struct line *l, struct str word, uint32_t *asn)
 {
     uint64_t number;
@@ -77,9 +64,9 @@ static bool tell(const struct line *l, const struct asn_word *word)
 static struct str next_word(struct line *l)
 {
     size_t at = 0, end;
-    while (at < l->rest.len && is_blank(l->rest.data[at]))
+    while (at < l->rest.len && ascii_is_space(l->rest.data[at]))
         at++;
-    for (end = at; end < l->rest.len && !is_blank(l->rest.data[end]);)
+    for (end = at; end < l->rest.len && !ascii_is_space(l->rest.data[end]);)
         end++;
     struct str word = str_make(l->rest.data + at, end - at);
     l->rest = str_skip(l->rest, end);
@@ -106,7 +93,7 @@ static bool read_prefix_line(struct line *l)
         return false;
     l->said = true;
     word.asn = asn_is_named(l->to->named, asn) ? asn : 0;
-    word.name = trim(l->rest);
+    word.name = ascii_trim_space(l->rest);
     return tell(l, &word);
 }
 
@@ -204,7 +191,7 @@ static bool read_span_line(struct line *l)
 {
     struct asn_word word = {.asn = 0};
     struct span span;
-    l->rest = trim(l->rest);
+    l->rest = ascii_trim_space(l->rest);
     if (l->rest.len == 0 || l->rest.data[0] == '#')
         return true;
     if (!read_span(l, &span) || !read_asn(l, next_field(l), &word.asn))

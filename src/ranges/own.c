@@ -1,5 +1,6 @@
 #include "ranges/own.h"
 
+#include "base/ascii.h"
 #include "base/name.h"
 #include "sys/xalloc.h"
 
@@ -15,20 +16,15 @@ struct line {
     size_t n_words;
 };
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
 static void split(struct line *l)
 {
     size_t end = str_find(l->text, '#'), at = 0;
     l->n_words = 0;
     while (l->n_words <= WORDS_MAX) {
-        while (at < end && is_blank(l->text.data[at]))
+        while (at < end && ascii_is_space(l->text.data[at]))
             at++;
         size_t start = at;
-        while (at < end && !is_blank(l->text.data[at]))
+        while (at < end && !ascii_is_space(l->text.data[at]))
             at++;
         if (at == start)
             break;
