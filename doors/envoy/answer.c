@@ -29,7 +29,7 @@ static uint32_t collect(const struct decide_answer *a, struct pairs_field field[
     uint32_t n = 0;
     if (a->location.len > 0)
         field[n++] = (struct pairs_field){STR("location"), a->location};
-    if (a->step == DECIDE_R1)
+    if (a->status == 405)
         field[n++] = (struct pairs_field){STR("allow"), STR("GET, HEAD")};
     if (a->step == DECIDE_R5)
         field[n++] =

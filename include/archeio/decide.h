@@ -73,7 +73,7 @@ struct decide_answer {
     uint32_t route;      /* whose conditions hold; DECIDE_NO_ROUTE: none */
 };
 
-/* For an answer of step R1 the caller sends "Allow: GET, HEAD"; for one of R5,
+/* With status 405 the caller sends "Allow: GET, HEAD" (RFC 9110 section 15.5.6); for step R5,
  * "Docker-Distribution-Api-Version: registry/2.0". Every answer has a Content-Length. */
 struct decision {
     struct decide_answer answer; /* valid after DECIDE_ANSWER */
@@ -106,7 +106,7 @@ enum decide_next decide_begin(const struct snapshot *snapshot, const struct deci
 /* Only after DECIDE_ASK. */
 enum decide_next decide_resume(struct decision *decision, enum decide_existence existence);
 
-/* "R9" and what the step is in a few words: "not a blob". Static; step is 1 to 13. */
+/* "R9" and what the step is in a few words: "not a blob". Static. */
 const char *decide_step_name(enum decide_step step);
 const char *decide_step_text(enum decide_step step);
 

@@ -179,15 +179,13 @@ static bool has_default_store(const struct config *c)
     return false;
 }
 
-/* The field without which the status says nothing to clients (RFC 9110 sections 15.5.2, 15.5.6,
- * 15.5.8, 15.5.22), or NULL. */
+/* The field without which the status says nothing to clients (RFC 9110 sections 15.5.2, 15.5.8,
+ * 15.5.22), or NULL. That of 405 is there. */
 static const char *missing_field(unsigned status)
 {
     switch (status) {
     case 401:
         return "WWW-Authenticate";
-    case 405:
-        return "Allow";
     case 407:
         return "Proxy-Authenticate";
     case 426:

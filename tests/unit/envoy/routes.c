@@ -28,6 +28,9 @@ static const struct policy_target to_answer[] = {
     {.kind = SNAPSHOT_TARGET_ANSWER, .status = 410, .text = STR_INIT("gone for good")}};
 static const struct policy_target to_nothing[] = {
     {.kind = SNAPSHOT_TARGET_ANSWER, .status = 503, .text = STR_INIT("")}};
+static const struct str closed[] = {STR_INIT("/closed")};
+static const struct policy_target to_closed[] = {
+    {.kind = SNAPSHOT_TARGET_ANSWER, .status = 405, .text = STR_INIT("")}};
 static const struct policy_target to_moved[] = {
     {.kind = SNAPSHOT_TARGET_URL, .status = 308, .text = STR_INIT("https://moved.test/new")}};
 
@@ -58,6 +61,11 @@ static const struct policy_route route[] = {
      .share = POLICY_ALL,
      .paths = LIST(quiet),
      .targets = to_nothing,
+     .n_targets = 1},
+    {.name = STR_INIT("closed"),
+     .share = POLICY_ALL,
+     .paths = LIST(closed),
+     .targets = to_closed,
      .n_targets = 1},
     {.name = STR_INIT("moved"),
      .share = POLICY_ALL,
@@ -132,6 +140,9 @@ static void test_answers_of_routes_are_plain_text(void **state)
     assert_int_equal(a->status, 503);
     assert_string_equal(a->fields, "");
     assert_string_equal(a->body, "");
+    a = host_answer(get("/closed", "r.test", NULL, NULL));
+    assert_int_equal(a->status, 405);
+    assert_string_equal(a->fields, "allow: GET, HEAD\n");
 }
 
 static void test_a_path_goes_on_as_it_came(void **state)
