@@ -4,6 +4,7 @@
 #include "cli/log_lines.h"
 #include "cli/printable.h"
 #include "cli/tally.h"
+#include "http/http_request.h"
 #include "oci/path.h"
 #include "oci/target.h"
 #include "sys/xalloc.h"
@@ -57,13 +58,6 @@ static struct str member(const json_t *object, const char *key)
     return str_make(json_string_value(value), json_string_length(value));
 }
 
-static enum decide_method method_of(struct str name)
-{
-    if (str_eq(name, STR("GET")))
-        return DECIDE_GET;
-    return str_eq(name, STR("HEAD")) ? DECIDE_HEAD : DECIDE_OTHER;
-}
-
 /* Did the server refuse it before it made a decision? Then nothing else need be there. */
 static bool is_undecided(const json_t *object)
 {
@@ -83,7 +77,7 @@ static bool read_record(const json_t *object, struct record *r)
     if (!addr_parse(client, &r->client) && !str_eq(client, STR("-")))
         return false;
     r->request = (struct comparison_request){
-        .method = method_of(method), .target = path, .host = member(object, "host")};
+        .method = http_request_method(method), .target = path, .host = member(object, "host")};
     if (r->request.host.data == NULL)
         r->request.host = STR("");
     if (r->store.data == NULL)
