@@ -102,7 +102,8 @@ static char *copy(struct str s)
     return s.len > 0 ? strndup(s.data, s.len) : strdup("");
 }
 
-bool counters_named_add(struct counters_named *to, struct str name, struct str part, uint64_t n)
+/* False: no memory. Adding nothing makes no row. */
+static bool add_named(struct counters_named *to, struct str name, struct str part, uint64_t n)
 {
     if (n == 0)
         return true;
@@ -138,11 +139,11 @@ static bool add_routed(struct counters_total *total, const struct counters_answe
     for (unsigned i = 0; i < COUNTERS_ROUTE_STATUSES; i++)
         total->status[i] += counters_get(&c->status[i]);
     for (uint32_t i = 0; i < s->n_stores; i++)
-        ok &= counters_named_add(&total->route_stores, snapshot_store(s, i).name, STR(""),
-                                 counters_get(&c->route_store[i]));
+        ok &= add_named(&total->route_stores, snapshot_store(s, i).name, STR(""),
+                        counters_get(&c->route_store[i]));
     for (uint32_t i = 0; i < s->n_routes; i++)
-        ok &= counters_named_add(&total->routes, snapshot_route(s, i).name, STR(""),
-                                 counters_get(&c->route[i]));
+        ok &= add_named(&total->routes, snapshot_route(s, i).name, STR(""),
+                        counters_get(&c->route[i]));
     return ok;
 }
 
@@ -153,12 +154,12 @@ bool counters_total_add(struct counters_total *total, const struct counters_answ
     for (unsigned i = 0; i < COUNTERS_STEPS; i++)
         total->step[i] += counters_get(&c->step[i]);
     for (uint32_t i = 0; i < s->n_stores; i++)
-        ok &= counters_named_add(&total->stores, snapshot_store(s, i).name, STR(""),
-                                 counters_get(&c->store[i]));
+        ok &= add_named(&total->stores, snapshot_store(s, i).name, STR(""),
+                        counters_get(&c->store[i]));
     for (uint32_t i = 0; i < s->n_networks; i++) {
         struct snapshot_network network = snapshot_network(s, i);
-        ok &= counters_named_add(&total->networks, network.cloud, network.region,
-                                 counters_get(&c->network[i]));
+        ok &= add_named(&total->networks, network.cloud, network.region,
+                        counters_get(&c->network[i]));
     }
     return add_routed(total, c, s) && ok;
 }
@@ -167,8 +168,8 @@ static bool merge_named(struct counters_named *to, const struct counters_named *
 {
     bool ok = true;
     for (size_t i = 0; i < from->n; i++)
-        ok &= counters_named_add(to, str_from(from->row[i].name), str_from(from->row[i].part),
-                                 from->row[i].n);
+        ok &=
+            add_named(to, str_from(from->row[i].name), str_from(from->row[i].part), from->row[i].n);
     return ok;
 }
 
@@ -216,7 +217,7 @@ void counters_total_forget_routes(struct counters_total *total, const struct sna
     }
     routes->n = kept;
     routes->next = 0;
-    counters_named_add(routes, STR(""), STR(""), gone);
+    add_named(routes, STR(""), STR(""), gone);
 }
 
 static void clear(struct counters_named *named)

@@ -108,9 +108,6 @@ struct counters_named {
     size_t next; /* private: where the next look-up begins, since names come in the same order */
 };
 
-/* False: no memory. Adding nothing makes no row. */
-bool counters_named_add(struct counters_named *to, struct str name, struct str part, uint64_t n);
-
 struct counters_total {
     uint64_t step[COUNTERS_STEPS];
     uint64_t status[COUNTERS_ROUTE_STATUSES];
