@@ -213,6 +213,7 @@ static ngx_int_t refuse_target(ngx_http_request_t *r)
     static const struct decide_answer too_long = {
         .status = NGX_HTTP_REQUEST_URI_TOO_LARGE,
         .store = DECIDE_NO_STORE,
+        .route = DECIDE_NO_ROUTE,
     };
     return answer_send(r, &too_long);
 }

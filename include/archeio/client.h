@@ -1,5 +1,5 @@
 /*
- * Who the client is: from the socket's peer and X-Forwarded-For.
+ * Who the client is: from the socket's peer, X-Forwarded-For or X-Real-Ip.
  *
  * An unusable header never fails a pull: the client is then of no family (unknown region), the
  * result says so, and the caller counts it.
@@ -34,9 +34,9 @@ enum client_result {
 };
 
 /* fields: the values of the X-Forwarded-For field lines, or with CLIENT_X_REAL_IP of X-Real-Ip's,
- * in the order received; n may be 0. An entry
- * is an address, or an address with a port ("192.0.2.1:80", "[2001:db8::1]:80", brackets alone,
- * too), with blanks around it; an empty entry is unusable, not skipped. */
+ * in the order received; n may be 0. An entry is an address, or an address with a port
+ * ("192.0.2.1:80", "[2001:db8::1]:80", brackets alone, too), with blanks around it; an empty entry
+ * is unusable, not skipped. */
 enum client_result client_address(const struct client_rules *rules, const struct addr *peer,
                                   const struct str *fields, size_t n, struct addr *client);
 

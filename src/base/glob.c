@@ -10,7 +10,7 @@ struct retry {
     size_t pattern; /* behind the wildcard; 0: there is none */
     size_t text;
     size_t
-        star; /* of a '**': where the first '*' behind it begins in the text; NOWHERE: none did */
+        star; /* of a '**': where in the text the first '*' behind it begins; NOWHERE: none did */
 };
 
 static bool at(struct str s, size_t i, char c)

@@ -11,7 +11,7 @@
 #define INDENT 13 /* columns of "  route no   " */
 #define PATTERNS_SHOWN 3
 
-/* The key of the configuration's conditions. */
+/* The key of the configuration's conditions; of the five that are one question, a word for all. */
 static const char *condition_name(enum route_condition condition)
 {
     static const char *const name[] = {

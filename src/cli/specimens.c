@@ -24,8 +24,7 @@ static const struct {
     [PATH_SIGNATURE] = {"manifests/" SIGNATURE_DIGEST ".sig", "signatures"},
 };
 
-/* What is the same of all specimens of a route, and differs from one to the
- * next. */
+/* What is the same of all specimens of a route, and differs from one to the next. */
 struct mould {
     struct specimens *to;
     const struct snapshot *s;
@@ -135,8 +134,7 @@ static bool takes_kind(const struct mould *m, enum path_kind kind)
     return has(m, column_row_at(m->s, header(m->s)->kind_row[kind]));
 }
 
-/* A text that the pattern matches (free() it): wildcards stand for something
- * that can be varied. */
+/* A text that the pattern matches (free() it): wildcards stand for something that can be varied. */
 static char *instance(struct str pattern)
 {
     char *text = xalloc_text("");
@@ -197,8 +195,7 @@ static void add_paths(const struct mould *m)
 
 /* ── Of its columns ── */
 
-/* The next text of a column, from *i on, that the route looks for; false: there
- * is none. */
+/* The next text of a column, from *i on, that the route looks for; false: there is none. */
 static bool find_wanted(const struct mould *m, const struct image_column *c, uint32_t *i,
                         struct str *text)
 {
@@ -217,8 +214,7 @@ static bool looks_at(const struct mould *m, const struct image_column *c)
     return c->used != 0 && !has(m, column_row_at(m->s, c->others));
 }
 
-/* With the first value of each field that the route looks at, then with the
- * others of one. */
+/* With the first value of each field that the route looks at, then with the others of one. */
 static void add_with_fields(struct mould *m)
 {
     const struct image_column *column[SNAPSHOT_HEADERS_MAX];

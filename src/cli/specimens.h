@@ -1,6 +1,6 @@
 /*
- * Requests that stand for all others: of every kind that there is, and such as
- * the routes of a snapshot are about.
+ * Requests that stand for all others: of every kind that there is, and such as the routes of a
+ * snapshot are about.
  */
 #ifndef CLI_SPECIMENS_H
 #define CLI_SPECIMENS_H
@@ -25,8 +25,8 @@ struct specimens {
     bool shared; /* some route takes a share of its clients only */
 };
 
-/* Adds those of a snapshot, which outlives the list, to one that is all zero at
- * first. specimens_release() it. */
+/* Adds those of a snapshot, which outlives the list, to one that is all zero at first.
+ * specimens_release() it. */
 void specimens_add(struct specimens *list, const struct snapshot *s);
 void specimens_release(struct specimens *list);
 

@@ -1,9 +1,8 @@
 /*
- * How often each of many texts was seen, in bounded memory: the most frequent
- * are among those kept, whatever the others are (Metwally, Agrawal, El Abbadi:
- * "Efficient computation of frequent and top-k elements in data streams", ICDT
- * 2005). As long as no more different ones come than are kept, every count is
- * exact.
+ * How often each of many texts was seen, in bounded memory: the most frequent are among those kept,
+ * whatever the others are (Metwally, Agrawal, El Abbadi: "Efficient computation of frequent and
+ * top-k elements in data streams", ICDT 2005). As long as no more different ones come than are
+ * kept, every count is exact.
  */
 #ifndef CLI_TALLY_H
 #define CLI_TALLY_H

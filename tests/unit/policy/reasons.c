@@ -73,7 +73,7 @@ static void candidates_outside(const struct image *i)
     put32(i, header(i)->part[IMAGE_NETWORKS].offset + offsetof(struct image_network, n_candidates),
           UINT32_MAX);
 }
-static void unknown_route(const struct image *i)
+static void unknown_match(const struct image *i)
 {
     put32(i, header(i)->part[IMAGE_NETWORKS].offset + offsetof(struct image_network, match),
           SNAPSHOT_MATCH_REGION + 1);
@@ -273,7 +273,7 @@ static void test_each_reason_is_said(void **state)
         {store_without_objects, "corrupt: the text of a store lies outside"},
         {network_outside, "corrupt: a network names what is not there"},
         {candidates_outside, "corrupt: a network names what is not there"},
-        {unknown_route, "corrupt: a network names what is not there"},
+        {unknown_match, "corrupt: a network names what is not there"},
         {candidate_of_no_store, "corrupt: a network names what is not there"},
         {source_outside, "corrupt: the text of a ranges file lies outside"},
         {upstream_without_registry, "corrupt: the text of an upstream lies outside"},
