@@ -67,7 +67,9 @@ uint32_t exist_store(struct exist *e, struct str objects_url);
 
 /* The same for a store whose objects are not named by digests: url is what stands before their
  * paths. Their keys are hashes of the paths (exist_path_key()); they are not asked for again before
- * they expire, and what is watched is the one that was asked for last. */
+ * they expire, and what is watched is the last one of which the store has said whether it is there.
+ * Clients make paths up: an answer that says neither is the path's fault for as long as the one
+ * that is watched gets a better one, and does not make the store count as down. */
 uint32_t exist_store_of_paths(struct exist *e, struct str url);
 
 /* Longer paths are not asked for. */

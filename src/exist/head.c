@@ -41,7 +41,7 @@ void head_begin(struct head *h, const char *url, int64_t timeout)
     h->began = clock_now();
     h->deadline = h->began + timeout;
     h->error[0] = '\0';
-    h->starved = false;
+    h->starved = h->answered = false;
     h->curl->easy_reset(h->easy);
     hop_begin(&h->hop, h->curl, h->easy, &(struct hop_options){.url = url, .redirects = REDIRECTS});
     h->curl->easy_setopt(h->easy, CURLOPT_NOBODY, 1L);
@@ -70,6 +70,7 @@ enum exist_state head_end(struct head *h, CURLcode code, char why[256])
         snprintf(why, 256, "%s", hop_problem(&h->hop, code, h->error));
         return EXIST_ERROR;
     }
+    h->answered = true;
     switch (hop_next(&h->hop, &refused)) {
     case HOP_AGAIN:
         limit_time(h);

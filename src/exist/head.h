@@ -16,6 +16,7 @@ struct head {
     int64_t began;
     int64_t deadline;
     bool starved;      /* the error was ours: it says nothing about the store */
+    bool answered;     /* there was an answer, whatever it said */
     void *owner;       /* the caller's */
     struct head *next; /* the caller's, too */
     struct head **link;

@@ -90,15 +90,15 @@ static bool launch(struct prober *p, struct flight *f)
     return true;
 }
 
-/* path: of an object that has one, else NULL. */
-static struct flight *new_flight(struct prober *p, const struct key *key, const char *path,
+/* path: of an object that has one; its data is NULL else. */
+static struct flight *new_flight(struct prober *p, const struct key *key, struct str path,
                                  enum flight_kind kind, int64_t now)
 {
     struct flight *f = calloc(1, sizeof(*f));
     if (f == NULL)
         return NULL;
-    f->path = path != NULL ? strdup(path) : NULL;
-    if (path != NULL && f->path == NULL) {
+    f->path = path.data != NULL ? strndup(path.data, path.len) : NULL;
+    if (path.data != NULL && f->path == NULL) {
         free(f);
         return NULL;
     }
@@ -129,8 +129,9 @@ static void refuse(struct prober *p, struct flight *f, enum exist_state state)
 
 bool prober_check(struct prober *p, const struct key *key, enum flight_kind kind, int64_t now)
 {
-    const struct store *store = p->exist->stores.store[key->store];
-    struct flight *f = new_flight(p, key, store->recent_path, kind, now);
+    const char *path = p->exist->stores.store[key->store]->recent_path;
+    struct flight *f =
+        new_flight(p, key, path != NULL ? str_from(path) : str_make(NULL, 0), kind, now);
     if (f == NULL)
         return false;
     if (launch(p, f))
@@ -208,6 +209,17 @@ static bool has_room(const struct prober *p, const struct store *store)
     return store->queued < (queue + 1) / 2 && p->flights.n < queue;
 }
 
+/* What is asked for is what the store is watched by, but for a path that it may never have heard of
+ * where there is one that it has. NULL: no memory. */
+static struct flight *new_question(struct prober *p, const struct asker_question *q, int64_t now)
+{
+    struct store *store = p->exist->stores.store[q->key.store];
+    if (!store->proven && !stores_note_recent(store, &q->key.digest, q->path))
+        return NULL;
+    struct str path = store->by_path ? q->path : str_make(NULL, 0);
+    return new_flight(p, &q->key, path, FLIGHT_ASKED, now);
+}
+
 static void take_question(struct prober *p, struct asker_question *q, int64_t now)
 {
     enum exist_state state = known(p, &q->key, now);
@@ -218,8 +230,8 @@ static void take_question(struct prober *p, struct asker_question *q, int64_t no
     struct store *store = p->exist->stores.store[q->key.store];
     struct flight *f = flights_find(&p->flights, &q->key);
     if (f == NULL) {
-        if (has_room(p, store) && stores_note_recent(store, &q->key.digest, q->path))
-            f = new_flight(p, &q->key, store->recent_path, FLIGHT_ASKED, now);
+        if (has_room(p, store))
+            f = new_question(p, q, now);
         if (f == NULL) {
             stores_note_refused(store);
             asker_answer(q, EXIST_ERROR);
@@ -284,12 +296,30 @@ static void remember(struct prober *p, const struct flight *f, enum exist_state 
     cache_put(&p->exist->cache, &f->key, state, now + ttl_of(p->exist, state), now);
 }
 
+/* Clients make paths up, and some make those that a store answers with anything: of the store, that
+ * says as little as if nobody had asked. */
+static bool is_odd(const struct flight *f, enum exist_state state)
+{
+    return f->path != NULL && state == EXIST_ERROR && f->head->answered &&
+           (f->kind == FLIGHT_ASKED || !f->store->proven);
+}
+
+static void prove(struct flight *f, enum exist_state state)
+{
+    if (f->path != NULL && state != EXIST_ERROR && f->kind == FLIGHT_ASKED &&
+        stores_note_recent(f->store, &f->key.digest, str_from(f->path)))
+        f->store->proven = true;
+}
+
 /* What a HEAD has shown of its store and of its blob. */
-static enum stores_change learn(struct prober *p, const struct flight *f, enum exist_state state,
+static enum stores_change learn(struct prober *p, struct flight *f, enum exist_state state,
                                 const char *why, int64_t now)
 {
     stores_note_latency(f->store, now - f->head->began);
-    enum stores_change change = stores_note(&p->exist->stores, f->store, state, why, now);
+    struct stores *stores = &p->exist->stores;
+    enum stores_change change = is_odd(f, state) ? stores_note_odd(stores, f->store)
+                                                 : stores_note(stores, f->store, state, why, now);
+    prove(f, state);
     remember(p, f, state, now);
     return change;
 }

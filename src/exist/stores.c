@@ -99,6 +99,21 @@ static enum stores_change set_down(struct stores *s, struct store *store, bool d
     return down ? STORES_WENT_DOWN : STORES_CAME_UP;
 }
 
+static enum stores_change set_up(struct stores *s, struct store *store)
+{
+    log_info("store %s is up again", store->url);
+    return set_down(s, store, false);
+}
+
+enum stores_change stores_note_odd(struct stores *s, struct store *store)
+{
+    add(&store->heads[EXIST_ERROR], 1);
+    if (store->proven || !stores_is_down(s, store->number))
+        return STORES_SAME;
+    store->errors = 0;
+    return set_up(s, store);
+}
+
 enum stores_change stores_note(struct stores *s, struct store *store, enum exist_state state,
                                const char *why, int64_t now)
 {
@@ -107,10 +122,7 @@ enum stores_change stores_note(struct stores *s, struct store *store, enum exist
     if (state != EXIST_ERROR) {
         store->errors = 0;
         store->last_ok = now;
-        if (!down)
-            return STORES_SAME;
-        log_info("store %s is up again", store->url);
-        return set_down(s, store, false);
+        return down ? set_up(s, store) : STORES_SAME;
     }
     if (down || ++store->errors < STORES_DOWN_AFTER)
         return STORES_SAME;

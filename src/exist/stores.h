@@ -37,8 +37,9 @@ struct store {
     bool watched;    /* clients are redirected to it */
     double tokens;   /* for re-checks, as many as were left when it was */
     int64_t refilled;
-    struct digest recent; /* for trials; size 0: none */
+    struct digest recent; /* for watches and trials; size 0: none */
     char *recent_path;    /* of which that is the key, by_path; NULL: none */
+    bool proven;          /* of that path, the store has said whether it is there */
 
     _Atomic uint64_t heads[4]; /* as exist_store_stats */
     _Atomic uint64_t latency[EXIST_BUCKETS];
@@ -58,7 +59,7 @@ void stores_close(struct stores *s);
  */
 uint32_t stores_number(struct stores *s, struct str url, bool by_path);
 
-/* What was asked for last. False: no memory, and nothing has changed. */
+/* What watches and trials ask for from now on. False: no memory, and nothing has changed. */
 bool stores_note_recent(struct store *store, const struct digest *key, struct str path);
 
 static inline uint32_t stores_count(const struct stores *s)
@@ -76,6 +77,10 @@ enum stores_change { STORES_SAME, STORES_WENT_DOWN, STORES_CAME_UP };
 enum stores_change stores_note(struct stores *s, struct store *store, enum exist_state state,
                                const char *why, int64_t now);
 void stores_note_latency(struct store *store, int64_t duration);
+
+/* One HEAD has had an answer that is of no use, and that may be the fault of its path: it counts as
+ * an error, but not against the store, which is alive if nothing better is known of it. */
+enum stores_change stores_note_odd(struct stores *s, struct store *store);
 
 /* A question that was not asked, for want of room. */
 void stores_note_refused(struct store *store);

@@ -95,6 +95,9 @@ void sweep_note(struct prober *p, struct store *store, enum flight_kind kind,
     } else if (store->watched && kind != FLIGHT_AGAIN) {
         int64_t soon = store->checked + TRIAL_EVERY;
         store->next = soon < store->next ? soon : store->next;
+    } else if (store->proven && kind == FLIGHT_ASKED && store->checking == 0 &&
+               now >= store->checked + TRIAL_EVERY) {
+        check(p, store, FLIGHT_WATCH, now); /* was it the path's fault, or is it the store's? */
     }
 }
 

@@ -161,6 +161,53 @@ def test_a_store_that_is_down_is_passed_by_and_comes_back(files, bucket):
     assert where("/known") == f"{first.url}/known"
 
 
+@pytest.mark.parametrize("known", [("/known",), ()])
+def test_paths_that_a_store_refuses_cost_others_nothing(files, bucket, known):
+    """nginx answers 400 to a zero byte in a path: whoever asks for such paths does not take the store
+    away from others, whether it had been asked before or not."""
+    store = bucket()
+    put(store, "known", "other")
+    where = files([store])
+    for path in known:
+        assert where(path) == store.url + path
+    for n in range(6):
+        assert where(f"/%00{n}") == f"{LAST}/%00{n}"
+    assert where.heads("error") == 6
+    assert where.server.metric("archeio_store_up", store="s0") == 1
+    assert where("/other") == f"{store.url}/other"
+
+
+@pytest.mark.parametrize("known", [("/known",), ()])
+def test_a_store_comes_back_whatever_was_asked_while_it_was_down(files, bucket, known):
+    """Trials are not of a path that a client made up where there is a better one, and where there
+    is none, any answer will do."""
+    store = bucket()
+    put(store, "known", "other")
+    where = files([store])
+    for path in known:
+        assert where(path) == store.url + path
+    store.stop()
+    for n in range(3):
+        assert where(f"/%00{n}") == f"{LAST}/%00{n}"
+    assert where.server.metric("archeio_store_up", store="s0") == 0
+    store.start()
+    wait_until(lambda: where.server.metric("archeio_store_up", store="s0") == 1, 10, "up again")
+    assert where("/other") == f"{store.url}/other"
+
+
+def test_a_store_that_errs_for_all_is_found_out_by_a_path_that_it_had(files, stand_in):
+    """One question that gets no usable answer has the store looked at, and two more find it down."""
+    well = [True]
+    store = stand_in(lambda path, count: status(200 if well[0] else 503))
+    where = files([store])
+    assert where("/known") == f"{store.url}/known"
+    well[0] = False
+    assert where("/new") == f"{LAST}/new"
+    wait_until(lambda: where.server.metric("archeio_store_up", store="s0") == 0, 10, "down")
+    assert store.requests[2:5] == ["/known"] * 3
+    assert where("/known") == f"{LAST}/known"
+
+
 def test_a_file_that_nobody_has_is_not_found_where_nothing_is_behind_the_stores(files, stand_in):
     """The last of the list says so itself; a store that errs sends nobody to itself."""
     answers = {"/there": status(200), "/broken": status(500)}
