@@ -107,14 +107,34 @@ static bool is_of_store(const ngx_http_request_t *sr, ngx_int_t rc)
                                     rc == NGX_HTTP_BAD_GATEWAY || rc == NGX_HTTP_GATEWAY_TIME_OUT);
 }
 
-/* 200 is present; 404 and 403 are absent (S3 says 403 for a missing key where the caller may not
- * list); anything else is an error. */
-static enum exist_state judge(const ngx_http_request_t *sr)
+/* Of an object that has a path, which clients make up. */
+static bool has_path(const struct flight *f)
 {
-    ngx_uint_t status = sr->upstream != NULL ? sr->upstream->headers_in.status_n : 0;
+    return f->question.known == f->question.store->paths;
+}
+
+/* 0: it gave none. */
+static ngx_uint_t status_of(const ngx_http_request_t *sr)
+{
+    return sr->upstream != NULL ? sr->upstream->headers_in.status_n : 0;
+}
+
+/* Whether the store finds fault with what it was asked for, not with who asks, or how often. */
+static bool is_refused(ngx_uint_t status)
+{
+    return status >= 400 && status < 500 && status != 401 && status != 407 && status != 408 &&
+           status != 421 && status != 425 && status != 429;
+}
+
+/* 200 is present; 404 and 403 are absent (S3 says 403 for a missing key where the caller may not
+ * list), and so is a path that the store refuses; anything else is an error. */
+static enum exist_state judge(const struct flight *f, const ngx_http_request_t *sr)
+{
+    ngx_uint_t status = status_of(sr);
     if (status == NGX_HTTP_OK)
         return EXIST_PRESENT;
-    if (status == NGX_HTTP_NOT_FOUND || status == NGX_HTTP_FORBIDDEN)
+    if (status == NGX_HTTP_NOT_FOUND || status == NGX_HTTP_FORBIDDEN ||
+        (has_path(f) && is_refused(status)))
         return EXIST_ABSENT;
     return EXIST_ERROR;
 }
@@ -159,6 +179,13 @@ static void learn(struct flight *f, enum exist_state state)
         launch(f->owner, q, AGAIN, &other);
 }
 
+/* An answer of no use to a path that a client made up: some make those that a store answers with
+ * anything, and that says nothing about the store. */
+static bool is_odd(const struct flight *f, const ngx_http_request_t *sr, enum exist_state state)
+{
+    return has_path(f) && f->kind == ASKED && state == EXIST_ERROR && status_of(sr) != 0;
+}
+
 /* The subrequest has ended. Its own errors are not the client's: NGX_OK. Nor is what it would send:
  * nginx keeps that for its turn, which a subrequest in the background never gets. */
 static ngx_int_t land(ngx_http_request_t *sr, void *data, ngx_int_t rc)
@@ -167,9 +194,11 @@ static ngx_int_t land(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     sr->postponed = NULL;
     if (f->landed)
         return NGX_OK;
-    enum exist_state state = judge(sr);
+    enum exist_state state = judge(f, sr);
     take_out(f);
-    if (is_of_store(sr, rc)) {
+    if (is_odd(f, sr, state)) {
+        shared_remember(f->question.conf->shared, &f->question.key, state, expiry_of(f, state));
+    } else if (is_of_store(sr, rc)) {
         learn(f, state);
     } else {
         ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,

@@ -194,6 +194,14 @@ enum shared_change shared_note(struct shared *s, struct shared_store *store, con
     return change;
 }
 
+void shared_remember(struct shared *s, const struct key *key, enum exist_state state,
+                     int64_t expiry)
+{
+    ngx_shmtx_lock(&s->pool->mutex);
+    cache_put(&s->cache, key, state, expiry, shared_now());
+    ngx_shmtx_unlock(&s->pool->mutex);
+}
+
 unsigned shared_chances(const struct shared_store *store)
 {
     return is_down(store) ? 0 : SHARED_DOWN_AFTER - store->errors;

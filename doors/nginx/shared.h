@@ -70,6 +70,10 @@ enum shared_change { SHARED_SAME, SHARED_WENT_DOWN, SHARED_CAME_UP, SHARED_FORGO
 enum shared_change shared_note(struct shared *s, struct shared_store *store, const struct key *key,
                                enum exist_state state, int64_t expiry);
 
+/* The same of a HEAD that says nothing about the store. */
+void shared_remember(struct shared *s, const struct key *key, enum exist_state state,
+                     int64_t expiry);
+
 /* How many errors it takes until it is down; 0: it is. */
 unsigned shared_chances(const struct shared_store *store);
 

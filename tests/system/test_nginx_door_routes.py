@@ -298,7 +298,7 @@ def test_blobs_and_artifacts_of_a_store_are_known_apart(site, stand_in):
 
 def test_a_store_whose_artifacts_cannot_be_asked_for_is_down_and_comes_back(site, stand_in):
     broken = threading.Event()
-    one = stand_in(lambda path, count: status(500 if broken.is_set() else 200))
+    one = stand_in(lambda path, count: b"what?\r\n\r\n" if broken.is_set() else status(200))
     door = site(one)
     assert where(door, "/dl/a") == "store"
     broken.set()
@@ -308,6 +308,36 @@ def test_a_store_whose_artifacts_cannot_be_asked_for_is_down_and_comes_back(site
     assert f"archeio: store {one.url}/base is down (3 errors in a row)" in door.errors()
     broken.clear()
     wait_until(lambda: where(door, "/dl/a") == "store", 5, "store up", interval=0.1)
+
+
+@pytest.mark.parametrize("code", [400, 414, 500, 501])
+def test_paths_that_a_store_does_not_answer_well_cost_others_nothing(site, stand_in, code):
+    """Clients make paths up: some make those for which a store has nothing but errors."""
+    one = stand_in(lambda path, count: status(code if "%ff" in path else 200))
+    door = site(one)
+    for n in range(6):
+        assert where(door, f"/dl/%ff{n}") == "upstream"
+    assert where(door, "/dl/a") == "store"
+    assert "is down" not in door.errors()
+
+
+def test_a_store_that_is_back_is_not_kept_down_by_paths_that_it_refuses(site, stand_in):
+    """A trial asks what the client that comes by asks for."""
+    broken = threading.Event()
+    one = stand_in(lambda path, count: status(400) if "%ff" in path and not broken.is_set() else
+                   b"what?\r\n\r\n" if broken.is_set() else status(200))
+    door = site(one)
+    broken.set()
+    for path in "bcd":
+        assert where(door, f"/dl/{path}") == "upstream"
+    broken.clear()
+
+    def is_up():
+        assert where(door, "/dl/%ff") == "upstream"
+        return f"archeio: store {one.url}/base is up again" in door.errors()
+
+    wait_until(is_up, 5, "store up", interval=0.1)
+    assert where(door, "/dl/a") == "store"
 
 
 @pytest.mark.slow
