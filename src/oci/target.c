@@ -148,15 +148,27 @@ static bool is_dots(struct str segment)
     return str_eq(segment, STR(".")) || str_eq(segment, STR(".."));
 }
 
+/* How many bytes are a separator at the front: a slash, or the escape of one or of a backslash,
+ * which some stores decode before they resolve dots. */
+static size_t separator(struct str s)
+{
+    if (s.data[0] != '%')
+        return s.data[0] == '/' ? 1 : 0;
+    int value = unescape(s);
+    return value == '/' || value == '\\' ? 3 : 0;
+}
+
 static bool has_dots(struct str path)
 {
-    while (path.len > 0) {
-        size_t slash = str_find(path, '/');
-        if (is_dots(str_make(path.data, slash)))
+    size_t begin = 0, i = 0;
+    while (i < path.len) {
+        size_t n = separator(str_skip(path, i));
+        if (n > 0 && is_dots(str_make(path.data + begin, i - begin)))
             return true;
-        path = str_skip(path, slash < path.len ? slash + 1 : slash);
+        i += n > 0 ? n : 1;
+        begin = n > 0 ? i : begin;
     }
-    return false;
+    return is_dots(str_skip(path, begin));
 }
 
 bool target_raw_is_safe(const struct target *t)

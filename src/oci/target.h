@@ -18,7 +18,8 @@ struct target {
 bool target_is_registry(const struct target *t);
 
 /* May path and query, as received, stand in a Location? Any escape may (RFC 3986 section 3.3), but
- * for those of dots in a segment "." or "..", which a client would resolve. */
+ * for those of dots in a segment "." or "..", which a client would resolve; a store may, where what
+ * ends the segment is an escaped slash or backslash. */
 bool target_raw_is_safe(const struct target *t);
 
 /* memory: at least raw.len bytes, used only if something has to be decoded. A target that is

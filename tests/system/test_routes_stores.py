@@ -133,7 +133,8 @@ def test_paths_that_could_lead_elsewhere_are_nobodys(files, stand_in, way):
     for nowhere."""
     store = stand_in(lambda path, count: status(200))
     where = files([store])
-    for path in ("/../x", "/a/..", "/a/%2e%2E/b", "/.", "/%2e/x", "/a%", "/a%2", "/a%zz", "/a[b]",
+    for path in ("/../x", "/a/..", "/a/%2e%2E/b", "/.", "/%2e/x",
+                 "/..%2fother/x", "/a%2F..", "/a%5c%2e%2E/b", "/a%", "/a%2", "/a%zz", "/a[b]",
                  "/a{b}", '/a"b', "/a|b", "/a^b", "/a`b"):
         answer = ask(where.server.port, path, "files.test", way=way)
         assert answer.status in (400, 404) and answer.location is None, path
