@@ -75,12 +75,24 @@ static bool text_is_inside(const struct image_header *h, struct image_text t)
     return t.offset <= count && t.len <= count - t.offset && t.len <= SNAPSHOT_URL_MAX;
 }
 
+/* Is there a host for a Location to lead to, and to be read out of it? What stands behind it is
+ * only printable. */
+static bool is_url(struct str text)
+{
+    const struct str scheme = str_starts(text, STR("https://")) ? STR("https://") : STR("http://");
+    if (!str_starts(text, scheme) || text.len == scheme.len)
+        return false;
+    char first = text.data[scheme.len];
+    return first != '/' && first != '?' && first != '#' && first != '\\';
+}
+
 static bool stores_are_sound(const struct snapshot *s)
 {
     for (uint32_t i = 0; i < s->n_stores; i++)
         if (!text_is_inside(s->image, s->stores[i].name) ||
             !text_is_inside(s->image, s->stores[i].objects) ||
-            !str_ends(column_text(s, s->stores[i].objects), STR(IMAGE_OBJECTS)))
+            !str_ends(column_text(s, s->stores[i].objects), STR(IMAGE_OBJECTS)) ||
+            !is_url(snapshot_store(s, i).base))
             return false;
     return true;
 }
@@ -105,7 +117,7 @@ static bool upstreams_are_sound(const struct snapshot *s)
     for (uint32_t i = 0; i < s->n_upstreams; i++) {
         const struct image_upstream *u = &s->upstreams[i];
         if (!text_is_inside(s->image, u->name) || !text_is_inside(s->image, u->registry) ||
-            u->registry.len == 0 || u->endpoint > u->registry.len)
+            u->endpoint > u->registry.len || !is_url(snapshot_upstream(s, i).endpoint))
             return false;
     }
     return true;
@@ -127,7 +139,7 @@ static bool targets_are_sound(const struct snapshot *s, uint32_t n_targets)
         if (target->kind >= SNAPSHOT_TARGET_KINDS || !text_is_inside(s->image, target->text) ||
             (target->kind == SNAPSHOT_TARGET_STORE && target->index >= s->n_stores) ||
             (target->kind == SNAPSHOT_TARGET_UPSTREAM && target->index >= s->n_upstreams) ||
-            (target->kind == SNAPSHOT_TARGET_URL && target->text.len == 0) ||
+            (target->kind == SNAPSHOT_TARGET_URL && !is_url(column_text(s, target->text))) ||
             !status_is_sound(target))
             return false;
     }
@@ -208,7 +220,7 @@ static const char *check_routing(const struct snapshot *s, const struct image_he
 {
     const uint32_t words = h->part[IMAGE_ROWS].count;
     if (!upstreams_are_sound(s))
-        return "corrupt: the text of an upstream lies outside";
+        return "corrupt: the text of an upstream lies outside, or is no URL";
     if (s->n_routes == 0)
         return is_unrouted(h) ? NULL : "corrupt: there is what selects routes, and no route";
     if (words % s->row_words != 0 || !rows_are_sound(s, h, words / s->row_words))
@@ -229,11 +241,16 @@ static bool sources_are_sound(const struct snapshot *s)
     return true;
 }
 
-static bool pages_are_sound(const struct image_header *h)
+static bool is_page(const struct snapshot *s, struct image_text t)
 {
-    return text_is_inside(h, h->info_page) && text_is_inside(h, h->privacy_page) &&
-           text_is_inside(h, h->upstream) && text_is_inside(h, h->signatures) &&
-           h->upstream.len > 0;
+    return text_is_inside(s->image, t) && is_url(column_text(s, t));
+}
+
+static bool pages_are_sound(const struct snapshot *s, const struct image_header *h)
+{
+    return is_page(s, h->info_page) && is_page(s, h->privacy_page) && is_page(s, h->upstream) &&
+           (h->signatures.len == 0 || is_page(s, h->signatures)) &&
+           text_is_inside(h, h->signatures);
 }
 
 static uint32_t longest(const struct snapshot *s, uint32_t n_targets)
@@ -288,10 +305,10 @@ const char *snapshot_open(struct snapshot *s, const void *image, size_t size)
     if (!text_is_printable(h))
         return "corrupt: a text holds a byte that may not stand in a header line";
     view_parts(s, h);
-    if (!pages_are_sound(h))
-        return "corrupt: the text of a page or upstream lies outside";
+    if (!pages_are_sound(s, h))
+        return "corrupt: the text of a page or upstream lies outside, or is no URL";
     if (!stores_are_sound(s))
-        return "corrupt: the text of a store lies outside";
+        return "corrupt: the text of a store lies outside, or is no URL";
     if (!networks_are_sound(s, h->part[IMAGE_CANDIDATES].count))
         return "corrupt: a network names what is not there";
     if (!sources_are_sound(s))

@@ -55,6 +55,23 @@ static void no_upstream(const struct image *i)
 {
     header(i)->upstream.len = 0;
 }
+/* The text, which begins with "https://", without its first n bytes. */
+static void cut_url(const struct image *i, struct image_text t, size_t n)
+{
+    memset(i->data + header(i)->part[IMAGE_TEXT].offset + t.offset, '/', n);
+}
+static void page_without_scheme(const struct image *i)
+{
+    cut_url(i, header(i)->info_page, 4);
+}
+static void upstream_without_host(const struct image *i)
+{
+    cut_url(i, header(i)->upstream, 9);
+}
+static void upstream_of_a_scheme(const struct image *i)
+{
+    header(i)->upstream.len = sizeof("https://") - 1;
+}
 static void store_outside(const struct image *i)
 {
     put32(i, header(i)->part[IMAGE_STORES].offset, UINT32_MAX);
@@ -99,6 +116,11 @@ static size_t element(const struct image *i, enum image_part part, size_t n, siz
 static void upstream_without_registry(const struct image *i)
 {
     put32(i, MEMBER(i, IMAGE_UPSTREAMS, image_upstream, registry.len), 0);
+}
+static void upstream_without_endpoint(const struct image *i)
+{
+    put32(i, header(i)->part[IMAGE_UPSTREAMS].offset + offsetof(struct image_upstream, endpoint),
+          0);
 }
 static void endpoint_behind_registry(const struct image *i)
 {
@@ -267,17 +289,23 @@ static void test_each_reason_is_said(void **state)
         {part_of_nothing, "corrupt: the unknown network is missing"},
         {text_with_newline, "corrupt: a text holds a byte that may not stand in a header line"},
         {text_with_high_byte, "corrupt: a text holds a byte that may not stand in a header line"},
-        {upstream_outside, "corrupt: the text of a page or upstream lies outside"},
-        {no_upstream, "corrupt: the text of a page or upstream lies outside"},
-        {store_outside, "corrupt: the text of a store lies outside"},
-        {store_without_objects, "corrupt: the text of a store lies outside"},
+        {upstream_outside, "corrupt: the text of a page or upstream lies outside, or is no URL"},
+        {no_upstream, "corrupt: the text of a page or upstream lies outside, or is no URL"},
+        {page_without_scheme, "corrupt: the text of a page or upstream lies outside, or is no URL"},
+        {upstream_without_host,
+         "corrupt: the text of a page or upstream lies outside, or is no URL"},
+        {upstream_of_a_scheme,
+         "corrupt: the text of a page or upstream lies outside, or is no URL"},
+        {store_outside, "corrupt: the text of a store lies outside, or is no URL"},
+        {store_without_objects, "corrupt: the text of a store lies outside, or is no URL"},
         {network_outside, "corrupt: a network names what is not there"},
         {candidates_outside, "corrupt: a network names what is not there"},
         {unknown_match, "corrupt: a network names what is not there"},
         {candidate_of_no_store, "corrupt: a network names what is not there"},
         {source_outside, "corrupt: the text of a ranges file lies outside"},
-        {upstream_without_registry, "corrupt: the text of an upstream lies outside"},
-        {endpoint_behind_registry, "corrupt: the text of an upstream lies outside"},
+        {upstream_without_registry, "corrupt: the text of an upstream lies outside, or is no URL"},
+        {upstream_without_endpoint, "corrupt: the text of an upstream lies outside, or is no URL"},
+        {endpoint_behind_registry, "corrupt: the text of an upstream lies outside, or is no URL"},
         {no_routes, "corrupt: there is what selects routes, and no route"},
         {fewer_routes,
          "corrupt: a set of routes holds one that is not there, or the set of all lacks one"},
