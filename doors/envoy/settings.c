@@ -9,6 +9,7 @@
 
 #define MS INT64_C(1000000)
 #define S (1000 * MS)
+#define DURATION_MAX (365 * 86400 * S)
 
 /* Reads a value; returns NULL, or what was expected instead. */
 typedef const char *reader(struct str value, struct settings *s);
@@ -76,8 +77,10 @@ static bool read_duration(struct str value, int64_t *out)
     for (size_t i = 0; i < sizeof(unit) / sizeof(unit[0]); i++) {
         if (!str_eq(name, unit[i].name))
             continue;
+        if (number > (uint64_t)(DURATION_MAX / unit[i].ns))
+            return false;
         *out = (int64_t)number * unit[i].ns;
-        return *out <= 365 * 86400 * S;
+        return true;
     }
     return false;
 }

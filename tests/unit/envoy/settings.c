@@ -82,6 +82,8 @@ static void test_what_is_wrong_is_said_with_its_line(void **state)
          "to 60s"},
         {"present_ttl: 99999999999999999999d",
          "configuration:1: expected a duration: an integer and ms, s, m, h or d"},
+        {"absent_ttl: 1000000d",
+         "configuration:1: expected a duration: an integer and ms, s, m, h or d"},
         {"present_ttl: 366d", "configuration:1: expected a duration: an integer and ms, s, m, h or "
                               "d"},
         {"slots: 3", "configuration:1: expected an integer from 4 to 1048576"},
