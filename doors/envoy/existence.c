@@ -57,23 +57,24 @@ static void note(struct root *r, uint32_t store, enum slots_state state, int64_t
     }
 }
 
-static uint32_t start(struct root *r, enum flights_kind kind, uint32_t store, struct str url)
+static uint32_t start(struct root *r, enum flights_kind kind, const struct existence_question *q)
 {
     bool client = kind == FLIGHTS_ASKED || kind == FLIGHTS_RECHECK;
     int64_t timeout = r->settings.timeout;
     const struct flights_call call = {
         .kind = kind,
-        .store = store,
-        .cluster = cluster_of(r, store),
-        .url = url,
+        .store = q->store,
+        .path = q->path,
+        .cluster = cluster_of(r, q->store),
+        .url = q->url,
         .timeout = client || timeout < HEALTH_CHECK_TIMEOUT ? timeout : HEALTH_CHECK_TIMEOUT,
     };
     uint32_t flight = flights_start(&r->flights, &call);
     counters_add(&r->counters, COUNTERS_HEADS);
     if (flight == FLIGHTS_NONE)
-        note(r, store, SLOTS_ERROR, clock_now());
+        note(r, q->store, SLOTS_ERROR, clock_now());
     else if (!client)
-        r->health[store].checking++;
+        r->health[q->store].checking++;
     return flight;
 }
 
@@ -101,22 +102,28 @@ static void remember(struct root *r, const struct flights_one *f, enum slots_sta
     recent_drop(&r->recent, slots_hash(&r->slots, flights_url(f)), flights_url(f));
 }
 
-void existence_landed(struct root *r, uint32_t token, enum slots_state state)
+void existence_landed(struct root *r, uint32_t token, struct str status)
 {
     struct flights_one f;
     uint32_t flight = flights_land(&r->flights, token, &f);
     if (flight == FLIGHTS_NONE)
         return;
     struct health *h = &r->health[f.store];
+    enum slots_state state = flights_judge(&f, status);
     int64_t now = clock_now();
     if (f.kind != FLIGHTS_ASKED && f.kind != FLIGHTS_RECHECK)
         h->checking--;
     remember(r, &f, state, now);
     waiters_answer(&r->waiters, flight, state);
+    if (state == SLOTS_ERROR && flights_is_odd(&f, status)) {
+        counters_add(&r->counters, COUNTERS_HEAD_ERRORS);
+        return;
+    }
     note(r, f.store, state, now);
+    const struct existence_question again = {f.store, f.path, flights_url(&f)};
     if (f.kind == FLIGHTS_WATCH && state == SLOTS_ERROR)
         for (unsigned n = health_again(h); n > 0; n--)
-            start(r, FLIGHTS_AGAIN, f.store, flights_url(&f));
+            start(r, FLIGHTS_AGAIN, &again);
 }
 
 /* ── Questions ── */
@@ -125,7 +132,7 @@ static void recheck(struct root *r, const struct existence_question *q)
 {
     if (flights_find(&r->flights, q->url) == FLIGHTS_NONE &&
         flights_have_room(&r->flights, q->store))
-        start(r, FLIGHTS_RECHECK, q->store, q->url);
+        start(r, FLIGHTS_RECHECK, q);
 }
 
 static enum slots_state look_up(struct root *r, struct str url, int64_t now, int64_t *expiry)
@@ -165,13 +172,13 @@ uint32_t existence_ask(struct root *r, const struct existence_question *q)
         counters_add(&r->counters, COUNTERS_HEADS_REFUSED);
         return FLIGHTS_NONE;
     }
-    health_asked(&r->health[q->store], q->url);
-    return start(r, FLIGHTS_ASKED, q->store, q->url);
+    health_asked(&r->health[q->store], q->url, q->path);
+    return start(r, FLIGHTS_ASKED, q);
 }
 
 void existence_redirected(struct root *r, const struct existence_question *q, int64_t now)
 {
-    health_redirected(&r->health[q->store], q->url, now);
+    health_redirected(&r->health[q->store], q->url, q->path, now);
     root_start_ticking(r);
 }
 
@@ -180,9 +187,10 @@ bool existence_tick(struct root *r, int64_t now)
     bool follows = false;
     for (uint32_t i = 0; r->usable && i < r->snapshot.n_stores; i++) {
         struct health *h = &r->health[i];
+        const struct existence_question recent = {i, h->recent_path,
+                                                  str_make(h->recent, h->recent_len)};
         if (health_due(h, now))
-            start(r, h->down ? FLIGHTS_TRIAL : FLIGHTS_WATCH, i,
-                  str_make(h->recent, h->recent_len));
+            start(r, h->down ? FLIGHTS_TRIAL : FLIGHTS_WATCH, &recent);
         follows |= health_follows(h, now);
     }
     return follows;

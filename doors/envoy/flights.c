@@ -76,6 +76,7 @@ uint32_t flights_start(struct flights *f, const struct flights_call *call)
         return FLIGHTS_NONE;
     one->store = call->store;
     one->kind = call->kind;
+    one->path = call->path;
     one->len = (uint16_t)call->url.len;
     memcpy(one->url, call->url.data, call->url.len);
     return i;
@@ -93,11 +94,38 @@ uint32_t flights_land(struct flights *f, uint32_t token, struct flights_one *end
     return FLIGHTS_NONE;
 }
 
-enum slots_state flights_judge(struct str status)
+static bool is_one_of(struct str status, const struct str *list, size_t n)
+{
+    size_t i = 0;
+    while (i < n && !str_eq(status, list[i]))
+        i++;
+    return i < n;
+}
+
+/* Whether the store finds fault with what it was asked for, not with who asks, or how often. */
+static bool is_refused(struct str status)
+{
+    static const struct str other[] = {STR_INIT("401"), STR_INIT("407"), STR_INIT("408"),
+                                       STR_INIT("421"), STR_INIT("425"), STR_INIT("429")};
+    return str_starts(status, STR("4")) &&
+           !is_one_of(status, other, sizeof(other) / sizeof(other[0]));
+}
+
+enum slots_state flights_judge(const struct flights_one *one, struct str status)
 {
     if (str_eq(status, STR("200")))
         return SLOTS_PRESENT;
-    if (str_eq(status, STR("404")) || str_eq(status, STR("403")))
+    if (str_eq(status, STR("404")) || str_eq(status, STR("403")) ||
+        (one->path && is_refused(status)))
         return SLOTS_ABSENT;
     return SLOTS_ERROR;
+}
+
+/* Envoy says 503 or 504 itself where a store says nothing. */
+bool flights_is_odd(const struct flights_one *one, struct str status)
+{
+    static const struct str silent[] = {STR_INIT(""), STR_INIT("502"), STR_INIT("503"),
+                                        STR_INIT("504")};
+    return one->path && is_for_clients(one->kind) &&
+           !is_one_of(status, silent, sizeof(silent) / sizeof(silent[0]));
 }

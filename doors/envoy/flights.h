@@ -1,7 +1,8 @@
 /*
  * HEAD requests to stores that are on their way, of one of Envoy's threads: one per URL, however
  * many wait for it. 200 is present; 404 and 403 are absent (S3 says 403 for a missing key where the
- * caller may not list); anything else is an error. Redirects are not followed.
+ * caller may not list), and so is a path that the store refuses; anything else is an error.
+ * Redirects are not followed.
  *
  * A call belongs to the root context: it goes on when the request that asked is gone.
  */
@@ -26,6 +27,7 @@ struct flights_one {
     uint32_t token; /* the host's name for it; 0: this place is free */
     uint32_t store;
     enum flights_kind kind;
+    bool path; /* of an object that has one, which clients make up */
     uint16_t len;
     char url[SLOTS_KEY_MAX];
 };
@@ -37,6 +39,7 @@ struct flights {
 struct flights_call {
     enum flights_kind kind;
     uint32_t store;
+    bool path;
     struct str cluster;
     struct str url;
     int64_t timeout; /* nanoseconds */
@@ -60,7 +63,11 @@ uint32_t flights_start(struct flights *f, const struct flights_call *call);
  * FLIGHTS_NONE: there is none. */
 uint32_t flights_land(struct flights *f, uint32_t token, struct flights_one *ended);
 
-/* What an answer with that status means; 0: there was no answer. */
-enum slots_state flights_judge(struct str status);
+/* What an answer with that status means; empty: there was no answer. */
+enum slots_state flights_judge(const struct flights_one *one, struct str status);
+
+/* Of what is an error by that: does it say nothing about the store? Some clients make up paths for
+ * which a store has nothing but errors. */
+bool flights_is_odd(const struct flights_one *one, struct str status);
 
 #endif

@@ -32,24 +32,25 @@ enum health_change health_note(struct health *h, enum slots_state state, int64_t
     return HEALTH_SAME;
 }
 
-static void keep(struct health *h, struct str url)
+static void keep(struct health *h, struct str url, bool path)
 {
     if (url.len > sizeof(h->recent))
         return;
     memcpy(h->recent, url.data, url.len);
     h->recent_len = url.len;
+    h->recent_path = path;
 }
 
-void health_asked(struct health *h, struct str url)
+void health_asked(struct health *h, struct str url, bool path)
 {
     if (h->redirected == 0)
-        keep(h, url);
+        keep(h, url, path);
 }
 
-void health_redirected(struct health *h, struct str url, int64_t now)
+void health_redirected(struct health *h, struct str url, bool path, int64_t now)
 {
     h->redirected = now;
-    keep(h, url);
+    keep(h, url, path);
     if (h->watched || h->down)
         return;
     int64_t due = h->last_ok != 0 ? h->last_ok + WATCH_EVERY : now + WATCH_FIRST;

@@ -25,6 +25,7 @@ struct health {
     int64_t next;           /* when the next is due */
     int64_t redirected;     /* when a client was last sent there; 0: never */
     int64_t believed_since; /* what was found out earlier does not count */
+    bool recent_path;       /* `recent` is of an object that has a path */
     size_t recent_len;
     char recent[SLOTS_KEY_MAX]; /* the URL that a client was last sent to, or asked for */
 };
@@ -34,9 +35,10 @@ enum health_change { HEALTH_SAME, HEALTH_WENT_DOWN, HEALTH_CAME_UP };
 /* One HEAD has ended so (not SLOTS_MISS). */
 enum health_change health_note(struct health *h, enum slots_state state, int64_t now);
 
-/* A client was sent to that URL of the store; or asks for it, and nobody knows yet. */
-void health_redirected(struct health *h, struct str url, int64_t now);
-void health_asked(struct health *h, struct str url);
+/* A client was sent to that URL of the store; or asks for it, and nobody knows yet. path: of an
+ * object that has one. */
+void health_redirected(struct health *h, struct str url, bool path, int64_t now);
+void health_asked(struct health *h, struct str url, bool path);
 
 /* Whether the store needs to be looked at with every tick. */
 bool health_follows(const struct health *h, int64_t now);

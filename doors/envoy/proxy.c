@@ -57,7 +57,7 @@ void proxy_on_http_call_response(uint32_t context, uint32_t token, uint32_t n_he
     if (n_headers > 0 &&
         abi_get_value(ABI_CALL_RESPONSE_HEADERS, key, sizeof(key) - 1, &data, &size) == ABI_OK)
         status = str_make(data, size);
-    existence_landed(r, token, flights_judge(status));
+    existence_landed(r, token, status);
     request_go_on(r);
 }
 

@@ -126,7 +126,8 @@ static bool question_of(const struct root *r, const struct decision *d,
         return false;
     memcpy(memory, prefix.data, prefix.len);
     memcpy(memory + prefix.len, object.data, object.len);
-    *q = (struct existence_question){d->ask_store, str_make(memory, prefix.len + object.len)};
+    *q =
+        (struct existence_question){d->ask_store, !blob, str_make(memory, prefix.len + object.len)};
     return true;
 }
 

@@ -184,6 +184,52 @@ static void test_an_artifact_that_is_absent_comes_from_the_next_store(void **sta
     assert_string_equal(host_answer(context)->details, "archeio_route_dl");
 }
 
+/* Some clients make up paths for which a store has nothing but errors. */
+static void test_paths_that_a_store_does_not_answer_well_leave_it_up(void **state)
+{
+    (void)state;
+    static const char *const status[] = {"400", "414", "500", "501", "302"};
+    char path[32];
+    site_start("wait: 0s");
+    for (unsigned i = 0; i < N(status); i++) {
+        for (unsigned n = 0; n < 4; n++) {
+            uint32_t call = host.n_calls;
+            snprintf(path, sizeof(path), "/v1/%%00%u-%u", i, n);
+            get_file(path);
+            host_respond(call, status[i]);
+            host_respond(call + 1, status[i]);
+        }
+    }
+    assert_int_equal(host_counter("archeio_store_down"), 0);
+    uint32_t call = host.n_calls;
+    get_file("/v1/file");
+    assert_string_equal(host.call[call].url, "https://eu.test/v1/file");
+}
+
+static void test_a_store_that_gives_no_answer_for_paths_is_down_until_it_answers(void **state)
+{
+    (void)state;
+    static const char *const status[] = {"503", "504", NULL};
+    char path[32];
+    site_start("wait: 0s");
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "/v1/%%00%u", i);
+        get_file(path);
+        host_respond(2 * i, status[i]);
+        host_respond(2 * i + 1, "404");
+    }
+    assert_int_equal(host_counter("archeio_store_down"), 1);
+    get_file("/v1/file");
+    assert_int_equal(host.n_calls, 7);
+    assert_string_equal(host.call[6].url, "http://us.test:8080/x/v1/file");
+    host_respond(6, "200");
+    host_pass(2 * HOST_S);
+    assert_int_equal(host.n_calls, 8);
+    host_respond(7, "400");
+    get_file("/v1/new");
+    assert_string_equal(host.call[8].url, "https://eu.test/v1/new");
+}
+
 /* Neither another spelling of a path nor a longer one is the path. */
 static void test_each_path_is_a_key_of_its_own(void **state)
 {
@@ -219,6 +265,8 @@ int main(void)
         cmocka_unit_test(test_a_path_goes_on_as_it_came),
         cmocka_unit_test(test_an_artifact_is_asked_for_by_its_path_once),
         cmocka_unit_test(test_an_artifact_that_is_absent_comes_from_the_next_store),
+        cmocka_unit_test(test_paths_that_a_store_does_not_answer_well_leave_it_up),
+        cmocka_unit_test(test_a_store_that_gives_no_answer_for_paths_is_down_until_it_answers),
         cmocka_unit_test(test_each_path_is_a_key_of_its_own),
         cmocka_unit_test(test_a_path_that_no_slot_can_hold_is_not_asked_for),
     };
