@@ -13,14 +13,19 @@
 #define BELOW_V2 "/v2/"
 #define KINDS_ALL ((1U << (PATH_SIGNATURE + 1)) - 1)
 #define KIND_OTHER (1U << PATH_OTHER)
+#define PATTERN_STEPS 64 /* of a pattern's, that are one comparison */
 #define METHODS_ALL (1U << DECIDE_GET | 1U << DECIDE_HEAD)
+
+static bool spend_some(size_t n, size_t *effort)
+{
+    bool enough = *effort >= n;
+    *effort -= enough ? n : *effort;
+    return enough;
+}
 
 static bool spend(size_t *effort)
 {
-    if (*effort == 0)
-        return false;
-    --*effort;
-    return true;
+    return spend_some(1, effort);
 }
 
 /* ── Lists ── */
@@ -32,12 +37,33 @@ static bool is_same(const char *outer, const char *inner)
     return strcmp(outer, inner) == 0;
 }
 
+static bool pattern_one(const char *outer, const char *inner)
+{
+    return pattern_covers(str_from(outer), str_from(inner));
+}
+
+/* How many comparisons that may take: one where they differ before the first wildcard, as mostly.
+ */
+static size_t pattern_effort(const char *outer, const char *inner)
+{
+    size_t same = 0;
+    while (outer[same] != '\0' && outer[same] != '*' && outer[same] == inner[same])
+        same++;
+    if (outer[same] != '*')
+        return 1;
+    return 1 + strlen(outer + same) * strlen(inner + same) / PATTERN_STEPS;
+}
+
 static bool any_covers(const struct config_texts *outer, const char *inner, cover_one *one,
                        size_t *effort)
 {
-    for (size_t i = 0; i < outer->n && spend(effort); i++)
+    for (size_t i = 0; i < outer->n; i++) {
+        size_t n = one == pattern_one ? pattern_effort(outer->text[i], inner) : 1;
+        if (!spend_some(n, effort))
+            return false;
         if (one(outer->text[i], inner))
             return true;
+    }
     return false;
 }
 
@@ -230,11 +256,6 @@ static bool may_be_other(const struct config_when *w)
 static unsigned methods_of(const struct config_when *w)
 {
     return w->methods != 0 ? w->methods : METHODS_ALL;
-}
-
-static bool pattern_one(const char *outer, const char *inner)
-{
-    return pattern_covers(str_from(outer), str_from(inner));
 }
 
 /* What the conditions on repository and kind say of the path: all is below "/v2/". */

@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 
-/* How many comparisons are worth a warning. */
+/* How many comparisons are worth a warning; those of long patterns count as several. */
 #define COVER_EFFORT 20000000U
 
 /* Does every request that meets inner's conditions meet outer's, too? Where that is hard to say,

@@ -199,22 +199,9 @@ static void conditions_that_no_request_meets_are_told(void **state)
     }
 }
 
-/* With every route on a line of its own, each would be compared with all before it. */
-static void many_routes_take_no_more_than_their_time(void **state)
+static void check_effort(char *text)
 {
-    (void)state;
     struct diag d = {0};
-    char *text = NULL;
-    size_t len = 0;
-    FILE *to = open_memstream(&text, &len);
-    fputs("upstream: {endpoint: 'https://r.example'}\nroutes:\n", to);
-    for (int i = 0; i < 4096; i++) {
-        fprintf(to, "- {name: r%d, to: upstream, when: {path: [", i);
-        for (int j = 0; j < 20; j++)
-            fprintf(to, "'/%d/*/a*%d/**', ", j, i);
-        fprintf(to, "]}}\n");
-    }
-    fclose(to);
     struct config *c = configs_parse(text, configs_no_environment, &d);
     assert_non_null(c);
     size_t effort = COVER_EFFORT;
@@ -226,12 +213,50 @@ static void many_routes_take_no_more_than_their_time(void **state)
     free(text);
 }
 
+/* With every route on a line of its own, each would be compared with all before it. */
+static void many_routes_take_no_more_than_their_time(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+    fputs("upstream: {endpoint: 'https://r.example'}\nroutes:\n", to);
+    for (int i = 0; i < 4096; i++) {
+        fprintf(to, "- {name: r%d, to: upstream, when: {path: [", i);
+        for (int j = 0; j < 20; j++)
+            fprintf(to, "'/%d/*/a*%d/**', ", j, i);
+        fprintf(to, "]}}\n");
+    }
+    fclose(to);
+    check_effort(text);
+}
+
+/* A '**' that is tried at each byte of the other, and takes hundreds of bytes to fail. */
+static void long_patterns_count_by_their_length(void **state)
+{
+    (void)state;
+    enum { N = 1000, MANY = 400, FEW = 800 };
+    char *text = NULL, many[MANY + 1], few[FEW + 1];
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+    memset(many, 'a', MANY);
+    memset(few, 'a', FEW);
+    many[MANY] = few[FEW] = '\0';
+    fputs("upstream: {endpoint: 'https://r.example'}\nroutes:\n", to);
+    for (int i = 0; i < N; i++)
+        fprintf(to, "- {name: r%d, to: upstream, when: {path: '/%s%s%d'}}\n", i,
+                i % 2 == 0 ? "**" : "", i % 2 == 0 ? many : few, i);
+    fclose(to);
+    check_effort(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_route_that_is_never_taken_is_told_with_its_place_and_the_other),
         cmocka_unit_test(what_takes_all_that_another_would_is_known),
         cmocka_unit_test(what_leaves_something_is_not_warned_of),
+        cmocka_unit_test(long_patterns_count_by_their_length),
         cmocka_unit_test(an_autonomous_system_is_its_providers_where_none_has_clouds),
         cmocka_unit_test(conditions_that_no_request_meets_are_told),
         cmocka_unit_test(many_routes_take_no_more_than_their_time),
