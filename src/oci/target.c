@@ -154,7 +154,7 @@ static size_t separator(struct str s)
 {
     if (s.data[0] != '%')
         return s.data[0] == '/' ? 1 : 0;
-    int value = unescape(s);
+    int value = percent_byte(s);
     return value == '/' || value == '\\' ? 3 : 0;
 }
 
