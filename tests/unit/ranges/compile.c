@@ -267,7 +267,7 @@ static void without_files_of_autonomous_systems_it_is_built_and_said(void **stat
     struct compile_image image = compile_site(&dir, &d);
     assert_int_equal(d.n, 1);
     assert_int_equal(d.n_errors, 0);
-    assert_non_null(strstr(d.message[0].text, "no file here says whose"));
+    assert_non_null(strstr(d.message[0].text, "no file here says which"));
     assert_string_equal(route_of(&image.snapshot, "192.0.2.1"), "amazon");
     compile_release(&image);
     diag_clear(&d);
