@@ -82,7 +82,9 @@ static void print_entry(const struct trace *t, FILE *to)
 static void print_request(const struct explanation *e, FILE *to)
 {
     const struct trace *t = e->trace;
-    fprintf(to, "request   %s ", e->method);
+    fputs("request   ", to);
+    printable_put(str_from(e->method), to);
+    fputc(' ', to);
     printable_put(t->target, to);
     fputc('\n', to);
     if (t->host.len > 0) {

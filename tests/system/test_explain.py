@@ -156,6 +156,8 @@ def test_bytes_that_a_terminal_would_obey_do_not_come_back(site):
     for options in ([], ["--json"]):
         done = explain(site, PARIS, path, *options)
         assert "\x1b" not in done.stdout and "R7" in done.stdout
+        done = explain(site, PARIS, "/", "--method", "G\x1b[2J", "--host", "h\x1b[2J", *options)
+        assert "\x1b" not in done.stdout and "R1" in done.stdout
 
 
 def test_a_snapshot_gives_the_same_answer(site, tmp_path):
