@@ -123,6 +123,8 @@ static void check_decision(const struct snapshot *s, const struct addr *client, 
         enum decide_next next = decide_begin(s, &request, client, &d);
         for (size_t asked = 0; next == DECIDE_ASK; asked++) {
             FUZZ_CHECK(d.ask_store < s->n_stores && asked <= s->size * s->size);
+            FUZZ_CHECK((d.digest.size == 0) == (d.ask_path.len > 0));
+            FUZZ_CHECK(d.digest.size != 0 || d.ask_path.data[0] == '/');
             next = decide_resume(&d, present ? DECIDE_PRESENT : DECIDE_ABSENT);
         }
         check_answer(s, &d.answer, size);

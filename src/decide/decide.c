@@ -75,6 +75,15 @@ static struct str rest_of(const struct decision *d, size_t n)
     return rest.len == 0 || rest.data[0] == '/' ? rest : d->whole;
 }
 
+/* What stores and upstreams are sent of an artifact's path. Where nothing is left of it, that is
+ * the root (RFC 9110 section 4.2.3): a question has a path, by which it is told from one for a
+ * blob. */
+static struct str stripped_path(const struct decision *d)
+{
+    struct str rest = rest_of(d, d->stripped);
+    return rest.len > 0 ? rest : STR("/");
+}
+
 static enum decide_next ask(struct decision *d, uint32_t store)
 {
     d->ask_store = store;
@@ -106,7 +115,7 @@ static enum decide_next to_route_upstream(struct decision *d, uint32_t index)
 {
     struct snapshot_upstream upstream = snapshot_upstream(d->snapshot, index);
     if (d->subject == ARTIFACT)
-        return redirect(d, DECIDE_ROUTE, 307, upstream.endpoint, rest_of(d, d->stripped));
+        return redirect(d, DECIDE_ROUTE, 307, upstream.endpoint, stripped_path(d));
     return redirect(d, DECIDE_ROUTE, 307, upstream.registry, d->path);
 }
 
@@ -250,7 +259,7 @@ static bool is_routed(struct decision *d, const struct decide_request *request,
     d->ask_path = STR("");
     if (d->subject == ARTIFACT) {
         d->digest = (struct digest){.size = 0};
-        d->ask_path = rest_of(d, d->stripped);
+        d->ask_path = stripped_path(d);
     }
     return true;
 }
