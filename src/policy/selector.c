@@ -2,6 +2,7 @@
 
 #include "base/glob.h"
 #include "base/num.h"
+#include "base/sort.h"
 #include "policy/column.h"
 
 #define WORD 64U
@@ -78,6 +79,8 @@ static size_t lay_out(struct selector *r, const struct policy *p, unsigned char 
     r->item = take(&memory, &size, 2 * items, sizeof(*r->item));
     r->network_row = take(&memory, &size, p->n_networks + 1, sizeof(*r->network_row));
     r->around = take(&memory, &size, r->words, sizeof(*r->around));
+    r->everywhere = take(&memory, &size, r->words, sizeof(*r->everywhere));
+    r->nested = take(&memory, &size, 2 * nesting_count(p), sizeof(*r->nested));
     return size;
 }
 
@@ -187,24 +190,24 @@ static bool is_of_provider(const struct policy *p, const struct policy_route *ro
     return false;
 }
 
-/* All of the network's addresses are in one of the route's prefixes: no shorter one that routes
- * name divides it. */
-static bool is_inside(const struct policy_route *route, const struct prefix *inside)
-{
-    for (size_t i = 0; i < route->n_prefixes; i++)
-        if (inside->bits >= route->prefixes[i].bits &&
-            prefix_holds(&route->prefixes[i], &inside->addr))
-            return true;
-    return false;
-}
-
-static void list_around(struct selector *r, const struct prefix *inside)
+static void make_nesting(struct selector *r)
 {
     const struct policy *p = r->policy;
-    memset(r->around, 0, r->words * sizeof(*r->around));
+    memset(r->everywhere, 0, r->words * sizeof(*r->everywhere));
     for (size_t i = 0; i < p->n_routes; i++)
-        if (p->routes[i].n_prefixes == 0 || is_inside(&p->routes[i], inside))
-            set(r->around, i);
+        if (p->routes[i].n_prefixes == 0)
+            set(r->everywhere, i);
+    nesting_make(&r->nesting, p, r->nested);
+}
+
+/* All addresses of a network are in a prefix that holds its longest: none that routes name divides
+ * it. */
+static void list_around(struct selector *r, const struct prefix *inside)
+{
+    memcpy(r->around, r->everywhere, r->words * sizeof(*r->around));
+    uint32_t next = nesting_find(&r->nesting, inside);
+    for (; next > 0; next = r->nesting.entry[next - 1].outer)
+        set(r->around, r->nesting.entry[next - 1].route);
     r->inside = *inside;
 }
 
@@ -245,6 +248,7 @@ static void make_first(struct selector *r)
 static void make_networks(struct selector *r)
 {
     const struct policy_network unknown = {.asn = 0};
+    make_nesting(r);
     list_around(r, &unknown.inside);
     r->network_row[SNAPSHOT_NETWORK_UNKNOWN] = make_network(r, &unknown);
     for (size_t i = 0; i < r->policy->n_networks; i++)
@@ -312,32 +316,10 @@ static bool item_of(const struct policy_route *route, enum subject subject, stru
     return true;
 }
 
-/* Merges neighbouring runs of `width` items, which are sorted, from one half to the other. */
-static void merge(const struct selector_item *from, struct selector_item *to, size_t n,
-                  size_t width)
+static int by_text(const void *a, const void *b)
 {
-    for (size_t begin = 0; begin < n; begin += 2 * width) {
-        size_t middle = n - begin > width ? begin + width : n;
-        size_t end = n - middle > width ? middle + width : n;
-        size_t a = begin, b = middle;
-        for (size_t i = begin; i < end; i++)
-            to[i] = b == end || (a < middle && str_compare(from[a].text, from[b].text) <= 0)
-                        ? from[a++]
-                        : from[b++];
-    }
-}
-
-/* By text; returns the half in which they are then. */
-static const struct selector_item *sort(const struct selector *r, size_t n)
-{
-    struct selector_item *from = r->item, *to = r->item + r->max_items;
-    for (size_t width = 1; width < n; width *= 2) {
-        merge(from, to, n, width);
-        struct selector_item *other = from;
-        from = to;
-        to = other;
-    }
-    return from;
+    const struct selector_item *x = a, *y = b;
+    return str_compare(x->text, y->text);
 }
 
 /* Of the column's literals, the longest that this one, which comes last, begins with. */
@@ -422,7 +404,8 @@ static struct image_column make_column(struct selector *r, enum subject subject,
 {
     struct image_column c = {.first = r->n_literals};
     size_t n = gather(r, &c, subject, name);
-    const struct selector_item *item = sort(r, n);
+    const struct selector_item *item =
+        sort_merge(r->item, r->item + r->max_items, n, sizeof(*r->item), by_text);
     for (size_t i = 0; i < n;)
         i += add_literal(r, &c, item + i, n - i);
     c.count = r->n_literals - c.first;

@@ -5,7 +5,7 @@
 #define POLICY_SELECTOR_H
 
 #include "policy/image.h"
-#include "policy/policy.h"
+#include "policy/nesting.h"
 
 struct selector_literal {
     struct str text;
@@ -35,8 +35,11 @@ struct selector {
     struct selector_item *item; /* two halves, for sorting */
     size_t max_items;
     uint32_t *network_row; /* the unknown network's first */
-    uint64_t *around;      /* a row: the routes whose prefixes, if they have any, hold this one */
+    uint64_t *everywhere;  /* a row: the routes without prefixes */
+    uint64_t *around;      /* a row: those, and the routes of which a prefix holds this one */
     struct prefix inside;
+    struct nesting nesting;
+    struct nesting_entry *nested; /* its memory */
     uint32_t method_row[IMAGE_METHODS];
     uint32_t kind_row[IMAGE_KINDS];
     struct image_column host;
