@@ -67,10 +67,27 @@ static size_t behind_any(struct str pattern, size_t p)
     return p + 2 + (begins_segment(pattern, p) && at(pattern, p + 2, '/') ? 1 : 0);
 }
 
+/* What stands behind the last wildcard ends the text, too: of patterns that begin with one, mostly
+ * this tells already. The '/' of a '**' that is a segment may stand for none, with it. */
+static bool ends_alike(struct str pattern, struct str text)
+{
+    size_t p = pattern.len, t = text.len;
+    for (; p > 0 && pattern.data[p - 1] != '*'; p--, t--) {
+        char c = pattern.data[p - 1];
+        if (c == '/' && p > 1 && pattern.data[p - 2] == '*')
+            return true;
+        if (t == 0 || (c != text.data[t - 1] && (c != '?' || text.data[t - 1] == '/')))
+            return false;
+    }
+    return true;
+}
+
 bool glob_matches(struct str pattern, struct str text)
 {
     struct retry any = {0}, some = {0};
     size_t p = 0, t = 0;
+    if (!ends_alike(pattern, text))
+        return false;
     for (;;) {
         if (at(pattern, p, '*')) {
             bool all = at(pattern, p + 1, '*');
