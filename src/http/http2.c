@@ -99,12 +99,15 @@ static void keep_first(struct http2 *h, struct str *view, nghttp2_rcbuf *value)
         *view = keep(h, value);
 }
 
-/* A request whose first fields came when others were wanted gets none. */
+/* Are the fields wanted that were when the request's first came? */
+static bool wants_the_same(const struct http2 *h)
+{
+    return h->request.wanted_id == (h->wanted != NULL ? h->wanted->id : 0);
+}
+
 static void take_wanted(struct http2 *h, struct str name, nghttp2_rcbuf *value)
 {
     const struct http_request_wanted *wanted = h->wanted;
-    if (wanted->id != h->request.wanted_id)
-        return;
     for (uint32_t i = 0; i < wanted->n; i++)
         if (str_eq(wanted->name[i], name))
             keep_first(h, &h->request.wanted[i], value);
@@ -113,7 +116,7 @@ static void take_wanted(struct http2 *h, struct str name, nghttp2_rcbuf *value)
 static void take_field(struct http2 *h, struct str name, nghttp2_rcbuf *value)
 {
     struct http_request *r = &h->request;
-    if (r->n_wanted > 0)
+    if (r->n_wanted > 0 && wants_the_same(h))
         take_wanted(h, name, value);
     if (str_eq(name, STR(":path")))
         r->target = keep(h, value);
@@ -252,14 +255,16 @@ static uint16_t status_of(const struct http2 *h)
     return authority_valid(r->host) && http_target_valid(r->target) ? 0 : 400;
 }
 
+/* What is looked at by other rules than it was read by may come again: RFC 9113 section 8.7. */
 static void request_came(struct http2 *h, uint32_t stream)
 {
     struct http_request *r = &h->request;
     if (is_too_large(h))
         spend(h, LIST_COST);
-    else if (contradicts_itself(h)) {
+    else if (contradicts_itself(h) || !wants_the_same(h)) {
         nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, (int32_t)stream,
-                                  NGHTTP2_PROTOCOL_ERROR);
+                                  contradicts_itself(h) ? NGHTTP2_PROTOCOL_ERROR
+                                                        : NGHTTP2_REFUSED_STREAM);
         return;
     }
     if (r->host.data == NULL)

@@ -43,7 +43,7 @@ struct http2 *http2_new(const struct http2_events *events, void *owner, struct b
 void http2_free(struct http2 *h);
 
 /* Which fields of requests are kept, from the next request on; they must stay until others are
- * named. */
+ * named. A request of which a part has come by then is refused, if those are others. */
 void http2_want(struct http2 *h, const struct http_request_wanted *wanted);
 
 /* Takes bytes that were received, the preface first. now: nanoseconds, of any clock that only goes

@@ -386,6 +386,13 @@ void conn_answered(struct exist_waiter *waiter)
 }
 static_assert(offsetof(struct answer_inquiry, waiter) == 0, "a waiter is the inquiry's beginning");
 
+/* HTTP/1 keeps the whole head of a request that waits, and reads it once more. */
+void conn_hurry(struct conn *c)
+{
+    if (c->stage == CONN_H2)
+        h2_hurry(c);
+}
+
 void conn_drain(struct conn *c)
 {
     if (c->stage == CONN_OPENING && c->began == 0)

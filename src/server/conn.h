@@ -76,6 +76,10 @@ void conn_answered(struct exist_waiter *waiter);
 /* A drain has begun: the connection ends after its next answer, or if nothing comes for a while. */
 void conn_drain(struct conn *c);
 
+/* Requests that are to be decided once more, and that later rules could not decide, wait no longer:
+ * the generation in use is about to go. */
+void conn_hurry(struct conn *c);
+
 /* At once; what waits to be sent is lost. */
 void conn_close(struct conn *c);
 

@@ -286,6 +286,16 @@ void h2_drain(struct conn *c)
     flush(c);
 }
 
+void h2_hurry(struct conn *c)
+{
+    if (c->h2.waiting == NULL)
+        return;
+    for (struct h2_request *p = c->h2.waiting; p != NULL; p = p->next)
+        p->inquiry.wait_until = c->stream.loop->now;
+    give_up_late_ones(c);
+    flush(c);
+}
+
 void h2_close(struct conn *c)
 {
     while (c->h2.waiting != NULL)

@@ -39,6 +39,7 @@ void h2_sent(struct conn *c);
 void h2_expired(struct conn *c);
 void h2_answered(struct conn *c, struct answer_inquiry *q);
 void h2_drain(struct conn *c);
+void h2_hurry(struct conn *c);
 void h2_close(struct conn *c);
 
 /* How long to wait has changed: a record of TLS has begun, or ended. */

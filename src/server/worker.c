@@ -22,11 +22,27 @@
 
 /* ── What the other threads say ── */
 
+static void each_conn(struct worker *w, void (*what)(struct conn *c))
+{
+    for (struct conn *c = w->conn; c != NULL; c = c->next)
+        what(c);
+}
+
+static bool wants_the_same(const struct generation *a, const struct generation *b)
+{
+    return a->wanted.id == b->wanted.id && a->asked.id == b->asked.id;
+}
+
+/* Of a request of HTTP/2 that waits, those fields were kept that the old rules look at: by other
+ * rules it could not be told from one that never had the fields which they ask for. So it is
+ * answered by the old ones, as if its time to wait were over. */
 static void use_generation(struct worker *w)
 {
     struct generation *g = __atomic_load_n(&w->shared->generation, __ATOMIC_ACQUIRE);
     if (g == w->generation)
         return;
+    if (w->generation != NULL && !wants_the_same(w->generation, g))
+        each_conn(w, conn_hurry);
     w->generation = g;
     w->answered = generation_answered(g, w->number);
     __atomic_store_n(&w->seen, g->number, __ATOMIC_RELEASE);
@@ -65,12 +81,6 @@ static void stop_listening(struct worker *w)
             ;
         listener_close(&w->listener[i]);
     }
-}
-
-static void each_conn(struct worker *w, void (*what)(struct conn *c))
-{
-    for (struct conn *c = w->conn; c != NULL; c = c->next)
-        what(c);
 }
 
 /* Goes as far in ending as the control thread says. */

@@ -1,7 +1,9 @@
 """Files outside /v2 from stores: what a client is sent for, what a store is asked, and how often."""
 
 import asyncio
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -302,6 +304,48 @@ def test_streams_that_wait_for_a_file_are_answered_by_the_rules_of_then(files, s
         for n, stream in enumerate(streams):
             assert client.answer(stream).location == f"{store.url}/file-{n % 8}"
     assert sorted(store.requests) == sorted(f"/file-{n}" for n in range(8))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_who_waits_while_routes_begin_to_look_at_another_field_keeps_its_own(archeio, stand_in,
+                                                                             tmp_path, way):
+    """What a stream has sent is known as far as the old routes look at it: they answer it, as if
+    its time to wait were over, and never those that nobody without the field may pass. A client of
+    HTTP/1.1 has its head read once more."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def answer(path, count):
+        asked.set()
+        assert go_on.wait(30)
+        return status(200)
+
+    def routes(*more):
+        return settings(tmp_path, [
+            *more,
+            {"name": "team", "when": {"header": {"X-Team": "blue"}}, "to": ["s0", {"url": LAST}]},
+            {"name": "others", "to": {"status": 403}},
+        ], stores=[{"name": "s0", "url": store.url, "serves": []}], existence={"wait": "30s"})
+
+    store = stand_in(answer)
+    server = archeio(routes(), directory=tmp_path)
+    with ThreadPoolExecutor(1) as crew:
+        try:
+            waiting = crew.submit(ask, server.port, "/file", "files.test",
+                                  fields=[("X-Team", "blue")], way=way)
+            assert asked.wait(10)
+            server.write(routes({"name": "new", "when": {"header": {"X-New": "y"}},
+                                 "to": {"status": 410}}))
+            server.reload()
+            wait_until(lambda: "reloaded" in server.output(), 10, "the reload")
+            if way == "h2":
+                assert waiting.result(10).location == f"{LAST}/file"
+        finally:
+            go_on.set()
+        if way != "h2":
+            assert waiting.result(10).location == f"{store.url}/file"
+    assert ask(server.port, "/file", "files.test", way=way).status == 403
+    fields = [("X-Team", "blue"), ("X-New", "y")]
+    assert ask(server.port, "/file", "files.test", fields=fields, way=way).status == 410
 
 
 def test_a_slow_store_costs_a_client_of_a_file_the_budget(files, stand_in):
