@@ -79,54 +79,61 @@ static void put_redirect(struct buf *out, uint16_t status, struct str location,
     PUT(out, "\r\nContent-Length: 0\r\n\r\n");
 }
 
+/* What statuses mean, as IANA's registry has it. */
+static const struct {
+    uint16_t status;
+    struct str reason;
+} reasons[] = {
+    {200, STR_INIT("OK")},
+    {400, STR_INIT("Bad Request")},
+    {401, STR_INIT("Unauthorized")},
+    {402, STR_INIT("Payment Required")},
+    {403, STR_INIT("Forbidden")},
+    {404, STR_INIT("Not Found")},
+    {405, STR_INIT("Method Not Allowed")},
+    {406, STR_INIT("Not Acceptable")},
+    {407, STR_INIT("Proxy Authentication Required")},
+    {408, STR_INIT("Request Timeout")},
+    {409, STR_INIT("Conflict")},
+    {410, STR_INIT("Gone")},
+    {411, STR_INIT("Length Required")},
+    {412, STR_INIT("Precondition Failed")},
+    {413, STR_INIT("Content Too Large")},
+    {414, STR_INIT("URI Too Long")},
+    {415, STR_INIT("Unsupported Media Type")},
+    {416, STR_INIT("Range Not Satisfiable")},
+    {417, STR_INIT("Expectation Failed")},
+    {421, STR_INIT("Misdirected Request")},
+    {422, STR_INIT("Unprocessable Content")},
+    {423, STR_INIT("Locked")},
+    {424, STR_INIT("Failed Dependency")},
+    {425, STR_INIT("Too Early")},
+    {426, STR_INIT("Upgrade Required")},
+    {428, STR_INIT("Precondition Required")},
+    {429, STR_INIT("Too Many Requests")},
+    {431, STR_INIT("Request Header Fields Too Large")},
+    {451, STR_INIT("Unavailable For Legal Reasons")},
+    {503, STR_INIT("Service Unavailable")},
+    {505, STR_INIT("HTTP Version Not Supported")},
+};
+
+/* Of a status that is not registered, which a route may name, its class is said. */
+static struct str reason_of(uint16_t status)
+{
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return STR("Client Error");
+}
+
 static void put_status(struct buf *out, uint16_t status)
 {
-    switch (status) {
-    case 200:
-        PUT(out, "HTTP/1.1 200 OK");
-        break;
-    case 403:
-        PUT(out, "HTTP/1.1 403 Forbidden");
-        break;
-    case 404:
-        PUT(out, "HTTP/1.1 404 Not Found");
-        break;
-    case 405:
-        PUT(out, "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD");
-        break;
-    case 408:
-        PUT(out, "HTTP/1.1 408 Request Timeout");
-        break;
-    case 410:
-        PUT(out, "HTTP/1.1 410 Gone");
-        break;
-    case 414:
-        PUT(out, "HTTP/1.1 414 URI Too Long");
-        break;
-    case 429:
-        PUT(out, "HTTP/1.1 429 Too Many Requests");
-        break;
-    case 431:
-        PUT(out, "HTTP/1.1 431 Request Header Fields Too Large");
-        break;
-    case 451:
-        PUT(out, "HTTP/1.1 451 Unavailable For Legal Reasons");
-        break;
-    case 503:
-        PUT(out, "HTTP/1.1 503 Service Unavailable");
-        break;
-    case 505:
-        PUT(out, "HTTP/1.1 505 HTTP Version Not Supported");
-        break;
-    case 400:
-        PUT(out, "HTTP/1.1 400 Bad Request");
-        break;
-    default: /* a status that a route names; its reason may be empty (RFC 9112 section 4) */
-        PUT(out, "HTTP/1.1 ");
-        buf_u64(out, status);
-        PUT(out, " ");
-        break;
-    }
+    PUT(out, "HTTP/1.1 ");
+    buf_u64(out, status);
+    PUT(out, " ");
+    buf_str(out, reason_of(status));
+    if (status == 405)
+        PUT(out, "\r\nAllow: GET, HEAD");
 }
 
 static void put_page(struct buf *out, const struct respond_page *page,
