@@ -68,11 +68,21 @@ enum snapshot_target_kind {
 };
 #define SNAPSHOT_TARGET_KINDS 5
 
+/* The statuses that a route may redirect with, and those of its fixed answers. */
+static inline bool snapshot_status_redirects(uint64_t status)
+{
+    return status == 301 || status == 302 || status == 307 || status == 308;
+}
+static inline bool snapshot_status_answers(uint64_t status)
+{
+    return status == 200 || status == 503 || (status >= 400 && status <= 499);
+}
+
 /* Where a route leads. */
 struct snapshot_target {
     enum snapshot_target_kind kind;
     uint32_t index;  /* of the store or upstream */
-    uint16_t status; /* of a URL: 301, 302, 307 or 308; of an answer: 200, 4xx or 503 */
+    uint16_t status; /* of a URL or an answer: one that snapshot_status_...() allows */
     struct str text; /* a URL without a slash at its end; an answer's body, which may be empty */
 };
 

@@ -5,6 +5,7 @@
 #include "config/value.h"
 #include "sys/xalloc.h"
 
+#include <archeio/snapshot.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,16 +20,6 @@ static const struct keys_key keys[] = {
 };
 const struct keys to_keys = {"routes: to", "target", keys, sizeof(keys) / sizeof(keys[0])};
 
-static bool redirects(uint64_t status)
-{
-    return status == 301 || status == 302 || status == 307 || status == 308;
-}
-
-static bool answers(uint64_t status)
-{
-    return status == 200 || status == 503 || (status >= 400 && status <= 499);
-}
-
 static bool read_status(struct reader *r, const struct document_node *node, bool url,
                         unsigned *status)
 {
@@ -38,7 +29,7 @@ static bool read_status(struct reader *r, const struct document_node *node, bool
     if (!reader_scalar(r, node, "routes: to: status", expected))
         return false;
     if (!num_parse(str_from(node->text), 999, &number) ||
-        !(url ? redirects(number) : answers(number)))
+        !(url ? snapshot_status_redirects(number) : snapshot_status_answers(number)))
         return reader_unfit(r, node, "routes: to: status", expected);
     *status = (unsigned)number;
     return true;

@@ -126,10 +126,8 @@ static bool upstreams_are_sound(const struct snapshot *s)
 static bool status_is_sound(const struct image_target *target)
 {
     if (target->kind == SNAPSHOT_TARGET_URL)
-        return target->status == 301 || target->status == 302 || target->status == 307 ||
-               target->status == 308;
-    return target->kind != SNAPSHOT_TARGET_ANSWER || target->status == 200 ||
-           target->status == 503 || (target->status >= 400 && target->status <= 499);
+        return snapshot_status_redirects(target->status);
+    return target->kind != SNAPSHOT_TARGET_ANSWER || snapshot_status_answers(target->status);
 }
 
 static bool targets_are_sound(const struct snapshot *s, uint32_t n_targets)

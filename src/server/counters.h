@@ -55,8 +55,7 @@ struct counters_worker {
 #define COUNTERS_STEPS (DECIDE_STEPS + 1)
 #define COUNTERS_R10_UPSTREAM DECIDE_STEPS
 
-/* The statuses of step "route", whose answers are of many: 200, 301, 302, 307, 308, 503, and 400 to
- * 499 behind them. */
+/* The statuses of step "route", whose answers are of many: all that <archeio/snapshot.h> allows. */
 #define COUNTERS_ROUTE_STATUSES 106
 
 /* Views of the numbers of one worker under one snapshot. */

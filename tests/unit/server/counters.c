@@ -94,6 +94,9 @@ static void every_status_of_a_route_has_a_row_of_its_own(void **state)
     assert_true(counters_total_add(&total, &s.answered, &s.snapshot));
     for (unsigned i = 0; i < COUNTERS_ROUTE_STATUSES; i++)
         assert_int_equal(total.status[i], 1);
+    for (unsigned status = 0, row = 0; status < 1000; status++)
+        if (snapshot_status_redirects(status) || snapshot_status_answers(status))
+            assert_true(row++ < COUNTERS_ROUTE_STATUSES && status_of(&total, status) == 1);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         assert_int_equal(status_of(&total, others[i]), 1);
     assert_int_equal(status_of(&total, 451), 1);
