@@ -5,6 +5,7 @@
 #include "config/own.h"
 #include "config/providers.h"
 #include "config/schema.h"
+#include "config/stores.h"
 #include "config/to.h"
 #include "config/upstreams.h"
 #include "oci/path.h"
@@ -15,14 +16,6 @@
 #include <string.h>
 
 /* ── Names ── */
-
-static const struct config_store *find_store(const struct config *c, const char *name)
-{
-    for (size_t i = 0; i < c->n_stores; i++)
-        if (strcmp(c->stores[i].name, name) == 0)
-            return &c->stores[i];
-    return NULL;
-}
 
 static const struct config_named_upstream *find_upstream(const struct config *c, const char *name)
 {
@@ -75,7 +68,7 @@ static void check_names(const struct config *c, const struct config_route *route
     const struct config_texts *providers = &route->when.providers;
     for (size_t i = 0; i < route->n_to; i++) {
         const char *name = route->to[i].name;
-        if (name != NULL && !is_reserved(name) && find_store(c, name) == NULL &&
+        if (name != NULL && !is_reserved(name) && stores_find(c, name) == NULL &&
             find_upstream(c, name) == NULL)
             unknown_target(c, &route->to[i], d);
     }
@@ -221,7 +214,7 @@ static bool is_of_registry(const struct config_when *w)
 
 static bool is_store(const struct config *c, const struct config_target *t)
 {
-    return t->name != NULL && (strcmp(t->name, TO_STORES) == 0 || find_store(c, t->name) != NULL);
+    return t->name != NULL && (strcmp(t->name, TO_STORES) == 0 || stores_find(c, t->name) != NULL);
 }
 
 static bool is_upstream(const struct config *c, const struct config_target *t)

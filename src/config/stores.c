@@ -144,6 +144,14 @@ bool stores_replace_default(struct reader *r, const struct document_node *node)
     return true;
 }
 
+const struct config_store *stores_find(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_stores; i++)
+        if (strcmp(c->stores[i].name, name) == 0)
+            return &c->stores[i];
+    return NULL;
+}
+
 void stores_free(struct config_store *stores, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -15,6 +15,9 @@ bool stores_read(struct reader *r, const struct document_node *list);
 /* Replaces the URL of the first store that serves "default". */
 bool stores_replace_default(struct reader *r, const struct document_node *url);
 
+/* NULL: none has that name. */
+const struct config_store *stores_find(const struct config *c, const char *name);
+
 void stores_free(struct config_store *stores, size_t n);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ranges/routing.h"
 
 #include "config/providers.h"
+#include "config/stores.h"
 #include "config/to.h"
 #include "config/upstreams.h"
 #include "config/when.h"
@@ -111,19 +112,11 @@ static void take_fields(struct routing *r, const struct config_when *w, struct p
     }
 }
 
-/* False: no store has that name. */
-static bool find_store(const struct config *c, const char *name, uint32_t *index)
-{
-    for (*index = 0; *index < c->n_stores; ++*index)
-        if (strcmp(c->stores[*index].name, name) == 0)
-            return true;
-    return false;
-}
-
 static struct policy_target target_of(const struct routing *r, const struct config *c,
                                       const struct config_target *t)
 {
     struct policy_target out = {.status = (uint16_t)t->status, .text = STR("")};
+    const struct config_store *store = t->name != NULL ? stores_find(c, t->name) : NULL;
     if (t->url != NULL) {
         out.kind = SNAPSHOT_TARGET_URL;
         out.text = str_from(t->url);
@@ -132,8 +125,9 @@ static struct policy_target target_of(const struct routing *r, const struct conf
         out.text = str_from(t->body);
     } else if (strcmp(t->name, TO_STORES) == 0) {
         out.kind = SNAPSHOT_TARGET_STORES;
-    } else if (find_store(c, t->name, &out.index)) {
+    } else if (store != NULL) {
         out.kind = SNAPSHOT_TARGET_STORE;
+        out.index = (uint32_t)(store - c->stores);
     } else {
         out.kind = SNAPSHOT_TARGET_UPSTREAM;
         out.index = 0;
