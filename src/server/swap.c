@@ -118,7 +118,6 @@ static void say_what_needs_a_restart(const struct config *old, const struct conf
                     "as they are, their certificates too");
     say_if(strcmp(was->admin, is->admin) != 0, "server.admin");
     say_if(strcmp(was->decide, is->decide) != 0, "server.decide");
-    say_if(strcmp(was->decide, is->decide) != 0, "server.decide");
     say_if(was->workers != is->workers, "server.workers");
     say_if(was->max_connections != is->max_connections, "server.max_connections");
     say_if(was->max_connections_per_client != is->max_connections_per_client,
