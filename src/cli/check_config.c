@@ -51,13 +51,27 @@ static void check_listeners(const struct config *c, struct diag *d)
     confinement_foresee(c, d);
 }
 
+static void say_number(size_t n, const char *what)
+{
+    printf("%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
 static void say_it_is_fine(const char *name, const struct config *c)
 {
     size_t places = 0;
     for (size_t i = 0; i < c->n_stores; i++)
         places += c->stores[i].n_serves;
-    printf("%s is fine: %s, %zu store%s for %zu place%s\n", name, c->upstream.endpoint, c->n_stores,
-           c->n_stores == 1 ? "" : "s", places, places == 1 ? "" : "s");
+    printf("%s is fine: %s, ", name, c->upstream.endpoint);
+    say_number(c->n_stores, "store");
+    if (places > 0) {
+        printf(" for ");
+        say_number(places, "place");
+    }
+    if (c->n_routes > 0) {
+        printf(", ");
+        say_number(c->n_routes, "route");
+    }
+    printf("\n");
 }
 
 static int check(const char *file, bool online)
@@ -97,13 +111,12 @@ int check_config_main(int argc, char **argv)
         } else if (c == 'o') {
             online = true;
         } else {
-            fputs(usage, c == 'h' ? stdout : stderr);
-            return c == 'h' ? 0 : 2;
+            return cli_help(argv[0], usage, c);
         }
     }
     if (optind < argc)
         file = argv[optind++];
     if (optind < argc)
-        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", argv[optind]);
+        return cli_misuse(argv[0], "unexpected argument \"%s\"", argv[optind]);
     return check(file, online);
 }

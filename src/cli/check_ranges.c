@@ -1,6 +1,7 @@
 #include "cli/check_ranges.h"
 
 #include "ranges/asn.h"
+#include "ranges/clouds.h"
 #include "ranges/ranges.h"
 #include "ranges/routing.h"
 #include "sys/xalloc.h"
@@ -10,7 +11,7 @@
 
 #define HINT_MAX 160
 
-/* ── Regions ── */
+/* ── Clouds and regions ── */
 
 /* Has any loaded range this region, of this cloud or (NULL) of any? */
 static bool has_region(const struct ranges *r, const char *cloud, const char *region)
@@ -86,10 +87,11 @@ static void check_conditions(const struct ranges *r, const struct config_texts *
     }
 }
 
-static void check_regions(const struct config *c, struct diag *d)
+static void check_clouds_and_regions(const struct config *c, struct diag *d)
 {
     struct diag of_ranges = {0};
     struct ranges *r = ranges_load(c->ranges.directory, &of_ranges);
+    clouds_check(c, r, d);
     check_places(r, c->upstream.blobs_for, c->upstream.n_blobs_for, d);
     for (size_t i = 0; i < c->n_stores; i++)
         check_places(r, c->stores[i].serves, c->stores[i].n_serves, d);
@@ -154,7 +156,7 @@ static void check_asns(const struct config *c, const struct asn_named *named, st
 void check_ranges(const struct config *c, struct diag *d)
 {
     struct routing routing;
-    check_regions(c, d);
+    check_clouds_and_regions(c, d);
     routing_make(c, &routing);
     const struct asn_named named = {routing.asns, routing.n_asns};
     if (named.n > 0)

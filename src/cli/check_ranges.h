@@ -7,8 +7,8 @@
 
 #include "config/config.h"
 
-/* Warnings in d: regions and autonomous systems that no file in ranges.directory knows, files that
- * are refused. Where no range of a cloud is loaded, nothing is said of its regions. */
+/* Warnings in d: clouds, regions and autonomous systems that no file in ranges.directory knows,
+ * files that are refused. Where no range of a cloud is loaded, nothing is said of its regions. */
 void check_ranges(const struct config *c, struct diag *d);
 
 #endif

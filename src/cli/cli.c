@@ -14,7 +14,7 @@ const struct cli_command cli_commands[] = {
     {"explain", explain_main, "show step by step how a request is answered"},
     {"diff", diff_main, "tell which requests another configuration answers differently"},
     {"ranges", ranges_main, "update, look up and show the clouds' address ranges"},
-    {"compile", compile_main, "write a snapshot, from which serve starts faster"},
+    {"compile", compile_main, "write a snapshot: for serve, nginx, or (--wasm) Envoy"},
     {"convert", convert_main, "make a configuration of one of the ArtifactServer"},
     {NULL, NULL, NULL},
 };
@@ -75,15 +75,29 @@ static int run_as(const char *name, int argc, char **argv)
     return c->run(argc, argv);
 }
 
-int cli_misuse(const char *command, const char *usage, const char *format, ...)
+static int point_at_help(const char *command)
+{
+    fprintf(stderr, "`%s --help` says what is right.\n", command);
+    return 2;
+}
+
+int cli_misuse(const char *command, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     fprintf(stderr, "%s: ", command);
     vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\n%s", usage);
+    fputc('\n', stderr);
     va_end(arguments);
-    return 2;
+    return point_at_help(command);
+}
+
+int cli_help(const char *command, const char *usage, int option)
+{
+    if (option != 'h')
+        return point_at_help(command);
+    fputs(usage, stdout);
+    return 0;
 }
 
 static int run(int argc, char **argv)

@@ -8,10 +8,13 @@
  * subcommand means serve. */
 int cli_main(int argc, char **argv);
 
-/* Prints "archeio SUBCOMMAND: MESSAGE", as getopt does, and the usage to standard error; returns 2,
- * the exit code. command: "archeio SUBCOMMAND". */
-int cli_misuse(const char *command, const char *usage, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Prints "archeio SUBCOMMAND: MESSAGE", as getopt does, and where the usage is to be had, to
+ * standard error; returns 2, the exit code. command: "archeio SUBCOMMAND". */
+int cli_misuse(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Of what getopt returned for no option with a meaning of its own: 'h' prints the usage to standard
+ * output and returns 0; '?', of which getopt has said what is wrong, is as cli_misuse(). */
+int cli_help(const char *command, const char *usage, int option);
 
 /* For cli_misuse(), where an argument may be meant to be the configuration. */
 #define CLI_NO_ARGUMENT "unexpected argument \"%s\"; a configuration is named by --config"

@@ -13,10 +13,12 @@ static const char usage[] =
     "\n"
     "Writes a snapshot: one file with the policy of the configuration, the\n"
     "ranges, and what routes need of the files of autonomous systems.\n"
-    "`archeio serve --snapshot` starts faster from it. Nothing is written if\n"
-    "anything in them is wrong.\n"
+    "`archeio serve --snapshot` starts faster from it, and the module for nginx\n"
+    "decides by it (archeio_snapshot). Nothing is written if anything in them\n"
+    "is wrong.\n"
     "\n"
-    "  -w, --wasm          write the filter for Envoy, with the snapshot in it\n"
+    "  -w, --wasm          write the filter for Envoy, with the snapshot in it,\n"
+    "                      and print its SHA-256\n"
     "  -c, --config FILE   the configuration (default: what ARCHEIO_CONFIG\n"
     "                      names; else the built-in one)\n"
     "  -o, --output FILE   the snapshot; one that is there is replaced in one\n"
@@ -121,13 +123,12 @@ int compile_main(int argc, char **argv)
         } else if (c == 'w') {
             task.wasm = true;
         } else {
-            fputs(usage, c == 'h' ? stdout : stderr);
-            return c == 'h' ? 0 : 2;
+            return cli_help(argv[0], usage, c);
         }
     }
     if (optind < argc)
-        return cli_misuse(argv[0], usage, CLI_NO_ARGUMENT, argv[optind]);
+        return cli_misuse(argv[0], CLI_NO_ARGUMENT, argv[optind]);
     if (task.output == NULL)
-        return cli_misuse(argv[0], usage, "--output is missing");
+        return cli_misuse(argv[0], "--output is missing");
     return compile(&task);
 }

@@ -49,7 +49,7 @@ static int show_manual(const char *command, const char *page)
         manual_settings(stdout);
         return 0;
     }
-    return cli_misuse(command, usage, "there is no manual page \"%s\"", page);
+    return cli_misuse(command, "there is no manual page \"%s\"", page);
 }
 
 int config_main(int argc, char **argv)
@@ -72,12 +72,11 @@ int config_main(int argc, char **argv)
         } else if (c == 'p') {
             page = optarg;
         } else {
-            fputs(usage, c == 'h' ? stdout : stderr);
-            return c == 'h' ? 0 : 2;
+            return cli_help(argv[0], usage, c);
         }
     }
     if (optind < argc)
-        return cli_misuse(argv[0], usage, CLI_NO_ARGUMENT, argv[optind]);
+        return cli_misuse(argv[0], CLI_NO_ARGUMENT, argv[optind]);
     if (page != NULL)
         return show_manual(argv[0], page);
     if (sample)

@@ -35,22 +35,32 @@ static bool is_accepted(const char *file, const char *text, size_t len, struct d
     return c != NULL;
 }
 
+/* To memory first: at its end it may turn out to be refused. False: there is no memory. */
+static bool write_conversion(const struct backends *b, char **text, size_t *len, struct diag *d)
+{
+    FILE *to = open_memstream(text, len);
+    if (to == NULL)
+        return false;
+    conversion_write(b, to, d);
+    return fclose(to) == 0;
+}
+
 static bool convert(const char *file, struct str text, struct diag *d)
 {
     struct backends b;
     char *result = NULL;
     size_t len = 0;
     bool good = backends_read(file, text, &b, d);
-    FILE *to = good ? open_memstream(&result, &len) : NULL;
-    if (to != NULL) {
-        conversion_write(&b, to, d);
-        good = fclose(to) == 0 && is_accepted(file, result, len, d);
+    if (good && !write_conversion(&b, &result, &len, d)) {
+        diag_error(d, (struct diag_at){file, 0, 0}, "there is no memory to convert it");
+        good = false;
     }
-    if (to != NULL && good)
+    good = good && is_accepted(file, result, len, d);
+    if (good)
         fwrite(result, 1, len, stdout);
     free(result);
     backends_release(&b);
-    return to != NULL && good;
+    return good;
 }
 
 static int convert_file(const char *file)
@@ -78,10 +88,9 @@ int convert_main(int argc, char **argv)
     optind = 0;
     int c = getopt_long(argc, argv, "h", options, NULL);
     if (c != -1) {
-        fputs(usage, c == 'h' ? stdout : stderr);
-        return c == 'h' ? 0 : 2;
+        return cli_help(argv[0], usage, c);
     }
     if (optind + 1 != argc)
-        return cli_misuse(argv[0], usage, "expected one FILE");
+        return cli_misuse(argv[0], "expected one FILE");
     return convert_file(argv[optind]);
 }

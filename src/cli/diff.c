@@ -19,10 +19,11 @@ static const char usage[] =
     "and with such as the routes are about. \"paris, else upstream\" means that\n"
     "the client is sent to the store paris if that has the blob.\n"
     "\n"
-    "  -l, --log FILE   also replay the requests of an access log (\"-\": standard\n"
-    "                   input), and say what share of them moves. What a store\n"
-    "                   had is what the log says; where it does not, that every\n"
-    "                   store has it\n"
+    "  -l, --log FILE   also replay the requests of an access log, and say what\n"
+    "                   share of them moves. \"-\" is standard input, as in\n"
+    "                   zcat LOG.gz | archeio diff --log - OLD NEW. What a\n"
+    "                   store had is what the log says; where it does not,\n"
+    "                   that every store has it\n"
     "  -h, --help       this text\n"
     "\n"
     "Exit codes, as of diff(1): 0 nothing is answered differently, 1 something\n"
@@ -124,12 +125,11 @@ int diff_main(int argc, char **argv)
         if (c == 'l') {
             o.log = optarg;
         } else {
-            fputs(usage, c == 'h' ? stdout : stderr);
-            return c == 'h' ? 0 : TROUBLE;
+            return cli_help(argv[0], usage, c);
         }
     }
     if (optind + 2 != argc)
-        return cli_misuse(argv[0], usage, "expected two files, OLD and NEW");
+        return cli_misuse(argv[0], "expected two files, OLD and NEW");
     o.file[0] = argv[optind];
     o.file[1] = argv[optind + 1];
     return diff(&o);

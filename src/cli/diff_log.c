@@ -32,6 +32,8 @@ struct known {
     bool assumed; /* the log does not say; everybody is taken to have it, and somebody was asked */
 };
 
+struct compression;
+
 struct replay {
     struct comparison_side before;
     struct comparison_side after;
@@ -42,7 +44,8 @@ struct replay {
     uint64_t undecided;  /* requests for which no decision was made */
     uint64_t unreadable; /* lines */
     uint64_t too_long;
-    uint64_t first_skipped; /* number of a line; 0: none */
+    uint64_t first_skipped;                /* number of a line; 0: none */
+    const struct compression *compression; /* of the whole file; NULL: none */
     struct tally moves;
     struct tally repositories;
     struct tally networks;
@@ -285,6 +288,29 @@ static void print(struct replay *p, const char *name, FILE *to)
 
 /* ── The file ── */
 
+/* What logrotate and its like make of an access log. */
+static const struct compression {
+    struct str magic;
+    const char *name;
+    const char *unpack;
+} compressions[] = {
+    {STR_INIT("\x1f\x8b"), "gzip", "zcat"},
+    {STR_INIT("\x28\xb5\x2f\xfd"), "zstd", "zstdcat"},
+    {STR_INIT("\xfd"
+              "7zXZ"),
+     "xz", "xzcat"},
+    {STR_INIT("BZh"), "bzip2", "bzcat"},
+};
+
+/* By a file's first line. NULL: by none. */
+static const struct compression *find_compression(struct str line)
+{
+    for (size_t i = 0; i < sizeof(compressions) / sizeof(compressions[0]); i++)
+        if (str_starts(line, compressions[i].magic))
+            return &compressions[i];
+    return NULL;
+}
+
 /* 0, or an errno. */
 static int read_lines(struct replay *p, int fd)
 {
@@ -297,6 +323,10 @@ static int read_lines(struct replay *p, int fd)
             skip(p, &p->too_long, lines.line);
         else
             take_line(p, line, lines.line);
+        if (lines.line == 1 && next == LOG_LINES_LINE)
+            p->compression = find_compression(line);
+        if (p->compression != NULL)
+            break;
     }
     int error = next == LOG_LINES_ERROR ? errno : 0;
     log_lines_close(&lines);
@@ -306,6 +336,13 @@ static int read_lines(struct replay *p, int fd)
 static enum diff_log_result finish(struct replay *p, const char *name, FILE *to, struct diag *d)
 {
     const struct diag_at at = {name, 0, 0};
+    if (p->compression != NULL) {
+        diag_error(d, at,
+                   "it is compressed (%s); unpack it on its way: %s FILE | archeio diff --log - "
+                   "OLD NEW",
+                   p->compression->name, p->compression->unpack);
+        return DIFF_LOG_TROUBLE;
+    }
     if (p->replayed == 0) {
         diag_error(d, at,
                    "there is no record of an access log in it; expected what serve writes "

@@ -16,9 +16,10 @@ static const char usage[] =
     "                       [--config FILE] [--snapshot FILE] PATH\n"
     "\n"
     "Prints step by step how a request for PATH from ADDRESS is answered: the\n"
-    "prefix that holds the address, the stores that may have the blob with\n"
-    "their URLs, and the answer for each outcome. Unless told what to take for\n"
-    "granted, it asks the stores.\n"
+    "prefix that holds the address, which route takes it and why those before\n"
+    "do not, the stores that may have the blob with their URLs, and the answer\n"
+    "for each outcome. Unless told what to take for granted, it asks the\n"
+    "stores.\n"
     "\n"
     "  -i, --ip ADDRESS      the client's address\n"
     "  -m, --method METHOD   the request's method (default: GET)\n"
@@ -221,8 +222,7 @@ static bool read_options(int argc, char **argv, struct options *o, int *code)
             o->both = o->both || (o->mode != MODE_HEAD && o->mode != mode);
             o->mode = mode;
         } else {
-            fputs(usage, c == 'h' ? stdout : stderr);
-            *code = c == 'h' ? 0 : 2;
+            *code = cli_help(argv[0], usage, c);
             return false;
         }
     }
@@ -265,5 +265,5 @@ int explain_main(int argc, char **argv)
     const char *wrong = check_options(&o, &client);
     if (wrong == NULL)
         return explain(&o, &client);
-    return cli_misuse(argv[0], usage, "%s", wrong);
+    return cli_misuse(argv[0], "%s", wrong);
 }

@@ -61,7 +61,7 @@ static const struct row {
      "may be given several times, and the source is read once"},
     {"include", 'i', TEXTS, WALKING, AT(include), "PATTERN",
      "only these repositories, below the prefix: * is anything but /, ** anything, ? one "
-     "character; "
+     "byte but /; "
      "may be given several times, as all patterns"},
     {"exclude", 'x', TEXTS, WALKING, AT(exclude), "PATTERN", "not these repositories"},
     {"tag", '\0', TEXTS, WALKING, AT(tag), "PATTERN", "only these tags"},

@@ -148,11 +148,20 @@ static void put_examples(FILE *to)
           "See what a change would do to the requests of a log:\n"
           ".Pp\n"
           ".Dl archeio diff \\-\\-log access.log archeio.yaml new.yaml\n"
+          ".Dl zcat access.log.1.gz | archeio diff \\-\\-log \\- archeio.yaml new.yaml\n"
+          ".Pp\n"
+          "Take over a configuration of the ArtifactServer:\n"
+          ".Pp\n"
+          ".Dl archeio convert artifactserver.yaml >archeio.yaml\n"
           ".Pp\n"
           "Start from a snapshot, which does not depend on files that may be missing later:\n"
           ".Pp\n"
           ".Dl archeio compile \\-\\-config archeio.yaml \\-\\-output archeio.snapshot\n"
-          ".Dl archeio serve \\-\\-config archeio.yaml \\-\\-snapshot archeio.snapshot\n",
+          ".Dl archeio serve \\-\\-config archeio.yaml \\-\\-snapshot archeio.snapshot\n"
+          ".Pp\n"
+          "Put the same into the filter for Envoy:\n"
+          ".Pp\n"
+          ".Dl archeio compile \\-\\-wasm \\-\\-config archeio.yaml \\-\\-output archeio.wasm\n",
           to);
 }
 
@@ -172,7 +181,9 @@ void manual_page_write(FILE *to)
           ".Nm\n"
           "answers pull requests with redirects, so that clients fetch blobs from the copy\n"
           "that is nearest to them, and everything else from the registry.\n"
-          "Without a subcommand it serves.\n",
+          "Without a subcommand it serves.\n"
+          "Modules for nginx and Envoy, and whoever asks its decision endpoint\n"
+          "(server.decide), give the same answers.\n",
           to);
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
         char *text = help_of(c);
@@ -187,6 +198,7 @@ void manual_page_write(FILE *to)
     put_exit_status(to);
     put_examples(to);
     fputs(".Sh SEE ALSO\n"
+          ".Xr geranos 1 ,\n"
           ".Xr archeio.yaml 5\n",
           to);
 }

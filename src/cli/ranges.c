@@ -81,8 +81,8 @@ static const struct command commands[] = {
     {"show", ranges_show, false, ANY},
 };
 
-/* 0, or 2 for wrong usage, or -1 where help was asked for. */
-static int read_options(int argc, char **argv, struct ranges_commands_options *o)
+/* False: not to be gone on with; *code is then the exit code. */
+static bool read_options(int argc, char **argv, struct ranges_commands_options *o, int *code)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"directory", required_argument, NULL, 'd'},
@@ -98,51 +98,43 @@ static int read_options(int argc, char **argv, struct ranges_commands_options *o
             o->directory = optarg;
         else if (c == 's')
             o->snapshot = optarg;
-        else if (c == 'h')
-            return -1;
-        else
-            return 2;
+        else {
+            *code = cli_help(argv[0], usage, c);
+            return false;
+        }
     }
     o->arguments = argv + optind;
     o->n_arguments = argc - optind;
-    return 0;
+    return true;
 }
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
     struct ranges_commands_options o = {.config = getenv("ARCHEIO_CONFIG")};
-    int result = read_options(argc, argv, &o);
-    if (result == -1) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    if (result != 0) {
-        fputs(usage, stderr);
-        return result;
-    }
+    int code;
+    if (!read_options(argc, argv, &o, &code))
+        return code;
     if (o.snapshot != NULL && !command->snapshot)
-        return cli_misuse(argv[0], usage, "--snapshot is for lookup, not for %s", command->name);
+        return cli_misuse(argv[0], "--snapshot is for lookup, not for %s", command->name);
     if (o.snapshot != NULL && o.directory != NULL)
-        return cli_misuse(argv[0], usage, "either --snapshot or --directory, not both");
+        return cli_misuse(argv[0], "either --snapshot or --directory, not both");
     if (command->arguments == SOME && o.n_arguments == 0)
-        return cli_misuse(argv[0], usage, "an address is missing");
+        return cli_misuse(argv[0], "an address is missing");
     if (command->arguments == NONE && o.n_arguments > 0)
-        return cli_misuse(argv[0], usage, "unexpected argument \"%s\"", o.arguments[0]);
+        return cli_misuse(argv[0], "unexpected argument \"%s\"", o.arguments[0]);
     return command->run(&o);
 }
 
 int ranges_main(int argc, char **argv)
 {
     if (argc < 2)
-        return cli_misuse(argv[0], usage, "a command is missing");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        fputs(usage, stdout);
-        return 0;
-    }
+        return cli_misuse(argv[0], "a command is missing");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return cli_help(argv[0], usage, 'h');
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(argv[1], commands[i].name) == 0) {
             argv[1] = argv[0];
             return run_command(&commands[i], argc - 1, argv + 1);
         }
-    return cli_misuse(argv[0], usage, "there is no command \"%s\"", argv[1]);
+    return cli_misuse(argv[0], "there is no command \"%s\"", argv[1]);
 }

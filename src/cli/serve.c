@@ -199,12 +199,11 @@ int serve_main(int argc, char **argv)
         } else if (c == 's') {
             s.snapshot = optarg;
         } else {
-            fputs(usage, c == 'h' ? stdout : stderr);
-            return c == 'h' ? 0 : 2;
+            return cli_help(argv[0], usage, c);
         }
     }
     if (optind < argc)
-        return cli_misuse(argv[0], usage, CLI_NO_ARGUMENT, argv[optind]);
+        return cli_misuse(argv[0], CLI_NO_ARGUMENT, argv[optind]);
 
     mallopt(M_ARENA_MAX, 1); /* threads that hardly allocate need no arenas of their own */
     server_block_signals();

@@ -1,73 +1,14 @@
 #include "config/check.h"
 
-#include "base/name.h"
 #include "config/cover.h"
 #include "config/own.h"
 #include "config/routes_check.h"
 #include "config/schema.h"
 #include "config/when.h"
 #include "sys/clock.h"
-#include <stdio.h>
 #include <string.h>
 
 #define WAIT_ADVISED (10 * CLOCK_S)
-
-/* ── Clouds ── */
-
-static const char *const published[] = {"aws", "gcp", "azure", "default"};
-#define PUBLISHED (sizeof(published) / sizeof(published[0]))
-
-static bool is_published(struct str cloud)
-{
-    size_t i = 0;
-    while (i < PUBLISHED - 1 && !str_eq(cloud, str_from(published[i])))
-        i++;
-    return i < PUBLISHED - 1;
-}
-
-/* A place where a cloud stands is misspelt more often than it is one of the user's own. n: how many
- * of the names may be meant. */
-static void check_cloud(struct str cloud, const struct config_origin *at, size_t n, struct diag *d)
-{
-    char name[NAME_LENGTH_MAX + 1];
-    if (cloud.len == 0 || is_published(cloud))
-        return;
-    snprintf(name, sizeof(name), "%.*s", (int)cloud.len, cloud.data);
-    const char *nearest = diag_nearest(name, published, n);
-    diag_warning(d, config_at(at), "no published ranges bring the cloud \"%s\"; %s%s%s", name,
-                 nearest != NULL ? "did you mean \"" : "a file of your own (*.txt) must",
-                 nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
-}
-
-static void check_places(const struct config_place *places, size_t n, struct diag *d)
-{
-    for (size_t i = 0; i < n; i++)
-        check_cloud(str_from(places[i].cloud), &places[i].origin, PUBLISHED, d);
-}
-
-/* "CLOUD", "CLOUD/REGION"; where a word alone is a region, nobody knows its cloud. */
-static void check_cloud_texts(const struct config_texts *texts, bool regions, struct diag *d)
-{
-    for (size_t i = 0; i < texts->n; i++) {
-        struct str text = str_from(texts->text[i]);
-        size_t slash = str_find(text, '/');
-        if (!regions || slash < text.len)
-            check_cloud(str_make(text.data, slash), &texts->origin[i], PUBLISHED - 1, d);
-    }
-}
-
-static void check_clouds(const struct config *c, struct diag *d)
-{
-    check_places(c->upstream.blobs_for, c->upstream.n_blobs_for, d);
-    for (size_t i = 0; i < c->n_stores; i++)
-        check_places(c->stores[i].serves, c->stores[i].n_serves, d);
-    for (size_t i = 0; i < c->n_providers; i++)
-        check_cloud_texts(&c->providers[i].clouds, false, d);
-    for (size_t i = 0; i < c->n_routes; i++) {
-        check_cloud_texts(&c->routes[i].when.clouds, false, d);
-        check_cloud_texts(&c->routes[i].when.regions, true, d);
-    }
-}
 
 /* ── Stores ── */
 
@@ -134,7 +75,6 @@ void check_config(const struct config *c, struct diag *d)
     check_client_address(c, d);
     check_proxies(c, d);
     own_check(c, d);
-    check_clouds(c, d);
     check_stores(c, d);
     routes_check(c, d);
 }

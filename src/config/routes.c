@@ -53,12 +53,39 @@ static bool read_strip(struct reader *r, const struct document_node *node,
     return true;
 }
 
+static bool is_condition(const char *key)
+{
+    size_t i = 0;
+    while (i < when_keys.n && strcmp(when_keys.key[i].name, key) != 0)
+        i++;
+    return i < when_keys.n;
+}
+
+/* Indented too little they are YAML all the same, beside a `when` that is empty. */
+static bool has_misplaced_conditions(struct reader *r, const struct document_node *node)
+{
+    bool has = false;
+    const bool is_mapping = node->kind == DOCUMENT_MAPPING;
+    for (const struct document_node *n = is_mapping ? node->first : NULL; n != NULL; n = n->next)
+        if (is_condition(n->key)) {
+            struct diag_at at = {r->name, n->key_line, n->key_column};
+            diag_error(r->d, at,
+                       "routes: %s is a condition; write it below \"when:\", and indent it further "
+                       "than that",
+                       n->key);
+            has = true;
+        }
+    return has;
+}
+
 static bool read_route(struct reader *r, const struct document_node *node,
                        struct config_route *route)
 {
     const struct document_node *given[KEYS_MAX];
-    bool good = keys_collect(r, &routes_keys, node, given);
     route->origin = reader_origin(r, node);
+    if (has_misplaced_conditions(r, node))
+        return false;
+    bool good = keys_collect(r, &routes_keys, node, given);
     if (given[NAME] != NULL)
         good = read_name(r, given[NAME], route) && good;
     if (given[WHEN] != NULL && !document_is_null(given[WHEN]))

@@ -3,6 +3,7 @@
 #include "policy/image.h"
 #include "policy/wasm.h"
 #include "ranges/asn.h"
+#include "ranges/clouds.h"
 #include "ranges/overlay.h"
 #include "ranges/routing.h"
 #include "sys/file.h"
@@ -148,6 +149,7 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
 {
     struct input in = {0};
     bool built = false;
+    clouds_check(c, r, d);
     take_stores(&in, c);
     take_upstream(&in, c);
     take_ranges(&in, r);

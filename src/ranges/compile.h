@@ -14,7 +14,8 @@ struct compile_image {
     struct snapshot snapshot; /* opened on it */
 };
 
-/* False: what does not fit is in d. */
+/* False: what does not fit is in d. In any case warnings are, of clouds that nobody brings and of
+ * what is wrong with the files of autonomous systems. */
 bool compile_snapshot(const struct config *c, const struct ranges *r, struct compile_image *out,
                       struct diag *d);
 

@@ -202,7 +202,7 @@ def test_what_is_no_such_file_or_cannot_be_said_is_refused_with_its_position(tmp
 @pytest.mark.parametrize("arguments, code, message", [
     ([], 2, "expected one FILE"),
     (["a", "b"], 2, "expected one FILE"),
-    (["--what"], 2, "usage: archeio convert"),
+    (["--what"], 2, "`archeio convert --help` says"),
     (["/nonexistent/file"], 1, "/nonexistent/file: error: cannot be read: No such file"),
 ])
 def test_wrong_usage_is_said(arguments, code, message):

@@ -1,6 +1,9 @@
 """archeio diff: what a change of the configuration, or of the ranges, would do."""
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import subprocess
 
@@ -325,6 +328,21 @@ def test_a_file_that_is_no_log_is_trouble(site, tmp_path):
                           ("/dev/null", "there is no record of an access log in it")):
         done = run("diff", "--log", name, old, old)
         assert done.returncode == 2 and message in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("data, name, unpack", [
+    (gzip.compress(b"{}\n"), "gzip", "zcat"),
+    (bz2.compress(b"{}\n"), "bzip2", "bzcat"),
+    (lzma.compress(b"{}\n"), "xz", "xzcat"),
+    (b"\x28\xb5\x2f\xfd\x24\x03", "zstd", "zstdcat"),
+])
+def test_of_a_compressed_log_it_is_said_how_to_unpack_it(site, tmp_path, data, name, unpack):
+    old = site("old.yaml")
+    (tmp_path / "access.log.1").write_bytes(data)
+    done = run("diff", "--log", tmp_path / "access.log.1", old, old)
+    assert done.returncode == 2
+    assert (f"access.log.1: error: it is compressed ({name}); unpack it on its way: "
+            f"{unpack} FILE | archeio diff --log - OLD NEW\n") in done.stderr
 
 
 def test_memory_does_not_grow_with_the_log(site):

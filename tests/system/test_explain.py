@@ -336,7 +336,7 @@ def test_hundreds_of_routes_are_summed_up(tmp_path):
 def test_wrong_usage_is_said(arguments, message):
     done = run("explain", *arguments)
     assert done.returncode == 2 and done.stdout == ""
-    assert message in done.stderr and "usage: archeio explain" in done.stderr
+    assert message in done.stderr and "`archeio explain --help` says" in done.stderr
 
 
 def test_a_bad_configuration_is_exit_code_1(tmp_path):

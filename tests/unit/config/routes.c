@@ -486,6 +486,16 @@ static void every_bad_provider_and_upstream_is_told_with_its_place(void **state)
         configs_assert_said(rows[i][0], rows[i][1]);
 }
 
+static void conditions_that_are_indented_too_little_are_told_where_they_belong(void **state)
+{
+    (void)state;
+    configs_assert_said(OWN "routes:\n- name: a\n  when:\n  repository: x/**\n  to: upstream\n",
+                        ":5:3: error: routes: repository is a condition; write it below "
+                        "\"when:\", and indent it further than that\n");
+    configs_assert_said(OWN "routes: [{name: a, kind: blob, share: 5%, to: upstream}]\n",
+                        "routes: share is a condition; write it below \"when:\"");
+}
+
 static void too_many_are_refused(void **state)
 {
     (void)state;
@@ -565,6 +575,7 @@ int main(void)
         cmocka_unit_test(every_bad_condition_is_told_with_its_place),
         cmocka_unit_test(every_bad_target_is_told_with_its_place),
         cmocka_unit_test(every_bad_provider_and_upstream_is_told_with_its_place),
+        cmocka_unit_test(conditions_that_are_indented_too_little_are_told_where_they_belong),
         cmocka_unit_test(too_many_are_refused),
         cmocka_unit_test(long_texts_are_refused),
         cmocka_unit_test(the_environment_changes_what_routes_lead_to),

@@ -255,26 +255,7 @@ static void targets_that_nobody_gets_to_are_warned_of(void **state)
     }
 }
 
-/* ── Clouds, stores and schemes ── */
-
-static void clouds_that_nobody_publishes_are_warned_of(void **state)
-{
-    (void)state;
-    static const char *const rows[][2] = {
-        {"providers: {amazon: [aws, asw]}\n" OWN,
-         "f:1:27: warning: no published ranges bring the cloud \"asw\"; did you mean \"aws\"?"},
-        {ROUTES "- {name: a, to: upstream, when: {cloud: [aws, oracle]}}\n",
-         "f:7:47: warning: no published ranges bring the cloud \"oracle\"; a file of your own "
-         "(*.txt) must"},
-        {ROUTES "- {name: a, to: upstream, when: {region: asw/x}}\n", "did you mean \"aws\"?"},
-        {ROUTES "- {name: a, to: upstream, when: {cloud: default}}\n",
-         "no published ranges bring the cloud \"default\""},
-        {ROUTES "- {name: a, to: upstream, when: {cloud: [aws, gcp, azure], region: [aws/x, y]}}\n",
-         ""},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_warned(rows[i][0], rows[i][1]);
-}
+/* ── Stores and schemes ── */
 
 static void a_store_that_serves_nobody_is_warned_of_unless_a_route_names_it(void **state)
 {
@@ -338,7 +319,6 @@ int main(void)
         cmocka_unit_test(a_list_that_ends_with_a_store_is_for_the_registry_only),
         cmocka_unit_test(what_is_stripped_begins_every_path),
         cmocka_unit_test(targets_that_nobody_gets_to_are_warned_of),
-        cmocka_unit_test(clouds_that_nobody_publishes_are_warned_of),
         cmocka_unit_test(a_store_that_serves_nobody_is_warned_of_unless_a_route_names_it),
         cmocka_unit_test(what_will_hardly_work_is_advised_against),
     };
