@@ -34,11 +34,9 @@ static struct str cluster_of(const struct root *r, uint32_t store)
 
 /* ── What a HEAD has shown ── */
 
-static void note(struct root *r, uint32_t store, enum slots_state state, int64_t now)
+static void tell(struct root *r, uint32_t store, enum health_change change)
 {
-    if (state == SLOTS_ERROR)
-        counters_add(&r->counters, COUNTERS_HEAD_ERRORS);
-    switch (health_note(&r->health[store], state, now)) {
+    switch (change) {
     case HEALTH_WENT_DOWN:
         counters_add(&r->counters, COUNTERS_STORE_DOWN);
         LOG(ABI_WARN, STR("store "), name_of(r, store),
@@ -57,9 +55,35 @@ static void note(struct root *r, uint32_t store, enum slots_state state, int64_t
     }
 }
 
+static void note(struct root *r, uint32_t store, enum slots_state state, int64_t now)
+{
+    if (state == SLOTS_ERROR)
+        counters_add(&r->counters, COUNTERS_HEAD_ERRORS);
+    tell(r, store, health_note(&r->health[store], state, now));
+}
+
+static bool is_for_client(enum flights_kind kind)
+{
+    return kind == FLIGHTS_ASKED || kind == FLIGHTS_RECHECK;
+}
+
+/* True: it says of the store no more than that it answers. Of a path that clients have been sent
+ * for, there is more to expect. */
+static bool note_odd(struct root *r, const struct flights_one *f, struct str status)
+{
+    struct health *h = &r->health[f->store];
+    bool proven = h->redirected != 0;
+    if (!flights_is_odd(f, status) || (proven && !is_for_client(f->kind)))
+        return false;
+    counters_add(&r->counters, COUNTERS_HEAD_ERRORS);
+    if (!proven)
+        tell(r, f->store, health_note_odd(h));
+    return true;
+}
+
 static uint32_t start(struct root *r, enum flights_kind kind, const struct existence_question *q)
 {
-    bool client = kind == FLIGHTS_ASKED || kind == FLIGHTS_RECHECK;
+    bool client = is_for_client(kind);
     int64_t timeout = r->settings.timeout;
     const struct flights_call call = {
         .kind = kind,
@@ -93,10 +117,9 @@ static void forget(struct root *r, const struct flights_one *f, int64_t now)
 static void remember(struct root *r, const struct flights_one *f, enum slots_state state,
                      int64_t now)
 {
-    bool check = f->kind != FLIGHTS_ASKED && f->kind != FLIGHTS_RECHECK;
     if (state == SLOTS_ERROR && f->kind != FLIGHTS_ASKED)
         return;
-    if (state == SLOTS_ABSENT && check)
+    if (state == SLOTS_ABSENT && !is_for_client(f->kind))
         forget(r, f, now);
     slots_put(&r->slots, flights_url(f), state, now + ttl_of(r, state), now);
     recent_drop(&r->recent, slots_hash(&r->slots, flights_url(f)), flights_url(f));
@@ -111,14 +134,12 @@ void existence_landed(struct root *r, uint32_t token, struct str status)
     struct health *h = &r->health[f.store];
     enum slots_state state = flights_judge(&f, status);
     int64_t now = clock_now();
-    if (f.kind != FLIGHTS_ASKED && f.kind != FLIGHTS_RECHECK)
+    if (!is_for_client(f.kind))
         h->checking--;
     remember(r, &f, state, now);
     waiters_answer(&r->waiters, flight, state);
-    if (state == SLOTS_ERROR && flights_is_odd(&f, status)) {
-        counters_add(&r->counters, COUNTERS_HEAD_ERRORS);
+    if (state == SLOTS_ERROR && note_odd(r, &f, status))
         return;
-    }
     note(r, f.store, state, now);
     const struct existence_question again = {f.store, f.path, flights_url(&f)};
     if (f.kind == FLIGHTS_WATCH && state == SLOTS_ERROR)

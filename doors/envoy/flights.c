@@ -126,6 +126,5 @@ bool flights_is_odd(const struct flights_one *one, struct str status)
 {
     static const struct str silent[] = {STR_INIT(""), STR_INIT("502"), STR_INIT("503"),
                                         STR_INIT("504")};
-    return one->path && is_for_clients(one->kind) &&
-           !is_one_of(status, silent, sizeof(silent) / sizeof(silent[0]));
+    return one->path && !is_one_of(status, silent, sizeof(silent) / sizeof(silent[0]));
 }

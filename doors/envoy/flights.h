@@ -66,8 +66,8 @@ uint32_t flights_land(struct flights *f, uint32_t token, struct flights_one *end
 /* What an answer with that status means; empty: there was no answer. */
 enum slots_state flights_judge(const struct flights_one *one, struct str status);
 
-/* Of what is an error by that: does it say nothing about the store? Some clients make up paths for
- * which a store has nothing but errors. */
+/* Of what is an error by that: may it be the fault of the path, because the store answers? Some
+ * clients make up paths for which a store has nothing but errors. */
 bool flights_is_odd(const struct flights_one *one, struct str status);
 
 #endif

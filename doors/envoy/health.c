@@ -32,6 +32,15 @@ enum health_change health_note(struct health *h, enum slots_state state, int64_t
     return HEALTH_SAME;
 }
 
+enum health_change health_note_odd(struct health *h)
+{
+    if (!h->down)
+        return HEALTH_SAME;
+    h->down = false;
+    h->errors = 0;
+    return HEALTH_CAME_UP;
+}
+
 static void keep(struct health *h, struct str url, bool path)
 {
     if (url.len > sizeof(h->recent))

@@ -35,6 +35,9 @@ enum health_change { HEALTH_SAME, HEALTH_WENT_DOWN, HEALTH_CAME_UP };
 /* One HEAD has ended so (not SLOTS_MISS). */
 enum health_change health_note(struct health *h, enum slots_state state, int64_t now);
 
+/* One has ended with an error of which the path may be the cause: a store that was down answers. */
+enum health_change health_note_odd(struct health *h);
+
 /* A client was sent to that URL of the store; or asks for it, and nobody knows yet. path: of an
  * object that has one. */
 void health_redirected(struct health *h, struct str url, bool path, int64_t now);

@@ -230,6 +230,52 @@ static void test_a_store_that_gives_no_answer_for_paths_is_down_until_it_answers
     assert_string_equal(host.call[8].url, "https://eu.test/v1/new");
 }
 
+/* Three times the store says nothing, at last for that path; then it answers the trial so. */
+static void die_and_answer(const char *path, const char *status)
+{
+    char other[32];
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t call = host.n_calls;
+        snprintf(other, sizeof(other), "/v1/other%u", i);
+        get_file(other);
+        host_respond(call, NULL);
+        host_respond(call + 1, "404");
+    }
+    uint32_t call = host.n_calls;
+    get_file(path);
+    host_respond(call, NULL);
+    assert_int_equal(host_counter("archeio_store_down"), 1);
+    call = host.n_calls;
+    host_pass(2 * HOST_S);
+    assert_int_equal(host.n_calls, call + 1);
+    host_respond(call, status);
+}
+
+/* A client made up the path that is tried: the store will never say anything better of it. */
+static void test_a_store_that_was_down_is_up_as_soon_as_it_answers_for_a_path(void **state)
+{
+    (void)state;
+    site_start("wait: 0s");
+    die_and_answer("/v1/%00", "500");
+    uint32_t call = host.n_calls;
+    get_file("/v1/file");
+    assert_string_equal(host.call[call].url, "https://eu.test/v1/file");
+}
+
+/* What it has had is tried, and is to be there or not. */
+static void test_a_store_that_clients_were_sent_to_is_down_until_it_answers_well(void **state)
+{
+    (void)state;
+    site_start("wait: 0s");
+    get_file("/v1/file");
+    host_respond(0, "200");
+    check_redirect(get_file("/v1/file"), 307, "https://eu.test/v1/file");
+    die_and_answer("/v1/%00", "500");
+    uint32_t call = host.n_calls;
+    get_file("/v1/new");
+    assert_string_equal(host.call[call].url, "http://us.test:8080/x/v1/new");
+}
+
 /* Neither another spelling of a path nor a longer one is the path. */
 static void test_each_path_is_a_key_of_its_own(void **state)
 {
@@ -267,6 +313,8 @@ int main(void)
         cmocka_unit_test(test_an_artifact_that_is_absent_comes_from_the_next_store),
         cmocka_unit_test(test_paths_that_a_store_does_not_answer_well_leave_it_up),
         cmocka_unit_test(test_a_store_that_gives_no_answer_for_paths_is_down_until_it_answers),
+        cmocka_unit_test(test_a_store_that_was_down_is_up_as_soon_as_it_answers_for_a_path),
+        cmocka_unit_test(test_a_store_that_clients_were_sent_to_is_down_until_it_answers_well),
         cmocka_unit_test(test_each_path_is_a_key_of_its_own),
         cmocka_unit_test(test_a_path_that_no_slot_can_hold_is_not_asked_for),
     };
