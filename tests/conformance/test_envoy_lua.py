@@ -14,6 +14,7 @@ from lib.golden import TABLES, ask_http1, ask_http2
 from lib.haproxy_door import DOOR
 from lib.nginx import Bucket
 from lib.ports import wait_until
+from lib.program import freeze
 from lib.site import PATH, Upstream, write_ranges
 from suites import run
 
@@ -162,7 +163,7 @@ def test_skopeo_pulls_through_it_from_its_own_region(own, tmp_path):
     wanted = {(digest, upstream.image.size[digest]) for digest in upstream.image.blobs}
     wait_until(lambda: set(bucket.gets()) == wanted, what="each blob in the bucket's log")
     assert not [a for a in upstream.registry.accesses() if a.method == "GET" and "/blobs/" in a.path]
-    os.kill(archeio.pid, signal.SIGSTOP)
+    freeze(archeio.pid)
     try:
         pull("@" + upstream.image.digest)
     finally:
@@ -188,7 +189,7 @@ def test_without_archeio_clients_go_to_the_upstream_in_time(door, how):
     one = door()
     assert timed(one)[0] == f"{UPSTREAM}/v2/{PATH}/app/manifests/v1?n=1"
     if how == "hangs":
-        os.kill(one.archeio.pid, signal.SIGSTOP)
+        freeze(one.archeio.pid)
     else:
         one.archeio.crash()
     try:

@@ -15,7 +15,7 @@ from lib.endpoint import Endpoint, EndpointGolden
 from lib.golden import TABLES, ask_http1
 from lib.haproxy_door import BEHIND_PROXIES, DOOR, HAProxyDoor
 from lib.hostile import ROWS, Exchange, drive
-from lib.program import find
+from lib.program import find, freeze
 from lib.site import SOURCES, Site, expect
 
 UPSTREAM = "https://upstream.example"
@@ -172,7 +172,7 @@ def test_when_archeio_is_gone_clients_go_to_the_upstream_at_once(door):
 def test_when_archeio_hangs_a_client_waits_no_longer_than_the_sample_says(door):
     """Once HAProxy has found that out, nobody waits any more; when archeio goes on, it decides again."""
     one = door()
-    os.kill(one.archeio.pid, signal.SIGSTOP)
+    freeze(one.archeio.pid)
     try:
         location, seconds = timed(one)
         assert location == f"{SAMPLES}/app/manifests/v1?n=1" and seconds < 5
@@ -275,7 +275,7 @@ def test_blobs_come_from_the_clients_own_region(site, clients, upstream, who, so
 def test_pulls_go_on_without_archeio(site, clients, upstream, how):
     """All of the image comes from the upstream then, whether HAProxy knows that already or not."""
     if how == "hangs":
-        os.kill(site.endpoint.pid, signal.SIGSTOP)
+        freeze(site.endpoint.pid)
     else:
         site.endpoint.crash()
     try:

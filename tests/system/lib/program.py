@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 from .ports import listens, wait_until
 
@@ -44,6 +45,14 @@ def whole_lines(path):
         return []
     with open(path, encoding="utf-8") as f:
         return [line for line in f if line.endswith("\n")]
+
+
+def freeze(pid):
+    """Returns when none of its threads runs any longer: a signal that was sent need not have arrived."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: {stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+                        for stat in Path(f"/proc/{pid}/task").glob("*/stat")} == {"T"},
+               what=f"process {pid} to stand still")
 
 
 class Program:
