@@ -331,6 +331,7 @@ def test_a_reload_keeps_the_listener_and_says_that_another_needs_a_restart(endpo
         one.reload()
         wait_until(lambda n=before: one.output().count("server.decide has changed") > n, what="a warning")
         wait_until(lambda: one.ask("/host").body == b"next.example", what="the new policy")
+        assert one.output().count("server.decide has changed") == before + 1
 
 
 def test_questions_are_counted_apart_by_step(endpoint):
