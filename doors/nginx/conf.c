@@ -141,9 +141,9 @@ static void open_stores(ngx_shm_zone_t *zone, const struct conf_policy *policy)
 {
     for (uint32_t i = 0; i < policy->snapshot.n_stores; i++) {
         struct snapshot_store store = snapshot_store(&policy->snapshot, i);
-        policy->store[i].blobs = open_store(zone, store.objects);
+        policy->store[i].blobs.known = open_store(zone, store.objects);
         if (policy->snapshot.n_routes > 0)
-            policy->store[i].paths = open_store(zone, store.base);
+            policy->store[i].paths.known = open_store(zone, store.base);
     }
 }
 

@@ -19,12 +19,16 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-/* A store of a snapshot. */
-struct conf_store {
-    struct shared_store *blobs; /* what is known of them; NULL: the zone had no room for that, and
-                                 * nobody can be asked */
-    struct shared_store *paths; /* the same of objects that have a path, as routes may ask for */
+/* Objects of a store that are asked for alike. */
+struct conf_objects {
+    struct shared_store *known; /* NULL: the zone had no room for it, and nobody can be asked */
     ngx_uint_t flights;         /* of this worker; flight.c's */
+};
+
+/* A store of a snapshot. Clients make paths up: what they do to those shall be nothing to blobs. */
+struct conf_store {
+    struct conf_objects blobs;
+    struct conf_objects paths; /* those that have one, as routes may ask for */
 };
 
 /* A snapshot, read from its file into memory of our own. */

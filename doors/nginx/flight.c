@@ -41,7 +41,7 @@ static struct flight *find(const struct key *key)
 
 static void add(struct flight *f)
 {
-    f->question.store->flights++;
+    f->question.objects->flights++;
     if (f->kind != ASKED)
         return;
     struct flight **first = chain_of(&f->question.key);
@@ -52,7 +52,7 @@ static void add(struct flight *f)
 static void take_out(struct flight *f)
 {
     f->landed = true;
-    f->question.store->flights--;
+    f->question.objects->flights--;
     if (f->kind != ASKED)
         return;
     struct flight **at = chain_of(&f->question.key);
@@ -107,12 +107,6 @@ static bool is_of_store(const ngx_http_request_t *sr, ngx_int_t rc)
                                     rc == NGX_HTTP_BAD_GATEWAY || rc == NGX_HTTP_GATEWAY_TIME_OUT);
 }
 
-/* Of an object that has a path, which clients make up. */
-static bool has_path(const struct flight *f)
-{
-    return f->question.known == f->question.store->paths;
-}
-
 /* 0: it gave none. */
 static ngx_uint_t status_of(const ngx_http_request_t *sr)
 {
@@ -134,7 +128,7 @@ static enum exist_state judge(const struct flight *f, const ngx_http_request_t *
     if (status == NGX_HTTP_OK)
         return EXIST_PRESENT;
     if (status == NGX_HTTP_NOT_FOUND || status == NGX_HTTP_FORBIDDEN ||
-        (has_path(f) && is_refused(status)))
+        (f->question.by_path && is_refused(status)))
         return EXIST_ABSENT;
     return EXIST_ERROR;
 }
@@ -172,10 +166,10 @@ static void learn(struct flight *f, enum exist_state state)
 {
     const struct flight_question *q = &f->question;
     struct flight *other;
-    say(f, shared_note(q->conf->shared, q->known, &q->key, state, expiry_of(f, state)));
+    say(f, shared_note(q->conf->shared, q->objects->known, &q->key, state, expiry_of(f, state)));
     if (f->kind != CHECK || state != EXIST_ERROR)
         return;
-    for (unsigned n = shared_chances(q->known); n > 0; n--)
+    for (unsigned n = shared_chances(q->objects->known); n > 0; n--)
         launch(f->owner, q, AGAIN, &other);
 }
 
@@ -183,7 +177,7 @@ static void learn(struct flight *f, enum exist_state state)
  * anything, and that says nothing about the store. */
 static bool is_odd(const struct flight *f, const ngx_http_request_t *sr, enum exist_state state)
 {
-    return has_path(f) && f->kind == ASKED && state == EXIST_ERROR && status_of(sr) != 0;
+    return f->question.by_path && f->kind == ASKED && state == EXIST_ERROR && status_of(sr) != 0;
 }
 
 /* The subrequest has ended. Its own errors are not the client's: NGX_OK. Nor is what it would send:
@@ -267,7 +261,7 @@ static bool launch(ngx_http_request_t *r, const struct flight_question *q, enum 
                    struct flight **out)
 {
     *out = NULL;
-    if (q->store->flights >= FLIGHT_STORE_MAX)
+    if (q->objects->flights >= FLIGHT_STORE_MAX)
         return false;
     *out = make(r, q, kind);
     return *out != NULL && begin(r, *out);

@@ -12,17 +12,17 @@
 
 #include "conf.h"
 
-#define FLIGHT_STORE_MAX 64 /* HEADs at once per store and worker */
+#define FLIGHT_STORE_MAX 64 /* HEADs at once per worker, store, and kind of its objects */
 
 struct flight;
 
 struct flight_question {
     const struct conf_main *conf;
     const struct conf_location *location;
-    struct conf_store *store;
-    struct shared_store *known; /* one of the store's */
-    struct str url;             /* the store's, and ... */
-    struct str object;          /* ... what has to follow it */
+    struct conf_objects *objects; /* of a store */
+    bool by_path;                 /* they are those that have one */
+    struct str url;               /* the store's, and ... */
+    struct str object;            /* ... what has to follow it */
     struct key key;
 };
 

@@ -77,10 +77,10 @@ static bool is_blob(const struct decision *d)
 }
 
 /* Of the store that the decision asks, or has asked last. */
-static struct shared_store *known_of(const struct request *q)
+static struct conf_objects *objects_of(const struct request *q)
 {
-    const struct conf_store *store = &q->conf->policy->store[q->decision.ask_store];
-    return is_blob(&q->decision) ? store->blobs : store->paths;
+    struct conf_store *store = &q->conf->policy->store[q->decision.ask_store];
+    return is_blob(&q->decision) ? &store->blobs : &store->paths;
 }
 
 /* What the decision asks, or has been answered last. False: nobody can be asked. */
@@ -92,13 +92,13 @@ static bool make_question(const struct request *q, struct flight_question *out)
     struct digest path;
     out->conf = ngx_http_get_module_main_conf(q->r, ngx_http_archeio_module);
     out->location = q->conf;
-    out->store = &policy->store[d->ask_store];
-    out->known = known_of(q);
-    if (out->known == NULL || (!is_blob(d) && !shared_path(d->ask_path, &path)))
+    out->objects = objects_of(q);
+    out->by_path = !is_blob(d);
+    if (out->objects->known == NULL || (out->by_path && !shared_path(d->ask_path, &path)))
         return false;
     out->url = is_blob(d) ? store.objects : store.base;
     out->object = is_blob(d) ? d->digest_text : d->ask_path;
-    out->key = shared_key(out->conf->shared, out->known, is_blob(d) ? &d->digest : &path);
+    out->key = shared_key(out->conf->shared, out->objects->known, is_blob(d) ? &d->digest : &path);
     return true;
 }
 
@@ -152,7 +152,7 @@ static enum decide_existence existence_of(enum exist_state state)
 
 static enum exist_state look_up(struct request *q, const struct flight_question *question)
 {
-    struct shared_store *store = question->known;
+    struct shared_store *store = question->objects->known;
     enum exist_state state = shared_find(question->conf->shared, store, &question->key);
     if (state == EXIST_DOWN && shared_due(store))
         flight_check(q->r, question);
@@ -163,7 +163,7 @@ static enum exist_state look_up(struct request *q, const struct flight_question 
 static void watch(struct request *q)
 {
     struct flight_question question;
-    if (shared_due(known_of(q)) && make_question(q, &question))
+    if (shared_due(objects_of(q)->known) && make_question(q, &question))
         flight_check(q->r, &question);
 }
 

@@ -310,6 +310,39 @@ def test_a_store_whose_artifacts_cannot_be_asked_for_is_down_and_comes_back(site
     wait_until(lambda: where(door, "/dl/a") == "store", 5, "store up", interval=0.1)
 
 
+@pytest.mark.slow
+def test_a_store_that_has_only_errors_for_its_artifacts_is_down_and_comes_back(site, stand_in):
+    """A 500 may be the fault of a path that a client made up, so the store is judged by one that it
+    had: while clients are sent there, a HEAD every 5 s asks for what they get."""
+    broken = threading.Event()
+    one = stand_in(lambda path, count: status(500 if broken.is_set() else 200))
+    door = site(one)
+    assert where(door, "/dl/a") == "store"
+    broken.set()
+    assert where(door, "/dl/b") == "upstream"
+    wait_until(lambda: where(door, "/dl/a") == "upstream", 10, "the failure", interval=0.1)
+    assert f"archeio: store {one.url}/base is down (3 errors in a row)" in door.errors()
+    broken.clear()
+    wait_until(lambda: where(door, "/dl/a") == "store", 5, "store up", interval=0.1)
+
+
+def test_artifacts_that_clients_make_up_leave_room_for_blobs(site, stand_in):
+    """Of a hundred artifacts, 64 are asked for, and a blob in the midst of that, too."""
+    opened = threading.Event()
+    one = stand_in(lambda path, count: status(200) if "/containers/" in path or opened.wait(20) else
+                   None)
+    door = site(one, changes={"proxy_read_timeout 1s": "proxy_read_timeout 9s",
+                              "wait=2s": "wait=10s"})
+    with ThreadPoolExecutor(100) as pool:
+        answers = [pool.submit(where, door, f"/dl/{i}") for i in range(100)]
+        wait_until(lambda: sum(a.done() for a in answers) == 36 and len(one.requests) == 64,
+                   what="who does not wait")
+        blob = f"/base/containers/images/{DIGEST}"
+        assert ask(door.port, f"/v2/a/blobs/{DIGEST}").location == one.url + blob
+        opened.set()
+        assert sorted(a.result() for a in answers) == ["store"] * 64 + ["upstream"] * 36
+
+
 @pytest.mark.parametrize("code", [400, 414, 500, 501])
 def test_paths_that_a_store_does_not_answer_well_cost_others_nothing(site, stand_in, code):
     """Clients make paths up: some make those for which a store has nothing but errors."""
