@@ -7,7 +7,9 @@
 #define PRESENT_TTL (6 * 3600) /* seconds */
 #define ABSENT_TTL 60
 #define ERROR_TTL 5
+#define TTL_MAX (366 * 24 * 3600)
 #define WAIT 2000 /* ms */
+#define WAIT_MAX (3600 * 1000)
 
 #define REFUSE(cf, ...) (ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, __VA_ARGS__), NGX_CONF_ERROR)
 
@@ -106,8 +108,8 @@ char *conf_set_existence(ngx_conf_t *cf, ngx_command_t *command, void *conf)
     ngx_int_t wait = NGX_ERROR;
     if (is_option(&value[2], STR("wait="), &text))
         wait = ngx_parse_time(&text, 0);
-    if (wait == NGX_ERROR)
-        return REFUSE(cf, "\"%V\": expected wait=TIME, such as wait=2s", &value[2]);
+    if (wait == NGX_ERROR || wait > WAIT_MAX)
+        return REFUSE(cf, "\"%V\": expected wait=TIME of 1h at most, such as wait=2s", &value[2]);
     location->wait = (ngx_msec_t)wait;
     return NGX_CONF_OK;
 }
@@ -195,8 +197,9 @@ static char *set_lifetime(ngx_conf_t *cf, struct conf_main *conf, const ngx_str_
         if (!is_option(argument, lifetime[i].name, &text))
             continue;
         ngx_int_t seconds = ngx_parse_time(&text, 1);
-        if (seconds == NGX_ERROR)
-            return REFUSE(cf, "\"%V\": expected a time, such as 60s or 6h", argument);
+        if (seconds == NGX_ERROR || seconds > TTL_MAX)
+            return REFUSE(cf, "\"%V\": expected a time of 366d at most, such as 60s or 6h",
+                          argument);
         *(int64_t *)(void *)((char *)conf + lifetime[i].offset) = seconds * CLOCK_S;
         return NGX_CONF_OK;
     }

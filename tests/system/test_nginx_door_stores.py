@@ -245,6 +245,16 @@ def test_the_budget_is_for_all_stores_together(ask, stand_in):
         gate.opened.set()
 
 
+def test_times_without_a_unit_are_seconds(ask, stand_in):
+    """As all of nginx's are."""
+    gate = Gate()
+    where = ask(stand_in(gate).url, changes={"wait=2s": "wait=1",
+                                             "proxy_read_timeout 1s": "proxy_read_timeout 9s"})
+    result, seconds = timed(where, 1)
+    assert result == "upstream" and 0.9 < seconds < 5
+    gate.opened.set()
+
+
 def test_without_a_budget_nobody_waits(ask, stand_in):
     gate = Gate()
     one = stand_in(gate)
