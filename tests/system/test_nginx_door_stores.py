@@ -400,6 +400,23 @@ def test_a_stopped_bucket_is_down_and_comes_back(ask, bucket, tmp_path):
     assert "is up again" in where.door.errors()
 
 
+
+@pytest.mark.parametrize("failure", [status(500), b"what?\r\n\r\n"], ids=["500", "garbage"])
+def test_a_store_that_answers_nothing_of_use_is_down_and_comes_back(ask, stand_in, failure):
+    """Blobs have no names that clients make up: whatever the store says of them, it says of itself."""
+    broken = threading.Event()
+    one = stand_in(lambda path, count: failure if broken.is_set() else status(200))
+    where = ask(one.url)
+    assert where(1) == "store"
+    broken.set()
+    for number in (2, 3, 4):
+        assert where(number) == "upstream"
+    assert where(1) == "upstream"
+    assert "is down (3 errors in a row)" in where.door.errors()
+    broken.clear()
+    wait_until(lambda: where(1) == "store", 5, "store up", interval=0.1)
+    assert "is up again" in where.door.errors()
+
 def test_trials_are_no_more_than_one_a_second(ask, stand_in):
     one = stand_in(lambda path, count: status(500))
     where = ask(one.url, workers=4)
