@@ -343,12 +343,11 @@ def come_and_go(port, h2_port, seconds, seed):
 def test_clients_that_come_and_go_leave_nothing_behind(ask, stand_in):
     """While stores answer late, wrongly or not at all, clients wait, reset and leave, and nginx
     reloads. After that there is room for as many questions as ever, and everyone gets an answer."""
-    chance, calm = random.Random(1), threading.Event()
+    chance, calm, gate = random.Random(1), threading.Event(), Gate()
 
     def answer(path, count):
         if calm.is_set():
-            time.sleep(0.3)
-            return status(404)
+            return gate(path, count)
         time.sleep(chance.random() * 0.1)
         return chance.choice([status(200), status(404), status(404), status(500), b"x", None])
 
@@ -360,19 +359,21 @@ def test_clients_that_come_and_go_leave_nothing_behind(ask, stand_in):
                for seed in range(8)]
     for thread in threads:
         thread.start()
-    time.sleep(3)
+    wait_until(lambda: len(one.requests) > 100, 20, "questions")
     where.door.hang_up()
     for thread in threads:
         thread.join()
-    calm.set()
     wait_until(lambda: len(where.door.workers()) == 1, what="the old worker's end")
-    time.sleep(1.5)  # what still hangs ends after a second
-    wait_until(lambda: where(1) == "upstream" and not is_down(where.door), 5, "the store to be up",
+    gate.opened.set()
+    calm.set()
+    wait_until(lambda: where(1) == "store" and not is_down(where.door), 10, "the store to be up",
                interval=0.1)
-    time.sleep(1.2)  # what is known expires
+    wait_until(lambda: one.pending == 0, what="the end of what hung")
+    gate.opened.clear()
     before = len(one.requests)
     assert at_once(where, range(1000, 1064)) == ["upstream"] * 64
     wait_until(lambda: len(one.requests) >= before + 64, what="64 questions")
+    gate.opened.set()
 
 
 def is_down(door):
@@ -400,7 +401,6 @@ def test_a_stopped_bucket_is_down_and_comes_back(ask, bucket, tmp_path):
     assert "is up again" in where.door.errors()
 
 
-
 @pytest.mark.parametrize("failure", [status(500), b"what?\r\n\r\n"], ids=["500", "garbage"])
 def test_a_store_that_answers_nothing_of_use_is_down_and_comes_back(ask, stand_in, failure):
     """Blobs have no names that clients make up: whatever the store says of them, it says of itself."""
@@ -416,6 +416,7 @@ def test_a_store_that_answers_nothing_of_use_is_down_and_comes_back(ask, stand_i
     broken.clear()
     wait_until(lambda: where(1) == "store", 5, "store up", interval=0.1)
     assert "is up again" in where.door.errors()
+
 
 def test_trials_are_no_more_than_one_a_second(ask, stand_in):
     one = stand_in(lambda path, count: status(500))

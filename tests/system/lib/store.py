@@ -7,13 +7,14 @@ import threading
 class StandIn:
     """answer(path, count) returns the bytes of the answer to the count-th request; None: there is
     never one. `requests` are the paths that were asked for, in order, `heads` all of their bytes up
-    to the blank line."""
+    to the blank line; `pending` is how many of them have no answer yet, and whose client waits."""
 
     def __init__(self, answer):
         self.answer = answer
         self.requests = []
         self.heads = []
         self.connections = 0
+        self.pending = 0
         self.open = []
         self.lock = threading.Lock()
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -46,12 +47,17 @@ class StandIn:
                 with self.lock:
                     self.requests.append(path)
                     self.heads.append(head)
+                    self.pending += 1
                     count = len(self.requests)
-                answer = self.answer(path, count)
-                if answer is None:
-                    connection.recv(1)
-                    return
-                connection.sendall(answer)
+                try:
+                    answer = self.answer(path, count)
+                    if answer is None:
+                        connection.recv(1)
+                        return
+                    connection.sendall(answer)
+                finally:
+                    with self.lock:
+                        self.pending -= 1
         except OSError:
             pass
 
