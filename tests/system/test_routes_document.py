@@ -1,4 +1,4 @@
-"""The examples in docs/routes.md are complete, and do what stands beside them."""
+"""The examples in docs/routes.md, and the README's, are complete and do what stands beside them."""
 
 import json
 import re
@@ -76,3 +76,39 @@ def test_an_example_answers_what_stands_beside_it(site, name, row):
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert (answer["status"], answer["location"] or "") == (int(status), location)
+
+
+# ── The README ──
+
+def readme(tmp_path):
+    """Its configuration: what stands in the blocks that begin with that name, one after the other."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pieces = re.findall(r"^    # archeio\.yaml[^\n]*\n((?:    [^\n]*\n)+)", text, flags=re.M)
+    assert len(pieces) == 2
+    (tmp_path / "archeio.yaml").write_text(re.sub(r"^    ", "", "".join(pieces), flags=re.M))
+    (tmp_path / "own.asn").write_text("203.0.113.0/24 as16509\n198.51.100.0/24 as14618\n")
+    return tmp_path / "archeio.yaml"
+
+
+def test_the_readmes_configuration_is_fine(tmp_path):
+    done = run("check-config", readme(tmp_path), env={"ARCHEIO_RANGES": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 stores for 3 places, 4 routes" in done.stdout
+
+
+@pytest.mark.parametrize("client, host, path, answer", [
+    ("203.0.113.7", "", f"/v2/e2e-test-images/agent/blobs/sha256:{HEX}",
+     f"https://blobs-paris.s3.eu-west-3.amazonaws.com/containers/images/sha256:{HEX}"),
+    ("192.0.2.1", "", f"/v2/app/blobs/sha256:{HEX}",
+     f"https://cdn.example.com/containers/images/sha256:{HEX}"),
+    ("192.0.2.1", "", "/v2/app/manifests/v1",
+     "https://registry.example.com/v2/public/app/manifests/v1"),
+    ("192.0.2.1", "dl.example.com", "/release/v1/tool",
+     "https://storage.example.net/releases/v1/tool"),
+    ("192.0.2.1", "", "/v2/legacy/app/manifests/v1", None),
+])
+def test_the_readmes_configuration_answers_what_it_says(tmp_path, client, host, path, answer):
+    done = run("explain", "--config", readme(tmp_path), "--json", "--present", "--ip", client,
+               "--host", host, path, env={"ARCHEIO_RANGES": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["location"] == answer
