@@ -157,6 +157,19 @@ def test_the_client_is_whom_envoy_takes_for_it(regions):
     assert region(one, headers=[US, f"{US}, 130.211.0.1"]) == "eu"
 
 
+def test_over_ipv6_the_client_is_its_peer_too(own, stand_in, tmp_path):
+    """On a listener for both, one of IPv4 comes as an address of IPv6 that has the other in it."""
+    store = stand_in(lambda *_: status(200))
+    write_ranges(tmp_path, OWN + "::1/128 aws us-east-2\n")
+    compile_filter(tmp_path, site_config({"eu": (f"{store.url}/eu", ["aws/eu-west-3"]),
+                                          "us": (f"{store.url}/us", ["aws/us-east-2"])}))
+    one = own(Envoy(tmp_path, Sample().use_clusters({"eu": store.port, "us": store.port}),
+                    address="'::', ipv4_compat: true"))
+    assert region(one) == "eu"
+    assert region(one, "::1") == "us"
+    assert one.counter("client_unusable") == 0
+
+
 def test_behind_a_load_balancer_that_envoy_trusts_it_is_the_one_before(regions):
     one = regions("client_address: peer",
                   change=[("use_remote_address: true", "use_remote_address: true\n" + 16 * " "

@@ -139,6 +139,29 @@ def test_a_client_that_leaves_while_it_waits_leaves_nothing_behind(envoy, stand_
     assert len(store.requests) == 1
 
 
+def test_streams_that_are_reset_while_they_wait_leave_room_for_others(envoy, stand_in):
+    """More of them than may wait at once. Envoy itself ends a connection with too many."""
+    gate = threading.Event()
+
+    def answer(*_):
+        gate.wait(30)
+        return status(200)
+    store = stand_in(answer)
+    one = envoy({"eu": store.url}, ["wait: 30s", "timeout: 30s"])
+    for _ in range(11):
+        with http2_client.Client(one.port) as client:
+            for stream in [client.begin(blob(1), flush=False) for _ in range(100)]:
+                client.reset(stream)
+            wait_until(lambda: one.stat("http.registry.downstream_rq_active") == 0, what="them to be gone")
+    with http2_client.Client(one.port) as client:
+        streams = [client.begin(blob(1)) for _ in range(10)]
+        wait_until(lambda: one.stat("http.registry.downstream_rq_active") == 10, what="ten to wait")
+        gate.set()
+        assert {where(client.answer(stream), store) for stream in streams} == {0}
+    assert len(store.requests) == 1
+    assert one.counter("gave_up") == 0
+
+
 def test_random_digests_cannot_push_out_what_is_known_to_be_there(envoy, stand_in):
     """A hundred times as many as there is room for."""
     known = {f"/containers/images/{digest_of(i)}" for i in range(4)}

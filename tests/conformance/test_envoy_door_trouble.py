@@ -148,3 +148,28 @@ def test_a_new_configuration_takes_over_and_a_wrong_one_does_not(own, stand_in, 
         for thread in clients_of:
             thread.join()
     assert not lost
+
+
+def test_a_new_module_takes_over_and_one_with_a_corrupt_snapshot_lets_all_pass(own, stand_in, tmp_path):
+    """They go to the route, and are counted, until there is a good one."""
+    store = stand_in(lambda *_: status(200))
+    write_ranges(tmp_path, OWN)
+
+    def sample(name, part, edit=lambda module: None):
+        module = compile_filter(tmp_path, site_config({"eu": (f"{store.url}/{part}", ["aws/eu-west-3"])}))
+        edit(module)
+        module.rename(tmp_path / name)
+        return Sample().use_clusters({"eu": store.port}).change("filename: archeio.wasm", f"filename: {name}")
+
+    def stores_part():
+        return one.request(blob(1)).location.removeprefix(store.url).split("/")[1]
+    one = own(Envoy(tmp_path, sample("first.wasm", "a"), concurrency=2, dynamic=True))
+    assert stores_part() == "a"
+    for number, part in enumerate("ba"):
+        one.replace(sample(f"{number}.wasm", part))
+        wait_until(lambda p=part: stores_part() == p, what="the new module")
+    one.replace(sample("bad.wasm", "c", flip_a_byte_of_the_snapshot))
+    wait_until(lambda: answers_by_route(one), what="requests to pass")
+    assert one.counter("requests_passed") >= 3
+    one.replace(sample("good.wasm", "a"))
+    wait_until(lambda: one.request(blob(1)).location.startswith(store.url), what="the good one")

@@ -101,10 +101,11 @@ class Sample:
 
 class Envoy:
     """Runs in a directory in which archeio.wasm lies; listens when the constructor returns. One worker:
-    it is hungry."""
+    it is hungry. address: to listen on, as YAML."""
 
-    def __init__(self, directory, sample, concurrency=1, dynamic=False):
+    def __init__(self, directory, sample, concurrency=1, dynamic=False, address="127.0.0.1"):
         self.directory = Path(directory)
+        self.address = address
         self.port, self.admin_port = free_port(), free_port()
         self._address(sample)
         if dynamic:
@@ -117,7 +118,7 @@ class Envoy:
         self.program.wait_for_port(self.port, timeout=60)
 
     def _address(self, sample):
-        sample.change("address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {self.port}")
+        sample.change("address: 0.0.0.0, port_value: 8080", f"address: {self.address}, port_value: {self.port}")
         sample.change("port_value: 9901", f"port_value: {self.admin_port}")
         # Tests read until the connection's end; Envoy leaves clients a second to end it themselves.
         sample.change("stat_prefix: registry",

@@ -57,7 +57,8 @@ def region(one, source="127.0.0.1", headers=(), fields=()):
     """"eu", "us", or "upstream" for a client of no region. headers: of X-Forwarded-For."""
     pairs = [*(("X-Forwarded-For", value) for value in headers), *fields]
     lines = "".join(f"{name}: {value}\r\n" for name, value in pairs)
-    with socket.create_connection(("127.0.0.1", one.port), 10, (source, 0)) as sock:
+    to = "::1" if ":" in source else "127.0.0.1"
+    with socket.create_connection((to, one.port), 10, (source, 0)) as sock:
         sock.sendall(f"GET {blob(1)} HTTP/1.1\r\nHost: x\r\n{lines}Connection: close\r\n\r\n".encode())
         location = http.parse_answers(http.read_all(sock))[0].location
     return next(name for name, part in (("eu", "/eu/"), ("us", "/us/"), ("upstream", "/v2/"))
