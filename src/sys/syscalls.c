@@ -22,14 +22,14 @@ static const char *const allowed[] = {
     "sendto", "setsockopt", "shutdown", "write", "writev",
     /* Asking stores, and names' servers */
     "connect", "pipe2",
-    /* Files: reloads, ranges, the log, libraries that are opened late */
+    /* Files: reloads, ranges, databases of autonomous systems, the log, libraries opened late */
     "access", "dup", "faccessat", "faccessat2", "fadvise64", "fchmod", "fcntl", "fdatasync",
     "fstat", "fsync", "ftruncate", "getcwd", "getdents64", "lseek", "lstat", "memfd_create",
     "mkdir", "mkdirat", "newfstatat", "open", "openat", "pread64", "pwrite64", "readlink",
     "readlinkat", "rename", "renameat", "renameat2", "stat", "statx", "unlink", "unlinkat",
     "utimensat",
     /* Memory */
-    "brk", "madvise", "memfd_create", "mremap", "munmap",
+    "brk", "madvise", "mremap", "munmap",
     /* Threads and signals */
     "exit", "exit_group", "futex", "getpid", "gettid", "membarrier", "restart_syscall", "rseq",
     "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
