@@ -229,7 +229,7 @@ static void put_number(struct buf *out, uint32_t value)
     buf_char(out, (char)value);
 }
 
-/* A constant is signed: the sixth bit of its last byte is its sign. */
+/* A constant is signed: the highest of the seven bits of its last byte is its sign. */
 static void put_address(struct buf *out, uint32_t value)
 {
     for (; value >= 0x40; value >>= 7)
@@ -337,7 +337,8 @@ static bool is_little_endian(struct str image)
 size_t wasm_insert(struct str module, struct str image, void *out, const char **why)
 {
     struct module m = {0};
-    if (!find_sections(module, &m) || !find_memory(&m) || !find_place(&m)) {
+    if (module.len > WASM_MEMORY_MAX || !find_sections(module, &m) || !find_memory(&m) ||
+        !find_place(&m)) {
         *why = "the filter is no WebAssembly module that a snapshot can be put into";
         return 0;
     }

@@ -29,7 +29,8 @@ size_t wasm_bound(size_t module_size, size_t image_size);
 
 /* Writes the module with the image in it to out, which has room for wasm_bound() bytes; returns how
  * many there are. 0: it cannot be done, and *why says why (static; reads well after "snapshot: ").
- * No byte of the module is trusted. */
+ * No byte of the module is trusted; one of more than WASM_MEMORY_MAX bytes is refused, so that all
+ * sizes fit 32 bits. */
 size_t wasm_insert(struct str module, struct str image, void *out, const char **why);
 
 #endif

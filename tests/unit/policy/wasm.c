@@ -190,7 +190,15 @@ static void test_what_is_no_module_of_ours_is_refused(void **state)
     assert_string_equal(why, "the filter is no WebAssembly module that a snapshot can be put into");
 }
 
-static void test_a_module_that_is_cut_anywhere_is_refused_or_harmless(void **state)
+static void test_a_module_that_is_too_large_is_refused_unread(void **state)
+{
+    (void)state;
+    struct str large = str_make(module.data, (size_t)WASM_MEMORY_MAX + 1);
+    assert_int_equal(wasm_insert(large, image_bytes(), NULL, &why), 0);
+    assert_string_equal(why, "the filter is no WebAssembly module that a snapshot can be put into");
+}
+
+static void test_a_module_that_is_cut_anywhere_is_refused(void **state)
 {
     (void)state;
     for (size_t len = 0; len < module.len; len++) {
@@ -242,7 +250,8 @@ int main(void)
         cmocka_unit_test(test_a_limit_of_the_memory_is_raised_if_it_must_be),
         cmocka_unit_test(test_everything_else_stays_as_it_is),
         cmocka_unit_test(test_what_is_no_module_of_ours_is_refused),
-        cmocka_unit_test(test_a_module_that_is_cut_anywhere_is_refused_or_harmless),
+        cmocka_unit_test(test_a_module_that_is_too_large_is_refused_unread),
+        cmocka_unit_test(test_a_module_that_is_cut_anywhere_is_refused),
         cmocka_unit_test(test_a_module_with_any_byte_changed_is_refused_or_harmless),
         cmocka_unit_test(test_an_image_of_another_byte_order_is_refused),
         cmocka_unit_test(test_an_image_that_no_memory_has_room_for_is_refused),
