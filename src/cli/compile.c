@@ -36,9 +36,7 @@ static bool build(const char *file, struct compile_image *image, struct diag *d)
     struct config *c = config_load(file, environ, d);
     if (c == NULL)
         return false;
-    struct ranges *r = ranges_load(c->ranges.directory, d);
-    bool built = r->n_refused == 0 && compile_snapshot(c, r, image, d) && d->n_errors == 0;
-    ranges_free(r);
+    bool built = compile_strictly(c, image, d);
     config_free(c);
     return built;
 }

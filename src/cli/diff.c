@@ -55,9 +55,7 @@ static bool load_configuration(const char *name, struct str text, struct compile
     struct config *c = config_parse(name, text.data, text.len, environ, d);
     if (c == NULL)
         return false;
-    struct ranges *r = ranges_load(c->ranges.directory, d);
-    bool built = r->n_refused == 0 && compile_snapshot(c, r, image, d) && d->n_errors == 0;
-    ranges_free(r);
+    bool built = compile_strictly(c, image, d);
     config_free(c);
     return built;
 }

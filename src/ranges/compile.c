@@ -173,6 +173,19 @@ bool compile_snapshot(const struct config *c, const struct ranges *r, struct com
     return built;
 }
 
+bool compile_strictly(const struct config *c, struct compile_image *out, struct diag *d)
+{
+    const size_t errors = d->n_errors;
+    struct ranges *r = ranges_load(c->ranges.directory, d);
+    bool built = r->n_refused == 0 && compile_snapshot(c, r, out, d);
+    ranges_free(r);
+    if (built && d->n_errors > errors) {
+        compile_release(out);
+        built = false;
+    }
+    return built;
+}
+
 bool compile_write(const struct compile_image *image, const char *path, struct diag *d)
 {
     int error = file_replace(path, image->data, image->size, FILE_MODE, 0);

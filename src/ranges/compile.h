@@ -19,6 +19,10 @@ struct compile_image {
 bool compile_snapshot(const struct config *c, const struct ranges *r, struct compile_image *out,
                       struct diag *d);
 
+/* The same with the ranges that the configuration names; false, too, if any file of theirs or of
+ * the autonomous systems is refused. */
+bool compile_strictly(const struct config *c, struct compile_image *out, struct diag *d);
+
 /* Writes and reads the file of `archeio compile`. Reading copies it into memory of our own, because
  * a mapping of a file that somebody truncates is a SIGBUS. */
 bool compile_write(const struct compile_image *image, const char *path, struct diag *d);
