@@ -1,8 +1,10 @@
+#include "base/ascii.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/explanation.h"
 #include "config/providers.h"
 #include "exist/exist.h"
+#include "http/http_target.h"
 #include "ranges/compile.h"
 #include "sys/xalloc.h"
 #include <getopt.h>
@@ -131,9 +133,7 @@ static bool is_field(const char *field, struct str name, struct str *value)
     size_t colon = str_find(text, ':');
     if (colon == text.len || !str_eq_nocase(str_make(text.data, colon), name))
         return false;
-    *value = str_skip(text, colon + 1);
-    while (value->len > 0 && value->data[0] == ' ')
-        *value = str_skip(*value, 1);
+    *value = ascii_trim(str_skip(text, colon + 1));
     return true;
 }
 
@@ -151,10 +151,8 @@ static void take_fields(const struct options *o, const struct snapshot *s,
 /* A target in absolute form says for whom it is (RFC 9112, section 3.2.2). */
 static struct str host_of(const struct options *o)
 {
-    const char *authority = strstr(o->path, "://");
-    if (o->path[0] == '/' || authority == NULL)
-        return str_from(o->host);
-    return str_make(authority + 3, strcspn(authority + 3, "/?"));
+    struct str authority;
+    return http_target_authority(str_from(o->path), &authority) ? authority : str_from(o->host);
 }
 
 static int explain(const struct options *o, const struct addr *client)
