@@ -9,8 +9,7 @@
 struct retry {
     size_t pattern; /* behind the wildcard; 0: there is none */
     size_t text;
-    size_t
-        star; /* of a '**': where in the text the first '*' behind it begins; NOWHERE: none did */
+    size_t star; /* of a '**': where in the text the first '*' behind it begins; NOWHERE: none */
 };
 
 static bool at(struct str s, size_t i, char c)

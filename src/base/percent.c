@@ -1,8 +1,10 @@
 #include "base/percent.h"
 
+#include "base/ascii.h"
+
 static bool is_plain(char c, const char *plain)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+    return ascii_is_alnum(c) ||
            (c != '\0' && (strchr("-._~", c) != NULL || strchr(plain, c) != NULL));
 }
 

@@ -40,11 +40,10 @@ struct trace {
     struct trace_try *tried;  /* all of the snapshot's */
     struct decide_answer answer;
     struct trace_candidate *candidates;
-    size_t n_candidates; /* 0: nothing is asked for */
-    struct decide_answer
-        if_nowhere; /* if no candidate has the blob (step R13, or the route's last) */
-    char *memory;   /* private: the Locations */
-    char *path;     /* private: the path of the facts */
+    size_t n_candidates;             /* 0: nothing is asked for */
+    struct decide_answer if_nowhere; /* if no candidate has it (step R13, or the route's last) */
+    char *memory;                    /* private: the Locations */
+    char *path;                      /* private: the path of the facts */
 };
 
 /* Says whether the candidate's store has the blob, and why that is unknown. */

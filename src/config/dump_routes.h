@@ -1,5 +1,6 @@
 /*
- * `archeio config`: upstreams, providers and routes.
+ * `archeio config`: upstreams, providers and routes, as YAML that is read back as they are. o:
+ * where the setting as a whole came from.
  */
 #ifndef CONFIG_DUMP_ROUTES_H
 #define CONFIG_DUMP_ROUTES_H

@@ -1,8 +1,7 @@
 #include <archeio/client.h>
 
-#include "base/num.h"
-
 #include "base/ascii.h"
+#include "base/num.h"
 
 enum { PORT_MAX = 65535 };
 

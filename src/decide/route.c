@@ -3,11 +3,16 @@
 #include "base/glob.h"
 #include "policy/column.h"
 
+#include <assert.h>
+
 #define WORD 64U
 #define HOST_MAX 255 /* bytes: RFC 1035 section 2.3.4 */
 #define COLUMNS (6 + SNAPSHOT_HEADERS_MAX)
 #define NETWORK_V4 3U /* bytes of an address that a share tells apart: /24, /48 */
 #define NETWORK_V6 6U
+
+static_assert(IMAGE_METHODS == DECIDE_HEAD + 1 && IMAGE_KINDS == PATH_SIGNATURE + 1,
+              "there is a row for each");
 
 bool route_facts_make(struct route_facts *facts, const struct decide_request *request,
                       const struct target *target, const struct addr *client)

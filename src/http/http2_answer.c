@@ -24,6 +24,8 @@ enum {
     NAME_RETRY_AFTER = 53,
 };
 
+#define STATUS_BYTES 10 /* of ":status" and its value */
+
 /* A text that may be gone before it is sent; it ends with a zero byte. */
 struct http2_answer_body {
     struct http2_answer_body *next;
@@ -267,7 +269,6 @@ static int submit(struct http2_answer_queue *q, uint32_t stream, unsigned n, con
         http2_answer_forget(q, stream);
     return error;
 }
-#define STATUS_BYTES 10 /* of ":status" and its value */
 
 static int submit_page(struct http2_answer_queue *q, uint32_t stream,
                        const struct respond_page *page, const struct respond_options *options,

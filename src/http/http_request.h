@@ -29,7 +29,9 @@ struct http_request {
     struct str traceparent;
     struct str cloud_trace; /* X-Cloud-Trace-Context */
     uint64_t wanted_id;     /* of the fields that were wanted; 0: there are none */
-    uint32_t n_wanted; /* of them; behind these, and those of the next, is nothing to be read: */
+
+    /* Of these two, only what is counted has been written. */
+    uint32_t n_wanted;
     struct str wanted[HTTP_REQUEST_WANTED_MAX]; /* of each the first; data is NULL: none came */
     struct str forwarded_for[HTTP_REQUEST_FIELDS_MAX]; /* X-Forwarded-For, in the order received */
     size_t n_forwarded_for;

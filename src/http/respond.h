@@ -16,7 +16,7 @@
 /* What every answer has, Location and body aside: at most this many bytes. */
 #define RESPOND_HEAD_MAX 320
 
-#define RESPOND_FIELD_MORE 4
+#define RESPOND_FIELD_MORE 4 /* bytes of a page's field beside name and value */
 
 /* How many bytes of a redirect stand before its Location. A caller that has decide write the
  * Location at out->data + out->len + RESPOND_LOCATION_AT saves a copy: respond_answer() writes

@@ -167,7 +167,8 @@ struct image_field {
     struct image_column column;
 };
 
-/* A hash of bytes, the same on every machine of this byte order. */
+/* XXH3 of 64 bits, which is the same on every machine: a share is of the same clients everywhere.
+ */
 uint64_t image_hash(const void *data, size_t len, uint64_t seed);
 
 /* The checksum of an image whose header says how long it is. */

@@ -16,6 +16,7 @@ struct layout {
 /* n, rounded up to where a part may begin. */
 size_t layout_aligned(size_t n);
 
+/* Appends bytes. That there is room for them is what counting first has seen to. */
 void layout_emit(struct layout *l, const void *data, size_t len);
 void layout_text(struct layout *l, struct str text);
 

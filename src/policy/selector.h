@@ -55,7 +55,8 @@ size_t selector_scratch_size(const struct policy *p);
 /* NULL, or what does not fit a limit of snapshot.h (static). */
 const char *selector_check(const struct policy *p);
 
-/* selector_check() has passed. */
+/* Works the routes out. selector_check() has passed; scratch is as selector_scratch_size() says,
+ * and outlives *r. */
 void selector_make(struct selector *r, const struct policy *p, void *scratch);
 
 /* How many bytes of a text that matches the pattern a URL takes the place of: UINT32_MAX, all. */

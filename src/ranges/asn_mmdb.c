@@ -67,7 +67,8 @@ static bool take_entry(struct walk *w, MMDB_entry_s *entry, const struct prefix 
     if (why != NULL)
         return refuse(w, why);
     int status = MMDB_get_value(entry, &data, NUMBER, NULL);
-    if (status == MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR || (status == 0 && !data.has_data))
+    if (status == MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR ||
+        (status == MMDB_SUCCESS && !data.has_data))
         return true;
     if (status != MMDB_SUCCESS)
         return refuse(w, MMDB_strerror(status));

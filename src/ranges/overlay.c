@@ -11,12 +11,12 @@
 #define NONE UINT32_MAX
 #define DEPTH_MAX 130 /* prefixes within each other, each longer than the last: /0 to /128 */
 
-/* One source's word on one prefix, in the order of their precedence. */
-enum kind { PLACE, ASN, INSIDE };
+enum kind { PLACE, ASN, INSIDE, KINDS };
 
+/* What one source says of one prefix. */
 struct item {
     struct prefix prefix;
-    uint32_t order;
+    uint32_t order; /* in which it was said: of one prefix and kind, the first counts */
     uint32_t value; /* a place, a number, or an index into sources.inside */
     enum kind kind;
 };
@@ -76,8 +76,8 @@ static bool same(const struct state *a, const struct state *b)
     return a->place == b->place && a->asn == b->asn && a->inside == b->inside;
 }
 
-/* The first that says something of a kind counts: the last in `seen` is that of the kind. */
-static void apply(struct state *s, const struct item *item, bool seen[3])
+/* seen: of which kinds something has been said of this prefix. */
+static void apply(struct state *s, const struct item *item, bool seen[KINDS])
 {
     if (seen[item->kind])
         return;
@@ -140,7 +140,7 @@ static bool holds(const struct prefix *outer, const struct prefix *inner)
 static size_t take(struct sweep *w, const struct item *item, size_t n)
 {
     struct state s = {NONE, 0, NONE};
-    bool seen[3] = {false};
+    bool seen[KINDS] = {false};
     size_t same_prefix = 0;
     while (w->depth > 0 && !holds(&w->outer[w->depth - 1], &item->prefix))
         w->depth--;

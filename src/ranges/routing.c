@@ -131,7 +131,8 @@ static struct policy_target target_of(const struct routing *r, const struct conf
     } else {
         out.kind = SNAPSHOT_TARGET_UPSTREAM;
         out.index = 0;
-        while (!str_eq(r->upstreams[out.index].name, str_from(t->name)))
+        while (out.index < r->n_upstreams &&
+               !str_eq(r->upstreams[out.index].name, str_from(t->name)))
             out.index++;
         assert(out.index < r->n_upstreams);
     }

@@ -6,7 +6,7 @@
 #include <xxhash.h>
 
 enum {
-    SLOTS = 32768, /* never more than half full */
+    SLOTS = 2 * (SET_PLACES_MAX + 1), /* a power of two, never more than half full */
     FILES_MAX = 1024,
 };
 
