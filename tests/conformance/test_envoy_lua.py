@@ -55,20 +55,6 @@ class LuaEnvoy(Envoy):
 
 
 @pytest.fixture
-def own():
-    """own(thing) stops or closes it at the end of the test."""
-    kept = []
-
-    def keep(one):
-        kept.append(one)
-        return one
-
-    yield keep
-    for one in reversed(kept):
-        (one.stop if hasattr(one, "stop") else one.close)()
-
-
-@pytest.fixture
 def door(own, tmp_path):
     """door(config) starts an archeio with the endpoint, and Envoy in front of it."""
     def start(config=None, **options):

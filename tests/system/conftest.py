@@ -4,9 +4,11 @@ import pytest
 
 from lib.archeio import Archeio, binary
 from lib.clients import ALL
+from lib.nginx import Bucket
 from lib.program import Program
 from lib.radosgw import RadosGW
 from lib.site import Site, Upstream
+from lib.store import StandIn
 
 
 def pytest_configure(config):
@@ -59,6 +61,41 @@ def program(tmp_path):
 
     yield start
     for one in reversed(started):
+        one.stop()
+
+
+@pytest.fixture
+def own():
+    """own(thing) stops or closes it at the end of the test."""
+    kept = []
+
+    def keep(one):
+        kept.append(one)
+        return one
+
+    yield keep
+    for one in reversed(kept):
+        (one.stop if hasattr(one, "stop") else one.close)()
+
+
+@pytest.fixture
+def stand_in(own):
+    """stand_in(answer) starts a store in this process, as lib.store.StandIn says."""
+    return lambda answer: own(StandIn(answer))
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """bucket(name) starts a real nginx as a bucket, whose files are below .root."""
+    started = []
+
+    def start(name="bucket"):
+        started.append(Bucket(tmp_path / name))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.thaw()
         one.stop()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lib.nginx import Bucket
 from lib.ports import wait_until
-from lib.store import StandIn, status
+from lib.store import status
 
 CLIENT = "203.0.113.7"  # nobody knows it: the default store
 UPSTREAM = "https://upstream.example"
@@ -17,34 +17,6 @@ UPSTREAM = "https://upstream.example"
 
 def digest_of(number):
     return "sha256:" + hashlib.sha256(str(number).encode()).hexdigest()
-
-
-@pytest.fixture
-def stand_in():
-    started = []
-
-    def start(answer):
-        started.append(StandIn(answer))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
-
-
-@pytest.fixture
-def bucket(tmp_path):
-    """bucket(name) starts a real nginx as a bucket."""
-    started = []
-
-    def start(name="bucket"):
-        started.append(Bucket(tmp_path / name))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.thaw()
-        one.stop()
 
 
 @pytest.fixture

@@ -48,20 +48,6 @@ class Saying:
 
 
 @pytest.fixture
-def own():
-    """own(thing) stops it at the end of the test."""
-    kept = []
-
-    def keep(one):
-        kept.append(one)
-        return one
-
-    yield keep
-    for one in reversed(kept):
-        (one.stop if hasattr(one, "stop") else one.close)()
-
-
-@pytest.fixture
 def door(own, tmp_path):
     """door(config) starts an archeio with the endpoint, and HAProxy in front of it."""
     def start(config=None, changes=None):

@@ -9,7 +9,7 @@ import pytest
 from lib import http, http2_client
 from lib.nginx_door import NginxDoor
 from lib.ports import free_port, wait_until
-from lib.store import StandIn, status
+from lib.store import status
 
 UPSTREAM = "https://upstream.example"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -56,7 +56,7 @@ def door(tmp_path_factory):
 
 
 @pytest.fixture
-def own(archeio):
+def server(archeio):
     """archeio's own server, with the same routes."""
     return archeio(SITE)
 
@@ -64,13 +64,13 @@ def own(archeio):
 # ── Answers ──
 
 
-def test_every_status_that_a_route_may_answer_is_sent_as_archeio_sends_it(door, own):
+def test_every_status_that_a_route_may_answer_is_sent_as_archeio_sends_it(door, server):
     """Status, Location, Content-Type, Content-Length, Allow and body; nothing of nginx's pages."""
     wanted = {**{f"/fixed/{n}": n for n in FIXED}, **{f"/to/{n}?q=1": n for n in REDIRECTS},
               "/quiet": 410, "/nothing": 404}
     for target in [*wanted, "/files/x", "/v2/own/x/manifests/1"]:
         for method in ("GET", "HEAD", "POST"):
-            here, there = (ask(one.port, target, method=method) for one in (door, own))
+            here, there = (ask(one.port, target, method=method) for one in (door, server))
             assert shown(here) == shown(there), (method, target)
             assert method == "POST" or here.status == wanted.get(target, 307), target
 
@@ -89,9 +89,9 @@ def test_a_connection_is_kept_after_each_of_them(door):
 @pytest.mark.parametrize("path", [
     "a%20b//c%2Fd;x=1?q=%41&//evil.test", "%E2%82%AC", "a/./b", "a/../b", "%2e%2e/x", "a%23b?c",
     "a%3Fb", "a%0d%0aX:%20y", "a%25b", "//x", ""])
-def test_what_is_matched_and_sent_on_is_what_the_client_sent(door, own, path):
+def test_what_is_matched_and_sent_on_is_what_the_client_sent(door, server, path):
     """nginx decodes, merges and cuts paths for its own locations; archeio gets the bytes."""
-    here, there = (ask(one.port, "/files/" + path) for one in (door, own))
+    here, there = (ask(one.port, "/files/" + path) for one in (door, server))
     assert (here.status, here.location) == (there.status, there.location)
 
 
@@ -106,9 +106,9 @@ def test_what_is_matched_and_sent_on_is_what_the_client_sent(door, own, path):
     (["X-Team: green", "X-Team: blue"], None),
     ([f"X-{i}: y" for i in range(50)] + ["X-Team: blue"], "https://team.test"),
 ])
-def test_a_field_is_found_whatever_its_case_and_the_first_of_several_counts(door, own, fields,
+def test_a_field_is_found_whatever_its_case_and_the_first_of_several_counts(door, server, fields,
                                                                              location):
-    for one in (door, own):
+    for one in (door, server):
         answer = ask(one.port, "/team", *fields)
         assert (answer.status, answer.location) == ((307, location) if location else (404, None))
 
@@ -128,8 +128,8 @@ def test_a_field_that_nginx_drops_is_none(door, tmp_path):
     ("http://dl.example.org:81/x", "dl.example.org:81"),
     ("http://dl.example.org", "dl.example.org"), ("http://dl.example.org?q", "dl.example.org"),
 ])
-def test_the_host_is_whom_the_request_is_for(door, own, target, host):
-    here, there = (ask(one.port, target, host=host) for one in (door, own))
+def test_the_host_is_whom_the_request_is_for(door, server, target, host):
+    here, there = (ask(one.port, target, host=host) for one in (door, server))
     assert (here.status, here.location) == (there.status, there.location)
     assert here.status == (404 if host == "example.org" else 302)
 
@@ -164,19 +164,6 @@ def test_the_log_names_the_route(door):
 
 
 # ── Artifacts in stores ──
-
-
-@pytest.fixture
-def stand_in():
-    started = []
-
-    def start(answer):
-        started.append(StandIn(answer))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
 
 
 @pytest.fixture

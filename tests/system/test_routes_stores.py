@@ -8,42 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib import http, http2_client
-from lib.nginx import Bucket
 from lib.ports import wait_until
 from lib.routed import WAYS, ask, head, logged, settings
-from lib.store import StandIn, status
+from lib.store import status
 
 LAST = "https://last.example"
 LATER = ("miss", "present", "present")  # what is known when it is asked for three times
-
-
-@pytest.fixture
-def stand_in():
-    """stand_in(answer) starts a store in this process."""
-    started = []
-
-    def start(answer):
-        started.append(StandIn(answer))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
-
-
-@pytest.fixture
-def bucket(tmp_path):
-    """bucket(name) starts a real nginx whose files are below .root."""
-    started = []
-
-    def start(name="bucket"):
-        started.append(Bucket(tmp_path / name))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.thaw()
-        one.stop()
 
 
 def put(store, *paths):
@@ -285,9 +255,9 @@ def test_a_thousand_clients_of_a_cold_path_are_one_head(files, stand_in):
     assert store.requests == ["/cold"]
 
 
-def test_streams_that_wait_for_a_file_are_answered_by_the_rules_of_then(files, stand_in):
-    """Sixty-four streams of a connection wait while the routes change: each is answered, by the
-    store that is known by then."""
+def test_streams_that_wait_for_a_file_over_a_reload_are_all_answered(files, stand_in):
+    """Sixty-four streams of a connection wait while archeio reloads: each is answered with what
+    the store has said by then."""
     def answer(path, count):
         time.sleep(2)
         return status(200)

@@ -112,9 +112,10 @@ class Envoy:
             self._write_listener(sample.listener())
         config = self.directory / "envoy.yaml"
         config.write_text(sample.text, encoding="utf-8")
-        self.program = Program([binary(), "-c", config, "--concurrency", str(concurrency),
-                                "--disable-hot-restart", "--file-flush-interval-msec", "100", "-l",
-                                "warning", "--component-log-level", "wasm:info"], self.directory / "envoy.log", cwd=self.directory)
+        self.program = Program(
+            [binary(), "-c", config, "--concurrency", str(concurrency), "--disable-hot-restart",
+             "--file-flush-interval-msec", "100", "-l", "warning", "--component-log-level", "wasm:info"],
+            self.directory / "envoy.log", cwd=self.directory)
         self.program.wait_for_port(self.port, timeout=60)
 
     def _address(self, sample):
