@@ -98,7 +98,8 @@ static void begin_counting(void)
 struct served {
     struct server_update start;
     struct httpd *store;
-    int port[2]; /* the second is the decision endpoint's */
+    atomic_bool index_used; /* the test has seen it */
+    int port[2];            /* the second is the decision endpoint's */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -111,19 +112,22 @@ static enum httpd_action has_everything(struct httpd *server, struct httpd_reque
     return httpd_status(r, 200);
 }
 
-/* Only its index says that it has any blob. */
+/* Only its index says that it has any blob, until the test has seen that the index is used. From
+ * then on the watch is told so, too, which asks some seconds later. */
 static enum httpd_action has_an_index(struct httpd *server, struct httpd_request *r)
 {
     static const char blob[] =
         "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     struct indexed x;
     struct digest d;
-    (void)server;
+    struct served *s = server->context;
     if (strncmp(r->path, "/files/", 7) == 0)
         return httpd_status(r, 200);
     digest_parse(STR(blob), &d);
     indexed_make(&x, &d, 1, clock_wall());
-    return indexed_answer(&x, r) ? HTTPD_SEND : httpd_status(r, 404);
+    if (indexed_answer(&x, r))
+        return HTTPD_SEND;
+    return httpd_status(r, atomic_load(&s->index_used) ? 200 : 404);
 }
 
 static void started(void *context, const struct server_started *how)
@@ -150,7 +154,7 @@ static void serve(struct served *s, const char *log, bool index)
     char text[2048], *const environment[] = {NULL};
     struct diag d = {0};
     memset(s, 0, sizeof(*s));
-    s->store = httpd_start(index ? has_an_index : has_everything, NULL);
+    s->store = httpd_start(index ? has_an_index : has_everything, s);
     int n = snprintf(text, sizeof(text),
                      "server: {listen: [\"127.0.0.1:0\"], decide: \"127.0.0.1:0\", admin: \"\", "
                      "workers: 1}\n"
@@ -277,6 +281,7 @@ static void check_no_allocation(const char *log, bool index)
     const int fd[] = {connect_to(s.port[0]), connect_to(s.port[1])};
     while (!try_exchange(fd[0], BLOB)) /* the index comes in the background */
         usleep(2000);
+    atomic_store(&s.index_used, true);
     for (int k = 0; k < WARM; k++)
         for (size_t i = 0; i < N(request); i++)
             exchange(fd[i >= QUESTIONS], i);
