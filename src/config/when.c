@@ -43,7 +43,7 @@ static const struct keys_key keys[] = {
     {"header",
      "fields and their values, a list each; one that ends in * stands for all that begin so",
      false},
-    {"share", "a part of the clients, always the same: 5%", false},
+    {"share", "a part of each digest's or path's clients, always the same: 5%", false},
 };
 const struct keys when_keys = {"routes: when", "set of conditions", keys,
                                sizeof(keys) / sizeof(keys[0])};
