@@ -3,19 +3,9 @@
  */
 #include "policy/site.h"
 
+#include "chance.h"
+
 #define ROUNDS 200000
-#define SEED UINT64_C(0x9e3779b97f4a7c15)
-
-static uint64_t number = SEED;
-
-/* xorshift64* */
-static uint64_t random_number(void)
-{
-    number ^= number >> 12;
-    number ^= number << 25;
-    number ^= number >> 27;
-    return number * UINT64_C(0x2545f4914f6cdd1d);
-}
 
 static const char *const client[] = {"192.0.2.1",    "192.0.2.200", "198.51.100.1",
                                      "203.0.113.1",  "0.0.0.0",     "255.255.255.255",
@@ -36,10 +26,10 @@ static void decide_all(const struct snapshot *s, const struct addr *from, const 
     size_t size = DECIDE_BUFFER_SIZE(s, strlen(target));
     assert_true(s->n_headers <= SNAPSHOT_HEADERS_MAX);
     struct decide_request request = {
-        .method = random_number() % 2 == 0 ? DECIDE_GET : DECIDE_HEAD,
+        .method = chance_number() % 2 == 0 ? DECIDE_GET : DECIDE_HEAD,
         .target = str_from(target),
-        .host = random_number() % 2 == 0 ? STR("DL.test:80") : STR("files.test."),
-        .headers = random_number() % 2 == 0 ? header : NULL,
+        .host = chance_number() % 2 == 0 ? STR("DL.test:80") : STR("files.test."),
+        .headers = chance_number() % 2 == 0 ? header : NULL,
         .buffer = malloc(size),
         .size = size,
     };
@@ -79,7 +69,7 @@ static void use(const struct snapshot *s)
     for (size_t i = 0; i < N(client); i++) {
         struct addr a;
         assert_true(addr_parse(str_from(client[i]), &a));
-        decide_all(s, &a, target[(i + random_number()) % N(target)]);
+        decide_all(s, &a, target[(i + chance_number()) % N(target)]);
         decide_all(s, &a, target[N(target) - 1]);
     }
     for (uint32_t i = 0; i < s->n_sources; i++)
@@ -106,10 +96,10 @@ static void use(const struct snapshot *s)
 static void damage(const struct image *image)
 {
     static const uint32_t extreme[] = {0, 1, 7, 8, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff8};
-    uint64_t r = random_number();
+    uint64_t r = chance_number();
     /* Half of them in the header, where it hurts most. */
     size_t most = r % 2 == 0 ? image->size : sizeof(struct image_header);
-    size_t at = (size_t)(random_number() % most);
+    size_t at = (size_t)(chance_number() % most);
     size_t word = at - at % 4 + 4 <= image->size ? at - at % 4 : 0;
     uint32_t value;
     memcpy(&value, image->data + word, sizeof(value));
@@ -140,7 +130,7 @@ static void test_a_damaged_image_is_refused_or_harmless(void **state)
     for (size_t round = 0; round < ROUNDS; round++) {
         struct image damaged = copy(&image, image.size);
         struct snapshot s;
-        for (uint64_t times = random_number() % 3 + 1; times > 0; times--)
+        for (uint64_t times = chance_number() % 3 + 1; times > 0; times--)
             damage(&damaged);
         seal(&damaged);
         if (snapshot_open(&s, damaged.data, damaged.size) == NULL) {
@@ -196,6 +186,5 @@ int main(void)
         cmocka_unit_test(test_an_image_that_is_cut_or_longer_is_refused),
         cmocka_unit_test(test_a_damaged_image_is_refused_or_harmless),
     };
-    print_message("seed %#llx\n", (unsigned long long)SEED);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

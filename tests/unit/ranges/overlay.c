@@ -1,5 +1,7 @@
+/* Ranges, autonomous systems and the networks of routes, laid over each other. */
 #include "ranges/overlay.h"
 
+#include "chance.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,17 +12,6 @@
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 #define ROUNDS 300
-
-static uint64_t number = UINT64_C(0x9e3779b97f4a7c15);
-
-/* xorshift64* */
-static uint32_t below(uint32_t n)
-{
-    number ^= number >> 12;
-    number ^= number << 25;
-    number ^= number >> 27;
-    return (uint32_t)((number * UINT64_C(0x2545f4914f6cdd1d)) >> 33) % n;
-}
 
 static struct prefix prefix(const char *text)
 {
@@ -136,15 +127,15 @@ static void nothing_makes_nothing(void **state)
 /* Few addresses, so that prefixes lie in each other. */
 static struct addr random_address(void)
 {
-    struct addr a = {.family = below(3) > 0 ? ADDR_V4 : ADDR_V6};
+    struct addr a = {.family = chance_below(3) > 0 ? ADDR_V4 : ADDR_V6};
     for (size_t i = 0; i < 4; i++)
-        a.bytes[i] = (uint8_t)(below(4) * 0x55);
+        a.bytes[i] = (uint8_t)(chance_below(4) * 0x55);
     return a;
 }
 
 static struct prefix random_prefix(void)
 {
-    struct prefix p = {random_address(), (uint8_t)below(33)};
+    struct prefix p = {random_address(), (uint8_t)chance_below(33)};
     prefix_clear_host(&p);
     return p;
 }
@@ -164,13 +155,13 @@ static void whatever_the_sources_are_all_addresses_get_what_they_should(void **s
         struct prefix inside[10];
         size_t n = 0;
         for (size_t i = 0; i < N(range); i++)
-            range[i] = (struct ranges_range){random_prefix(), below(N(places))};
+            range[i] = (struct ranges_range){random_prefix(), chance_below(N(places))};
         qsort(range, N(range), sizeof(range[0]), by_prefix);
         for (size_t i = 0; i < N(range); i++) /* ranges.h: each prefix once */
             if (n == 0 || prefix_compare(&range[n - 1].prefix, &range[i].prefix) != 0)
                 range[n++] = range[i];
         for (size_t i = 0; i < N(asn); i++)
-            asn[i] = (struct overlay_asn){random_prefix(), below(6)};
+            asn[i] = (struct overlay_asn){random_prefix(), chance_below(6)};
         asn[0].asn = 4294967295U;
         for (size_t i = 0; i < N(inside); i++)
             inside[i] = random_prefix();
@@ -189,9 +180,10 @@ static void whatever_the_sources_are_all_addresses_get_what_they_should(void **s
 
 static struct prefix random_of(unsigned least, unsigned most)
 {
-    struct prefix p = {.addr.family = ADDR_V4, .bits = (uint8_t)(least + below(most - least + 1))};
+    struct prefix p = {.addr.family = ADDR_V4,
+                       .bits = (uint8_t)(least + chance_below(most - least + 1))};
     for (size_t i = 0; i < 4; i++)
-        p.addr.bytes[i] = (uint8_t)below(256);
+        p.addr.bytes[i] = (uint8_t)chance_below(256);
     prefix_clear_host(&p);
     return p;
 }
@@ -208,7 +200,7 @@ static void all_that_may_come_together_ends_and_is_right(void **state)
     uint32_t named[NAMED];
     size_t n = 0;
     for (size_t i = 0; i < RANGES; i++)
-        range[i] = (struct ranges_range){random_of(14, 28), below(N(places))};
+        range[i] = (struct ranges_range){random_of(14, 28), chance_below(N(places))};
     qsort(range, RANGES, sizeof(range[0]), by_prefix);
     for (size_t i = 0; i < RANGES; i++)
         if (n == 0 || prefix_compare(&range[n - 1].prefix, &range[i].prefix) != 0)
@@ -216,7 +208,7 @@ static void all_that_may_come_together_ends_and_is_right(void **state)
     for (uint32_t i = 0; i < NAMED; i++)
         named[i] = i + 1;
     for (size_t i = 0; i < ASNS; i++)
-        asn[i] = (struct overlay_asn){random_of(10, 24), below(2 * NAMED)};
+        asn[i] = (struct overlay_asn){random_of(10, 24), chance_below(2 * NAMED)};
     for (size_t i = 0; i < INSIDE; i++)
         inside[i] = random_of(8, 32);
     struct ranges ranges = {.range = range, .n_ranges = n, .place = places};
