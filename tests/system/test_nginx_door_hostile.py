@@ -66,7 +66,7 @@ GOOD_ANSWER = f"Location: {UPSTREAM}/v2/mirror/images/good/manifests/v1".encode(
 
 
 @pytest.mark.parametrize("around", [bare, after, pipelined])
-def test_every_row(door, store, around):
+def test_every_row_gets_its_one_answer_and_ends_no_worker(door, store, around):
     wrong = []
     workers = door.workers()
     for exchange, heard in drive(door.port, [around(r, [r.data], "whole") for r in ROWS]):
@@ -93,7 +93,7 @@ def test_a_target_that_is_longer_than_archeio_decides_on_is_refused(tmp_path):
     one.stop()
 
 
-def test_a_thousand_pipelined_are_answered_in_order(door):
+def test_hundreds_of_pipelined_requests_are_answered_in_order(door):
     requests = b"".join(b"GET /v2/a/manifests/v%d HTTP/1.1\r\nHost: x\r\n\r\n" % i
                         for i in range(900))
     answers = http.parse_answers(http.exchange(door.port, requests + LAST))

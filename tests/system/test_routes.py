@@ -225,7 +225,8 @@ def test_an_answer_is_the_routes_and_head_is_told_its_length(targets, way):
         only = ask(targets.port, f"/say{status}", "any.test", "HEAD", way=way)
         assert (got.status, got.body.decode(), got.location) == (status, body, None)
         assert (only.status, only.body) == (status, b"")
-        got.headers.pop("date"), only.headers.pop("date")
+        for answer in (got, only):
+            answer.headers.pop("date")
         assert got.headers == only.headers
         assert got.headers["content-length"] == str(len(body))
         assert got.headers.get("content-type") == ("text/plain" if body else None)

@@ -56,11 +56,11 @@ def check(server, exchanges):
 
 
 @pytest.mark.parametrize("around", [bare, after, pipelined])
-def test_every_row_whole(server, around):
+def test_every_row_gets_its_one_answer_whole(server, around):
     check(server, (around(row, [row.data], "whole") for row in ROWS))
 
 
-def test_every_row_in_two_pieces(server):
+def test_every_row_gets_its_one_answer_in_two_pieces(server):
     check(server, (exchange_of(row, [row.data[:n], row.data[n:]], f"cut at {n}", before=True)
                    for row in ROWS for n in {1, len(row.data) // 2, len(row.data) - 1}
                    if 0 < n < len(row.data)))
