@@ -203,23 +203,23 @@ uint32_t abi_call(const char *cluster, size_t cluster_size, const char *pairs, s
                   const char *body, size_t body_size, const char *trailers, size_t trailers_size,
                   uint32_t milliseconds, uint32_t *token)
 {
-    struct str key, value, part[4] = {{0}};
+    struct str key, value, method = {0}, scheme = {0}, authority = {0}, path = {0};
     assert_true(body == NULL && trailers == NULL && body_size == 0 && trailers_size == 0);
     if (host.refuse_calls)
         return 2;
     assert_true(host.n_calls < HOST_MAX);
     struct host_call *call = &host.call[host.n_calls++];
-    for (struct pairs p = pairs_read(str_make(pairs, pairs_size)); pairs_next(&p, &key, &value);)
-        part[str_eq(key, STR(":method"))      ? 0
-             : str_eq(key, STR(":scheme"))    ? 1
-             : str_eq(key, STR(":authority")) ? 2
-                                              : 3] =
-            str_eq(key, STR("user-agent")) ? part[3] : value;
+    for (struct pairs p = pairs_read(str_make(pairs, pairs_size)); pairs_next(&p, &key, &value);) {
+        method = str_eq(key, STR(":method")) ? value : method;
+        scheme = str_eq(key, STR(":scheme")) ? value : scheme;
+        authority = str_eq(key, STR(":authority")) ? value : authority;
+        path = str_eq(key, STR(":path")) ? value : path;
+    }
     *call = (struct host_call){.open = true, .timeout = milliseconds};
     snprintf(call->cluster, sizeof(call->cluster), "%.*s", (int)cluster_size, cluster);
-    snprintf(call->method, sizeof(call->method), "%.*s", (int)part[0].len, part[0].data);
-    snprintf(call->url, sizeof(call->url), "%.*s://%.*s%.*s", (int)part[1].len, part[1].data,
-             (int)part[2].len, part[2].data, (int)part[3].len, part[3].data);
+    snprintf(call->method, sizeof(call->method), "%.*s", (int)method.len, method.data);
+    snprintf(call->url, sizeof(call->url), "%.*s://%.*s%.*s", (int)scheme.len, scheme.data,
+             (int)authority.len, authority.data, (int)path.len, path.data);
     *token = host.n_calls;
     return ABI_OK;
 }
@@ -362,9 +362,8 @@ static inline void host_respond(uint32_t i, const char *status)
     proxy_on_http_call_response(HOST_ROOT, i + 1, status != NULL ? 1 : 0, 0, 0);
 }
 
-/* Time passes, with every tick that falls into it; each call that is too old ends without an
- * answer.
- */
+/* Time passes, with every tick that falls into it. Calls whose time is over stay open: tests end
+ * them. */
 static inline void host_pass(int64_t ns)
 {
     for (int64_t end = host.now + ns; host.now < end;) {
