@@ -54,13 +54,23 @@ static bool parse(const char *text, struct endpoint *out)
 
 /* ── URLs that lead here ── */
 
+/* RFC 6761 section 6.3; a dot at its end makes no difference. */
+static bool is_localhost(struct str host)
+{
+    static const struct str suffix = STR_INIT(".localhost");
+    if (str_ends(host, STR(".")))
+        host.len--;
+    return str_eq_nocase(host, STR("localhost")) ||
+           (host.len > suffix.len && str_eq_nocase(str_skip(host, host.len - suffix.len), suffix));
+}
+
 static bool leads_to(const char *address, const struct own_authority *to)
 {
     struct endpoint at;
     struct addr addr;
     if (!parse(address, &at) || at.port != to->port)
         return false;
-    if (str_eq_nocase(to->host, STR("localhost")))
+    if (is_localhost(to->host))
         return is_any(&at.addr) || is_loopback(&at.addr);
     if (!addr_parse(to->host, &addr))
         return false;

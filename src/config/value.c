@@ -136,6 +136,22 @@ const char *value_listen(struct str text)
     return endpoint_parse(text, &at) ? NULL : expected;
 }
 
+/* A name that ends in a number is an IPv4 address to most clients, however it is written (127.1,
+ * 0x7f000001: the URL standard's "ends in a number checker"): here it is to be one as RFC 3986
+ * writes them, so that it is known where it leads. */
+static bool is_odd_address(struct str host)
+{
+    struct addr addr;
+    struct str name = str_ends(host, STR(".")) ? str_make(host.data, host.len - 1) : host;
+    size_t dot = str_find_last(name, '.');
+    struct str last = dot < name.len ? str_skip(name, dot + 1) : name;
+    size_t digits = 0;
+    while (digits < last.len && last.data[digits] >= '0' && last.data[digits] <= '9')
+        digits++;
+    bool hex = last.len >= 2 && last.data[0] == '0' && (last.data[1] | 0x20) == 'x';
+    return (hex || (digits > 0 && digits == last.len)) && !addr_parse(host, &addr);
+}
+
 /* RFC 3986 section 3.2.2 and 3.2.3, without what no host here has (escapes, sub-delims). */
 static bool is_authority(struct str s)
 {
@@ -149,7 +165,8 @@ static bool is_authority(struct str s)
     }
     if (host.len > 0 && host.data[0] == '[')
         return is_bracketed(host);
-    return host.len > 0 && host.len <= 253 && ascii_consists_of(host, ".-_") && host.data[0] != '.';
+    return host.len > 0 && host.len <= 253 && ascii_consists_of(host, ".-_") &&
+           host.data[0] != '.' && !is_odd_address(host);
 }
 
 /* pchar, and what others allows (RFC 3986 section 3.3). */

@@ -97,11 +97,13 @@ static const char *check_host(struct str text)
 
 static const char *check_value(struct str text)
 {
-    bool good = text.len > 0 && text.len <= VALUE_MAX && !str_eq(text, STR("*"));
+    bool good = text.len > 0 && text.len <= VALUE_MAX && !str_eq(text, STR("*")) &&
+                ascii_trim(text).len == text.len; /* as a field's value comes */
     for (size_t i = 0; i < text.len; i++)
         good = good && text.data[i] >= 0x20 && text.data[i] < 0x7f;
     return good ? NULL
-                : "printable ASCII of at most 1024 bytes; a * at its end stands for the rest";
+                : "printable ASCII of at most 1024 bytes, without blanks at its ends; a * at the "
+                  "end stands for the rest";
 }
 
 /* RFC 9110 section 5.1. */

@@ -349,7 +349,10 @@ static void every_bad_condition_is_told_with_its_place(void **state)
         {WHEN("header: {x: []}"),
          "routes: header: expected values such as [blue, \"red-*\"], got an empty"},
         {WHEN("header: {x: '*'}"),
-         "expected printable ASCII of at most 1024 bytes; a * at its end stands"},
+         "expected printable ASCII of at most 1024 bytes, without blanks at its ends; a * at the "
+         "end stands"},
+        {WHEN("header: {x: ' a'}"), "expected printable ASCII"},
+        {WHEN("header: {x: 'a '}"), "expected printable ASCII"},
         {WHEN("header: {x: ''}"), "expected printable ASCII"},
         {WHEN("header: {x: \"a\\tb\"}"), "expected printable ASCII"},
         {WHEN("header: {x: \"\\u00e4\"}"), "expected printable ASCII"},

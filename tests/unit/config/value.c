@@ -79,10 +79,17 @@ static void only_literal_addresses_are_listened_on(void **state)
 static void urls_are_absolute_and_hold_nothing_that_misleads(void **state)
 {
     (void)state;
-    static const char *const good[] = {
-        "https://a",         "http://a.example:8080",     "https://[2001:db8::1]:5000",
-        "https://a/b/c",     "https://a/%41b~c!$&'()*+,", "http://127.0.0.1:1",
-        "https://a_b-c.d/:@"};
+    static const char *const good[] = {"https://a",
+                                       "http://a.example:8080",
+                                       "https://[2001:db8::1]:5000",
+                                       "https://a/b/c",
+                                       "https://a/%41b~c!$&'()*+,",
+                                       "http://127.0.0.1:1",
+                                       "https://192.0.2.1:81/x",
+                                       "https://1a.2b",
+                                       "https://minio-1:9000",
+                                       "https://x0.x1",
+                                       "https://a_b-c.d/:@"};
     static const char *const bad[] = {"",
                                       "a",
                                       "ftp://a",
@@ -109,6 +116,13 @@ static void urls_are_absolute_and_hold_nothing_that_misleads(void **state)
                                       "https://a/%zz",
                                       "https://a\\b",
                                       "https://.a",
+                                      "https://127.1",
+                                      "https://1",
+                                      "https://a.1",
+                                      "https://0x7f000001",
+                                      "https://0177.0.0.1",
+                                      "https://192.0.2.1.",
+                                      "https://192.0.2.0X1",
                                       "https://a/\"",
                                       "https://a/<",
                                       "https://a/\x7f",
