@@ -35,9 +35,7 @@ static uint32_t collect(const struct decide_answer *a, struct pairs_field field[
         field[n++] =
             (struct pairs_field){STR("docker-distribution-api-version"), STR("registry/2.0")};
     if (a->body.len > 0)
-        field[n++] = (struct pairs_field){STR("content-type"), a->step == DECIDE_ROUTE
-                                                                   ? STR("text/plain")
-                                                                   : STR("application/json")};
+        field[n++] = (struct pairs_field){STR("content-type"), decide_body_type(a)};
     return n;
 }
 

@@ -53,11 +53,11 @@ static ngx_int_t send_body(ngx_http_request_t *r, struct str body)
 
 ngx_int_t answer_send(ngx_http_request_t *r, const struct decide_answer *answer)
 {
-    static const ngx_str_t json = ngx_string("application/json"), text = ngx_string("text/plain");
+    const struct str type = decide_body_type(answer);
     r->headers_out.status = answer->status;
     r->headers_out.content_length_n = (off_t)answer->body.len;
     if (answer->body.len > 0) {
-        r->headers_out.content_type = answer->step == DECIDE_ROUTE ? text : json;
+        r->headers_out.content_type = (ngx_str_t){type.len, (u_char *)type.data};
         r->headers_out.content_type_len = r->headers_out.content_type.len;
     } else {
         r->header_only = 1;

@@ -66,12 +66,17 @@ struct decide_answer {
     uint16_t status;     /* 200, 307, 400, 404, 405; of a route also 301, 302, 308, 4xx, 503 */
     uint8_t step;        /* enum decide_step */
     struct str location; /* into the request's buffer; empty unless a redirect */
-    struct str body;     /* an OCI error, application/json; of step "route": text/plain, in the
-                          * snapshot; empty otherwise */
+    struct str body;     /* an OCI error; of step "route" a text, in the snapshot; else empty */
     uint32_t network;    /* of the client */
     uint32_t store;      /* that the client was sent to; DECIDE_NO_STORE otherwise */
     uint32_t route;      /* whose conditions hold; DECIDE_NO_ROUTE: none */
 };
+
+/* The Content-Type of an answer that has a body. */
+static inline struct str decide_body_type(const struct decide_answer *answer)
+{
+    return answer->step == DECIDE_ROUTE ? STR("text/plain") : STR("application/json");
+}
 
 /* With status 405 the caller sends "Allow: GET, HEAD" (RFC 9110 section 15.5.6); for step R5,
  * "Docker-Distribution-Api-Version: registry/2.0". Every answer has a Content-Length. */

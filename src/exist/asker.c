@@ -34,7 +34,7 @@ void asker_close(struct asker *a)
 
 uint64_t asker_bytes(const struct asker *a)
 {
-    return (uint64_t)a->capacity * sizeof(*a->question) +
+    return (uint64_t)a->capacity * (sizeof(*a->question) + EXIST_PATH_MAX) +
            ((uint64_t)a->mask + 1) * sizeof(*a->chain) * 3;
 }
 

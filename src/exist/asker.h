@@ -44,6 +44,8 @@ struct asker {
  * case. */
 bool asker_open(struct asker *a, uint32_t capacity);
 void asker_close(struct asker *a);
+
+/* What is reserved for them, used or not. */
 uint64_t asker_bytes(const struct asker *a);
 
 enum asker_result {

@@ -94,7 +94,7 @@ static void put_fields(struct writer *w, const struct decide_answer *answer,
     if (answer->step == DECIDE_R5)
         put(w, NAME_NONE, STR("docker-distribution-api-version"), STR("registry/2.0"));
     if (answer->body.len > 0)
-        put(w, NAME_CONTENT_TYPE, STR("content-type"), respond_type(answer));
+        put(w, NAME_CONTENT_TYPE, STR("content-type"), decide_body_type(answer));
     if (options->retry_after > 0)
         put_number_field(w, NAME_RETRY_AFTER, STR("retry-after"), options->retry_after);
     put(w, NAME_DATE, STR("date"), str_make(options->date, RESPOND_DATE_SIZE));

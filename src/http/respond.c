@@ -180,7 +180,7 @@ void respond_answer(struct buf *out, const struct decide_answer *answer,
         PUT(out, "\r\nDocker-Distribution-Api-Version: registry/2.0");
     if (answer->body.len > 0) {
         PUT(out, "\r\nContent-Type: ");
-        buf_str(out, respond_type(answer));
+        buf_str(out, decide_body_type(answer));
     }
     PUT(out, "\r\nContent-Length: ");
     buf_u64(out, answer->body.len);

@@ -52,12 +52,6 @@ struct respond_options {
     const struct respond_page *page; /* stands in the place of the decision's answer; NULL: none */
 };
 
-/* The Content-Type of an answer that has a body. */
-static inline struct str respond_type(const struct decide_answer *answer)
-{
-    return answer->step == DECIDE_ROUTE ? STR("text/plain") : STR("application/json");
-}
-
 /* The date of a second, not terminated; from years 1 to 9999. */
 void respond_date(int64_t unix_seconds, char out[RESPOND_DATE_SIZE]);
 

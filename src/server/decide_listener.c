@@ -204,7 +204,7 @@ static void put_fields(struct decide_listener *d, const struct answer *a)
         put_number(d, STR("X-Archeio-Retry-After"), a->retry_after, d->retry_after);
     if (answer->body.len == 0)
         return;
-    put_field(d, STR("X-Archeio-Content-Type"), respond_type(answer));
+    put_field(d, STR("X-Archeio-Content-Type"), decide_body_type(answer));
     if (encode(answer->body, d->encoded, &encoded))
         put_field(d, STR("X-Archeio-Body"), encoded);
 }
