@@ -97,11 +97,6 @@ static void set(uint64_t *row, size_t route)
     row[route / WORD] |= UINT64_C(1) << (route % WORD);
 }
 
-static bool has(const uint64_t *row, size_t route)
-{
-    return (row[route / WORD] >> route % WORD & 1) != 0;
-}
-
 /* A row of no routes, to be filled: in the place where the next one will stand. */
 static uint64_t *blank(const struct selector *r)
 {
@@ -230,9 +225,12 @@ static uint32_t make_network(struct selector *r, const struct policy_network *ne
     /* They come in the order of their addresses: many in a row are inside the same. */
     if (prefix_compare(&r->inside, &network->inside) != 0)
         list_around(r, &network->inside);
-    for (size_t i = 0; i < p->n_routes; i++)
-        if (has(r->around, i) && admits(p, &p->routes[i], network, by_cloud))
-            set(row, i);
+    for (size_t word = 0; word < r->words; word++)
+        for (uint64_t left = r->around[word]; left != 0; left &= left - 1) {
+            size_t i = word * WORD + (size_t)__builtin_ctzll(left);
+            if (admits(p, &p->routes[i], network, by_cloud))
+                set(row, i);
+        }
     return keep(r);
 }
 
