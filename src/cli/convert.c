@@ -42,7 +42,7 @@ static bool write_conversion(const struct backends *b, char **text, size_t *len,
     if (to == NULL)
         return false;
     conversion_write(b, to, d);
-    return fclose(to) == 0;
+    return fclose(to) == 0 && *text != NULL; /* fclose() may have lost it without saying so */
 }
 
 static bool convert(const char *file, struct str text, struct diag *d)

@@ -106,7 +106,8 @@ int state_write(const struct state *s, const char *directory)
             fprintf(to, "%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%s\t%s\n", source_table[i].file,
                     e->checked, e->modified, e->hash, kept ? e->url : "", kept ? e->etag : "");
     }
-    int error = fclose(to) == 0 ? file_replace(path, text, len, FILE_MODE, 0) : ENOMEM;
+    const bool whole = fclose(to) == 0 && text != NULL; /* it may be lost without a word */
+    int error = whole ? file_replace(path, text, len, FILE_MODE, 0) : ENOMEM;
     free(text);
     free(path);
     return error;
