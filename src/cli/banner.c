@@ -18,6 +18,7 @@ void banner_note(struct banner *b, const struct config *c, const struct snapshot
     *b = (struct banner){
         .upstream = xalloc_copy(s->upstream.data, s->upstream.len),
         .n_stores = s->n_stores,
+        .n_routes = s->n_routes,
         .n_prefixes = lpm_count(&s->table, ADDR_V4) + lpm_count(&s->table, ADDR_V6),
         .fetches = !from_snapshot && c->ranges.refresh > 0,
         .is_preset =
@@ -98,6 +99,8 @@ void banner_print(const struct banner *b, const struct server_started *started, 
     }
     fprintf(to, "\n  serves:   %s, and blobs from %u store%s\n", b->upstream, b->n_stores,
             b->n_stores == 1 ? "" : "s");
+    if (b->n_routes > 0)
+        fprintf(to, "  routes:   %u, which come first\n", b->n_routes);
     print_ranges(b, to);
     if (started->decides) {
         endpoint_format(&started->listen[started->n_listen], text);

@@ -13,6 +13,7 @@
 struct banner {
     char *upstream; /* owned */
     uint32_t n_stores;
+    uint32_t n_routes;
     uint32_t n_prefixes;
     int64_t oldest; /* when the oldest ranges file was published; 0: there is none */
     bool fetches;   /* ranges, in the background */

@@ -415,6 +415,14 @@ def test_the_banner_proposes_to_another_registry_what_every_registry_answers(arc
     path, answer = banner(server)
     assert (path, answer.status) == ("/v2/", 200)
     assert "https://registry.example.com/v2/, and blobs from 1 store\n" in server.output()
+    assert "  routes: " not in server.output()
+
+
+def test_the_banner_says_how_many_routes_come_first(archeio):
+    server = archeio({"upstream": {"endpoint": "https://registry.example.com"},
+                      "routes": [{"name": "all", "to": {"url": "https://a.example.com"}}]})
+    assert banner(server)[1].status == 307
+    assert "\n  routes:   1, which come first\n" in server.output()
 
 
 def test_metrics_are_prometheus_text_and_count(archeio):
