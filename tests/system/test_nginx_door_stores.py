@@ -513,6 +513,27 @@ def test_what_is_known_outlives_a_reload_and_the_death_of_a_worker(crowd):
     where.door.forgive("exited on signal 9")
 
 
+def test_a_worker_that_dies_with_questions_in_flight_leaves_them_to_others(ask, stand_in):
+    """Its clients lose their connections, no more: the next worker asks anew."""
+    gate = Gate()
+    one = stand_in(gate)
+    where = ask(one.url, changes={"proxy_read_timeout 1s": "proxy_read_timeout 9s"})
+    clients = [connect(where.door.port) for _ in range(10)]
+    for number, client in enumerate(clients):
+        client.sendall(f"GET /v2/app/blobs/{digest_of(number)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    wait_until(lambda: len(one.requests) == 10, what="the HEADs")
+    (pid,) = where.door.workers()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: where.door.workers() - {pid}, what="a new worker")
+    for client in clients:
+        assert client.recv(1) == b""
+        client.close()
+    gate.opened.set()
+    assert at_once(where, range(10)) == ["store"] * 10
+    assert len(one.requests) == 20
+    where.door.forgive("exited on signal 9")
+
+
 @pytest.mark.slow
 def test_reloads_under_load_lose_no_request(crowd):
     """Every request of a hundred a second and more, in the midst of ten reloads, gets its answer."""
