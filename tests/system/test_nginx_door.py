@@ -209,10 +209,11 @@ def broken(data):
         "empty": (b"", "not a snapshot; make one with `archeio compile`"),
         "text": (b"upstream:\n" * 100, "not a snapshot; make one with `archeio compile`"),
         "version": (data[:8] + struct.pack("=I", 99) + data[12:], "made by another version"),
+        "order": (data[:12] + data[12:16][::-1] + data[16:], "made on a machine of another byte order"),
     }
 
 
-@pytest.mark.parametrize("how", ["cut", "one bit", "empty", "text", "version"])
+@pytest.mark.parametrize("how", ["cut", "one bit", "empty", "text", "version", "order"])
 def test_a_corrupt_snapshot_refuses_the_configuration(door, how):
     """`nginx -t` says why, and where; a reload is refused, and what runs goes on."""
     one = door()
@@ -281,6 +282,34 @@ def test_a_wrong_directive_is_refused_and_what_is_wanted_is_said(door, config, p
     one.write({pattern: replacement})
     text = one.refused()
     assert text is not None and said in text, text
+
+
+WAYS = r"""
+    error_page 403 404 = /v2/elsewhere/tags/list;
+    location /v2/if/ { archeio; if ($arg_x) { set $seen 1; } }
+    location /v2/rewrite/ { rewrite ^ /v2/elsewhere/tags/list last; }
+    location /v2/denied/ { deny all; }
+    location /v2/missing/ { root /nonexistent; }
+    location /v2/tried/ { try_files /nonexistent @named; }
+    location @named { archeio; }
+    location /v2/around/ { archeio; location /v2/around/within/ { archeio; } }
+    location /v2/mirrored/ { archeio; mirror /mirror; }
+    location = /mirror { internal; return 204; }
+    location /v2/own/ { return 418; }
+"""
+
+
+def test_whichever_way_nginx_leads_a_request_archeio_decides_by_the_clients_bytes(door):
+    """`if`, `rewrite`, `error_page`, `try_files`, nested and named locations. What never comes to
+    archeio has none of its words in the log."""
+    one = door(changes={r"(?m)^    location / \{": WAYS + "    location / {"})
+    paths = ["if/t", "if/t?x=1", "rewrite/t", "denied/t", "missing/t", "tried/t", "around/t",
+             "around/within/t", "mirrored/t"]
+    for path in paths:
+        assert one.request(f"/v2/{path}").location == f"{UPSTREAM}/v2/p/{path}"
+    assert one.request("/v2/own/t").status == 418
+    wait_until(lambda: len(one.log()) > len(paths), what="the lines")
+    assert [line.reason for line in one.log()] == ["R9"] * len(paths) + ["-"]
 
 
 def test_locations_and_servers_may_have_policies_of_their_own(door, tmp_path):
