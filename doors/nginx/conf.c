@@ -168,6 +168,8 @@ static ngx_int_t open_zone(ngx_shm_zone_t *zone, void *data)
 /* "NAME:SIZE" */
 static char *set_zone(ngx_conf_t *cf, struct conf_main *conf, ngx_str_t value)
 {
+    if (conf->zone != NULL)
+        return REFUSE(cf, "\"zone=%V\": there is a zone already, expected one", &value);
     u_char *colon = ngx_strlchr(value.data, value.data + value.len, ':');
     if (colon == NULL || colon == value.data)
         return REFUSE(cf, "\"%V\": expected zone=NAME:SIZE, such as zone=archeio:64m", &value);

@@ -259,6 +259,8 @@ WRONG = [
     (PLAIN, r"zone=archeio:64m", "", "needs zone=NAME:SIZE, such as zone=archeio:64m"),
     (PLAIN, r"zone=archeio:64m", "zone=64m", '"64m": expected zone=NAME:SIZE'),
     (PLAIN, r"zone=archeio:64m", "zone=a:64k", '"64k" is no size for zone "a", expected 1m or more'),
+    (PLAIN, r"zone=archeio:64m", "zone=a:1m zone=b:1m",
+     '"zone=b:1m": there is a zone already, expected one'),
     (PLAIN, r"present_ttl=6h", "present_ttl=x", '"present_ttl=x": expected a time of 366d at most'),
     (PLAIN, r"present_ttl=6h", "ttl=6h", '"ttl=6h": expected zone=, present_ttl=, absent_ttl= or'),
     (PLAIN, r"wait=2s", "wait=-1", '"wait=-1": expected wait=TIME of 1h at most'),
