@@ -107,6 +107,13 @@ static bool is_of_store(const ngx_http_request_t *sr, ngx_int_t rc)
                                     rc == NGX_HTTP_BAD_GATEWAY || rc == NGX_HTTP_GATEWAY_TIME_OUT);
 }
 
+/* Whoever asked has gone: nginx looks at that first where the store failed, and may have waited no
+ * longer for the store either, so nobody knows. */
+static bool is_clients(const ngx_http_request_t *sr, ngx_int_t rc)
+{
+    return sr->upstream != NULL && rc == NGX_HTTP_CLIENT_CLOSED_REQUEST;
+}
+
 /* 0: it gave none. */
 static ngx_uint_t status_of(const ngx_http_request_t *sr)
 {
@@ -194,7 +201,7 @@ static ngx_int_t land(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         shared_remember(f->question.conf->shared, &f->question.key, state, expiry_of(f, state));
     } else if (is_of_store(sr, rc)) {
         learn(f, state);
-    } else {
+    } else if (!is_clients(sr, rc)) {
         ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,
                       "archeio: \"%V\" was not asked: archeio_existence \"%V\" gave %i without an "
                       "answer of a store; does that location have a proxy_pass?",

@@ -292,6 +292,20 @@ def test_a_stream_that_is_reset_takes_its_question_from_nobody(ask, stand_in):
     assert where(2) == "store"
 
 
+def test_a_store_that_fails_a_client_who_has_gone_is_not_said_to_be_misconfigured(ask, stand_in):
+    """nginx then says that the client closed the request (499), and not that the store hung."""
+    one, port = stand_in(lambda path, count: None), free_port()
+    where = ask(one.url, server=f"\n    listen 127.0.0.1:{port} http2;",
+                changes={"proxy_read_timeout 1s": "proxy_read_timeout 300ms"})
+    with http2_client.Client(port) as client:
+        stream = client.begin(f"/v2/app/blobs/{digest_of(1)}")
+        wait_until(lambda: one.requests, what="the HEAD")
+        client.reset(stream)
+        wait_until(lambda: "upstream timed out" in where.door.errors(), what="the end of the HEAD")
+    assert where(2) == "upstream"
+    assert "does that location have a proxy_pass?" not in where.door.errors()
+
+
 def come_and_go(port, h2_port, seconds, seed):
     """Asks, and mostly does not wait for the answer: resets, closes, ends streams."""
     chance, end = random.Random(seed), time.monotonic() + seconds
