@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,6 +13,21 @@ from lib.store import status
 
 LAST = "https://last.example"
 LATER = ("miss", "present", "present")  # what is known when it is asked for three times
+
+
+@pytest.fixture
+def slow(stand_in):
+    """A store that has everything, and says so when it is told to, or before a HEAD is given up."""
+    go = threading.Event()
+
+    def answer(path, count):
+        go.wait(3)
+        return status(200)
+
+    one = stand_in(answer)
+    one.go = go.set
+    yield one
+    go.set()
 
 
 def put(store, *paths):
@@ -242,38 +256,33 @@ async def ask_at_once(port, count, path):
     return [http.parse_answers(data)[0].location for data in answers]
 
 
-def test_a_thousand_clients_of_a_cold_path_are_one_head(files, stand_in):
+def test_a_thousand_clients_of_a_cold_path_are_one_head(files, slow):
     """They wait for the same answer, and all of them get it."""
-    def answer(path, count):
-        time.sleep(2)
-        return status(200)
+    where = files([slow], existence={"wait": "30s"})
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(asyncio.run, ask_at_once(where.server.port, 1000, "/cold"))
+        wait_until(lambda: where.server.metric("archeio_existence_lookups_total") == 1000, 20,
+                   "all who wait")
+        slow.go()
+        assert asked.result() == [f"{slow.url}/cold"] * 1000
+    assert slow.requests == ["/cold"]
 
-    store = stand_in(answer)
-    where = files([store], existence={"wait": "30s"})
-    locations = asyncio.run(ask_at_once(where.server.port, 1000, "/cold"))
-    assert locations == [f"{store.url}/cold"] * 1000
-    assert store.requests == ["/cold"]
 
-
-def test_streams_that_wait_for_a_file_over_a_reload_are_all_answered(files, stand_in):
+def test_streams_that_wait_for_a_file_over_a_reload_are_all_answered(files, slow):
     """Sixty-four streams of a connection wait while archeio reloads: each is answered with what
     the store has said by then."""
-    def answer(path, count):
-        time.sleep(2)
-        return status(200)
-
-    store = stand_in(answer)
-    where = files([store], existence={"wait": "30s"})
+    where = files([slow], existence={"wait": "30s"})
     with http2_client.Client(where.server.port) as client:
         streams = [client.begin(f"/file-{n % 8}", authority="files.test", flush=False)
                    for n in range(64)]
         client.flush()
-        wait_until(lambda: len(store.requests) == 8, 10, "the questions")
+        wait_until(lambda: len(slow.requests) == 8, 10, "the questions")
         where.server.reload()
         wait_until(lambda: "reloaded" in where.server.output(), 10, "the reload")
+        slow.go()
         for n, stream in enumerate(streams):
-            assert client.answer(stream).location == f"{store.url}/file-{n % 8}"
-    assert sorted(store.requests) == sorted(f"/file-{n}" for n in range(8))
+            assert client.answer(stream).location == f"{slow.url}/file-{n % 8}"
+    assert sorted(slow.requests) == sorted(f"/file-{n}" for n in range(8))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -318,16 +327,12 @@ def test_who_waits_while_routes_begin_to_look_at_another_field_keeps_its_own(arc
     assert ask(server.port, "/file", "files.test", fields=fields, way=way).status == 410
 
 
-def test_a_slow_store_costs_a_client_of_a_file_the_budget(files, stand_in):
+def test_a_slow_store_costs_a_client_of_a_file_the_budget(files, slow):
     """Then it goes on to what is behind the store, and the next one finds the answer there."""
-    def answer(path, count):
-        time.sleep(1)
-        return status(200)
-
-    store = stand_in(answer)
-    where = files([store], existence={"wait": "200ms"})
+    where = files([slow], existence={"wait": "200ms"})
     assert where("/slow") == f"{LAST}/slow"
+    slow.go()
     wait_until(lambda: where.heads("present") == 1, 10, "the answer")
-    assert where("/slow") == f"{store.url}/slow"
+    assert where("/slow") == f"{slow.url}/slow"
     assert where.server.metric("archeio_existence_wait_timeouts_total") == 1
-    assert store.requests == ["/slow"]
+    assert slow.requests == ["/slow"]
