@@ -247,7 +247,8 @@ static unsigned kinds_of(const struct config_when *w)
     return w->repositories.n > 0 ? kinds & ~KIND_OTHER : kinds; /* which has no repository */
 }
 
-/* Not by kinds_of(): gcc 12 forgets there, when it threads jumps, that no kinds are all of them. */
+/* Not by kinds_of(): where "kinds != 0 ? kinds : all" is only compared with a constant, gcc 12.2 at
+ * -O2 takes kinds itself for never 0, and drops what is done where it is (gcc's bug 108166). */
 static bool may_be_other(const struct config_when *w)
 {
     return w->repositories.n == 0 && (w->kinds == 0 || (w->kinds & KIND_OTHER) != 0);
