@@ -312,7 +312,7 @@ static void too_much_is_refused(void **state)
     assert_non_null(strstr(said, "larger than 4 MiB"));
     free(said);
     size_t len = 0;
-    while (len < DOCUMENT_SIZE_MAX - 32)
+    while (len < DOCUMENT_SIZE_MAX / 16)
         len += (size_t)sprintf(text + len, "a%zu:\n", len);
     said = configs_refused(text, len, configs_no_environment);
     assert_non_null(strstr(said, "more errors"));
