@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from lib import http
-from lib.archeio import ROOT, Archeio, binary, environment, run
+from lib.archeio import Archeio, binary, environment, run
 from lib.certificates import Certificate, make_certificate
 from lib.ports import free_port, wait_until
 from lib.publisher import Publisher
+from lib.release import release_binary
 from lib.store import StandIn, status
 from lib.tls import await_certificate, certificate_of
 
@@ -34,18 +35,16 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become anothe
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
+def release():
     """What `make` builds: no sanitizer is allowed for there."""
-    directory = tmp_path_factory.mktemp("release") / "build"
-    subprocess.run([ROOT / "scripts" / "build", directory], check=True, capture_output=True)
-    return directory / "archeio"
+    return release_binary()
 
 
 @pytest.fixture(params=["release", "tested"])
 def either(request, monkeypatch):
     """The release's binary, and the one that all other tests are about."""
     if request.param == "release":
-        monkeypatch.setenv("ARCHEIO_BINARY", str(request.getfixturevalue("release")))
+        monkeypatch.setenv("ARCHEIO_BINARY", request.getfixturevalue("release"))
 
 
 @pytest.fixture
