@@ -3,6 +3,7 @@
 PORT ?=
 REQUESTS ?= 10000000
 KILLS ?= 1000
+JOBS ?= 1
 DESTDIR ?=
 PREFIX ?= /usr/local
 TIME ?= 60
@@ -20,9 +21,9 @@ run: setup ## install what is missing, build, and serve on port 8080 (or PORT)
 	@scripts/build
 	@PORT='$(PORT)' scripts/run
 
-test: ## install what tests need, build with sanitizers, run every test
+test: ## install what tests need, build with sanitizers, run every test, JOBS at a time
 	@scripts/install-packages build test
-	@scripts/test
+	@ARCHEIO_TEST_JOBS='$(JOBS)' scripts/test
 
 conformance: ## judge archeio by h2spec, the OCI suite, sslscan, testssl and crane, geranos by versitygw
 	@scripts/install-packages build conformance

@@ -13,6 +13,8 @@ from lib.store import StandIn
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    config.addinivalue_line("markers", "alone: measures time or memory, or needs most of either: to "
+                                       "be run while no other test is")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -154,6 +154,7 @@ def test_listeners_of_our_own_have_addresses_of_their_own(check):
     assert fine and lines == []
 
 
+@pytest.mark.alone
 def test_the_largest_configuration_is_checked_in_seconds(check):
     """4,096 routes, none of which takes what another would, and none of which leads in circles."""
     routes = "".join(f"  - {{name: r{i}, when: {{host: h{i}.example, path: [/a{i}/**, /b/*/{i}]}}, "

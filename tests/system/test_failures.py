@@ -97,6 +97,7 @@ def test_one_failing_bucket_does_not_touch_the_other(site, clients, upstream):
     assert set(trace.blobs) == {"us"}
 
 
+@pytest.mark.alone
 def test_ten_thousand_requests_for_one_cold_digest_send_one_head(site, upstream):
     """However many clients ask for the same unknown blob at the same time, the bucket is asked
     once, and all of them are answered."""

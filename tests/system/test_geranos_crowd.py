@@ -13,6 +13,8 @@ from lib.faulty import Faulty
 from lib.source import digest_of, noise
 from lib.target import BLOBS, Folder
 
+pytestmark = pytest.mark.alone
+
 KEYS = ("AKID", "secret")
 
 

@@ -95,6 +95,7 @@ def test_a_listing_that_stalls_is_tried_again(tmp_path, registry, store):
     assert "retries: 1" in done.stdout
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("size, before", [(50_000, 25_000), (50_000, 1), (11 << 20, 25_000)])
 def test_an_upload_that_waits_for_its_source_uses_no_processor(tmp_path, registry, radosgw, size,
                                                               before):

@@ -141,6 +141,7 @@ def timed(one, target="/v2/app/manifests/v1?n=1"):
     return answer.location, time.monotonic() - begin
 
 
+@pytest.mark.alone
 def test_when_archeio_is_gone_clients_go_to_the_upstream_at_once(door):
     """Before HAProxy has found that out, and afterwards."""
     one = door()
@@ -155,6 +156,7 @@ def test_when_archeio_is_gone_clients_go_to_the_upstream_at_once(door):
     assert one.request("/nothing").status == 404
 
 
+@pytest.mark.alone
 def test_when_archeio_hangs_a_client_waits_no_longer_than_the_sample_says(door):
     """Once HAProxy has found that out, nobody waits any more; when archeio goes on, it decides again."""
     one = door()

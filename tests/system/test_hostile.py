@@ -16,6 +16,8 @@ from lib.hostile import (GOOD, LAST, PREFIX, ROWS, UPSTREAM, CountingStore, Exch
                          drive, exchange_of, judge, pipelined)
 from lib.ports import free_port, wait_until
 
+pytestmark = pytest.mark.alone
+
 # ── The table ──
 
 

@@ -23,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hostile"))
 import floods  # pylint: disable=wrong-import-position
 import frames  # pylint: disable=wrong-import-position
 
+pytestmark = pytest.mark.alone
+
 UPSTREAM = "https://upstream.example:8443"
 
 

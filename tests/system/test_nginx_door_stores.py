@@ -190,6 +190,7 @@ def timed(function, *args):
     return result, time.monotonic() - begin
 
 
+@pytest.mark.alone
 def test_a_client_waits_no_longer_than_its_budget_and_the_answer_counts(ask, stand_in):
     """After `wait`, it goes to the upstream; the HEAD goes on, and who comes next goes to the store.
     The connection that it goes on behind is closed, so that no request waits there."""
@@ -206,6 +207,7 @@ def test_a_client_waits_no_longer_than_its_budget_and_the_answer_counts(ask, sta
     assert where.door.request(f"/v2/app/blobs/{digest_of(1)}").headers["connection"] == "keep-alive"
 
 
+@pytest.mark.alone
 def test_the_budget_is_for_all_stores_together(ask, stand_in):
     gates = [Gate(), Gate(), Gate()]
     stores = [stand_in(gate) for gate in gates]
@@ -237,6 +239,7 @@ def test_without_a_budget_nobody_waits(ask, stand_in):
     assert len(one.requests) == 1
 
 
+@pytest.mark.alone
 def test_too_many_questions_at_once_are_not_asked(ask, stand_in):
     """Of a hundred different blobs, 64 are asked for; who wants another goes to the upstream, at
     once."""
@@ -404,6 +407,7 @@ def test_a_store_that_answers_nothing_of_use_is_down_and_comes_back(ask, stand_i
     assert "is up again" in where.door.errors()
 
 
+@pytest.mark.alone
 def test_trials_are_no_more_than_one_a_second(ask, stand_in):
     one = stand_in(lambda path, count: status(500))
     where = ask(one.url, workers=4)
@@ -416,6 +420,7 @@ def test_trials_are_no_more_than_one_a_second(ask, stand_in):
     assert 1 <= trials <= 5
 
 
+@pytest.mark.alone
 def test_a_store_that_hangs_costs_clients_their_budget_and_then_nothing(ask, stand_in):
     one = stand_in(lambda path, count: None)
     where = ask(one.url)
@@ -584,6 +589,7 @@ def resident(pid):
         return {line.split()[0]: int(line.split()[1]) * 1024 for line in f if line.endswith("kB\n")}
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_unknown_digests_evict_nothing_and_take_no_more_memory(ask, bucket, tmp_path):
     """A flood of digests that nobody has fills a quarter of a zone of 1 MiB, again and again: what is

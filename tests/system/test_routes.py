@@ -450,6 +450,7 @@ def held_by_connections(site, way, name):
     return held / count
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way", WAYS)
 def test_long_values_of_wanted_fields_are_not_kept(site, way):
     """What routes look at is read where it lies: a connection that has sent 7 KB of it holds no more

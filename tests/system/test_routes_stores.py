@@ -256,6 +256,7 @@ async def ask_at_once(port, count, path):
     return [http.parse_answers(data)[0].location for data in answers]
 
 
+@pytest.mark.alone
 def test_a_thousand_clients_of_a_cold_path_are_one_head(files, slow):
     """They wait for the same answer, and all of them get it."""
     where = files([slow], existence={"wait": "30s"})

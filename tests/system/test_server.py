@@ -15,6 +15,8 @@ from lib import http
 from lib.archeio import Archeio, binary, environment
 from lib.ports import free_port, wait_until
 
+pytestmark = pytest.mark.alone
+
 MANIFEST = "/v2/pause/manifests/3.10"
 GET = f"GET {MANIFEST} HTTP/1.1\r\nHost: registry.k8s.io\r\n\r\n".encode()
 UPSTREAM = "https://us-central1-docker.pkg.dev/v2/k8s-artifacts-prod/images/pause/manifests/3.10"

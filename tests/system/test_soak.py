@@ -24,6 +24,8 @@ from lib.certificates import make_certificate
 from lib.ports import free_port, wait_until
 from lib.release import release_binary
 
+pytestmark = pytest.mark.alone
+
 REQUESTS = int(os.environ.get("ARCHEIO_SOAK", "400000"))
 AT_ONCE = 100000
 SECONDS = 10  # at least, of each part: so that all that happens has happened

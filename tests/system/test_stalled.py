@@ -15,6 +15,8 @@ from lib.ports import free_port, wait_until
 from lib.release import release_binary
 from lib.tls import client_context
 
+pytestmark = pytest.mark.alone
+
 STALLED = {  # of each kind
     "slow-header": 6000,
     "slow-reader": 2000,

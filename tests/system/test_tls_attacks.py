@@ -15,6 +15,8 @@ from lib.certificates import make_certificate
 from lib.ports import free_port, wait_until
 from lib.release import release_binary
 
+pytestmark = pytest.mark.alone
+
 REQUEST = b"HEAD /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

@@ -1,5 +1,6 @@
 """nginx with archeio's module: the sample configuration of doors/nginx, and what a test adds."""
 
+import fcntl
 import os
 import re
 import signal
@@ -64,8 +65,11 @@ def module():
     env = dict(os.environ)
     if sanitized():
         env.update(CFLAGS=f"{SANITIZE} -fno-sanitize-recover=all", LDFLAGS=SANITIZE)
-    done = subprocess.run([DOOR / "build", directory], capture_output=True, text=True, check=False,
-                          env=env)
+    directory.mkdir(exist_ok=True)
+    with open(directory / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes that run tests build it there, too
+        done = subprocess.run([DOOR / "build", directory], capture_output=True, text=True,
+                              check=False, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return directory / "ngx_http_archeio_module.so"
 

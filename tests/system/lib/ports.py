@@ -1,5 +1,6 @@
 """Ports on loopback."""
 
+import os
 import random
 import socket
 import time
@@ -11,11 +12,21 @@ LOWEST, HIGHEST = 11000, 32000
 _given = set()
 
 
+def _own():
+    """The range of this process: of those that run tests at the same time, each has another, so that
+    none finds a port free that the next one has found, too."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    size = (HIGHEST - LOWEST) // count
+    lowest = LOWEST + number % count * size  # one that takes a crashed one's place has a new number
+    return lowest, lowest + size - 1
+
+
 def free_port(host="127.0.0.1"):
     """A port nobody listens on; never the same twice in one run."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(1000):
-        port = random.randint(LOWEST, HIGHEST)
+        port = random.randint(*_own())
         if port in _given:
             continue
         with socket.socket(family, socket.SOCK_STREAM) as probe:
