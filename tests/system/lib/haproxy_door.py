@@ -31,7 +31,8 @@ class HAProxyDoor:
             f.write(f"\nfrontend stats\n    bind 127.0.0.1:{self.stats_port}\n    stats enable\n    stats uri /\n")
         self.program = Program([find("haproxy"), "-db", "-f", "haproxy.cfg"],
                                self.directory / "haproxy.log", cwd=self.directory)
-        self.program.wait_for_port(self.port)
+        for port in self.port, self.stats_port:  # it listens there one after the other
+            self.program.wait_for_port(port)
         self.wait_for_archeio("UP")
 
     def _copy(self, name, own):
