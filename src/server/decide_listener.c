@@ -78,7 +78,7 @@ static bool decode(struct str text, char *memory, struct str *out)
 {
     char *at = memory;
     for (size_t i = 0; i < text.len; i++) {
-        int byte = text.data[i];
+        int byte = (unsigned char)text.data[i];
         if (byte == '%') {
             byte = percent_byte(str_skip(text, i));
             if (byte < 0)
