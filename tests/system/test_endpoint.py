@@ -394,36 +394,76 @@ def slow():
     one.close()
 
 
+FIELD_ROUTES = [{"name": "new", "when": {"header": {"X-Team": "blue"}}, "to": {"status": 410}}]
+
+
 def site_of(store, wait):
     return {**PLAIN, "stores": [{"name": "slow", "url": store.url, "serves": ["default"]}],
             "existence": {"wait": wait}}
+
+
+class Asker(threading.Thread):
+    """Asks for the blob until it is answered: .told, which is None until then."""
+
+    def __init__(self, one, way):
+        super().__init__()
+        self.one, self.way, self.told = one, way, None
+        self.start()
+
+    def run(self):
+        fields = [("x-original-uri", BLOB), ("x-real-ip", "203.0.113.9")]
+        if self.way == "h2":
+            with http2_client.Client(self.one.decide_port) as client:
+                self.told = Told(client.request("/decide", fields=fields))
+        else:
+            self.told = Told(self.one.ask("/decide", headers=fields))
+
+    def heard(self):
+        self.join()
+        return self.told.step, self.told.store, self.told.cache
+
+
+def reload_with(one, config):
+    generation = one.metric("archeio_generation")
+    one.write(config)
+    one.reload()
+    wait_until(lambda: one.metric("archeio_generation") > generation, what="the reload")
 
 
 @pytest.mark.parametrize("way", ["http/1.1", "h2"])
 def test_a_question_waits_for_a_store_and_no_other_waits_for_it(endpoint, slow, way):
     """Parked like a client's request, by either protocol; a reload meanwhile takes nothing from it."""
     one = endpoint(site_of(slow, "20s"))
-    fields = [("x-original-uri", BLOB), ("x-real-ip", "203.0.113.9")]
-    told = []
-
-    def ask():
-        if way == "h2":
-            with http2_client.Client(one.decide_port) as client:
-                told.append(Told(client.request("/decide", fields=fields)))
-        else:
-            told.append(Told(one.ask("/decide", headers=fields)))
-    asker = threading.Thread(target=ask)
-    asker.start()
+    asker = Asker(one, way)
     wait_until(lambda: slow.requests, what="the store to be asked")
     assert one.decide("/v2/").status == 200
-    generation = one.metric("archeio_generation")
-    one.write({**site_of(slow, "20s"), "routes": FIXED["routes"]})  # looks at other fields, too
-    one.reload()
-    wait_until(lambda: one.metric("archeio_generation") > generation, what="the reload")
-    assert told == []
+    reload_with(one, {**site_of(slow, "20s"), "routes": [{"name": "new", "when": {"path": "/new"},
+                                                          "to": {"status": 410}}]})
+    assert one.decide("/new").status == 410
+    assert asker.told is None
     slow.go()
-    asker.join()
-    assert (told[0].step, told[0].store, told[0].cache) == ("R12", "slow", "miss")
+    assert asker.heard() == ("R12", "slow", "miss")
+
+
+def test_where_rules_begin_to_look_at_other_fields_a_question_of_http1_waits_on(endpoint, slow):
+    one = endpoint(site_of(slow, "20s"))
+    asker = Asker(one, "http/1.1")
+    wait_until(lambda: slow.requests, what="the store to be asked")
+    reload_with(one, {**site_of(slow, "20s"), "routes": FIELD_ROUTES})
+    assert one.decide("/new", [("X-Team", "blue")]).status == 410
+    assert asker.told is None
+    slow.go()
+    assert asker.heard() == ("R12", "slow", "miss")
+
+
+def test_where_they_do_one_of_http2_is_answered_at_once_by_those_of_before(endpoint, slow):
+    """Of what it has sent, only the fields that they look at are kept."""
+    one = endpoint(site_of(slow, "20s"))
+    asker = Asker(one, "h2")
+    wait_until(lambda: slow.requests, what="the store to be asked")
+    reload_with(one, {**site_of(slow, "20s"), "routes": FIELD_ROUTES})
+    assert asker.heard() == ("R13", None, "miss")
+    assert one.decide("/new", [("X-Team", "blue")]).status == 410
 
 
 def test_a_question_waits_no_longer_than_a_client_would(endpoint, slow):
