@@ -2,17 +2,20 @@
 
 #define ALIGN 256U /* of tables: no bucket shall lie in one cache line more than it needs */
 
-static const unsigned digest_size[CACHE_TABLES] = {32, 64};
+static const unsigned digest_size[CACHE_TABLES] = {32, 64, 32};
 
 static unsigned table_of(const struct key *key)
 {
-    return key->digest.size == 64;
+    if (key->digest.size == 64)
+        return CACHE_SHA512;
+    return key->digest.algorithm == DIGEST_SHA256 ? CACHE_SHA256 : CACHE_PATHS;
 }
 
-/* SHA-512 is rare: an eighth is enough for it. */
+/* SHA-512 is rare, and there are fewer files beside a registry than blobs in it: an eighth is
+ * enough for each. */
 static uint64_t share(uint64_t memory, unsigned table)
 {
-    return table == 0 ? memory - memory / 8 : memory / 8;
+    return table == CACHE_SHA256 ? memory - 2 * (memory / 8) : memory / 8;
 }
 
 bool cache_open(struct cache *c, unsigned workers, uint64_t memory)

@@ -1,14 +1,16 @@
 /*
- * The existence cache: two tables for what is present and two for what is absent or gave an error,
- * so that no number of unknown digests can evict what is known to be there.
+ * The existence cache: tables for what is present and others for what is absent or gave an error,
+ * so that no number of unknown digests can evict what is known to be there. Paths have tables of
+ * their own: most stores know one object by many spellings, so that a client may name any number of
+ * paths that are present.
  */
 #ifndef EXIST_CACHE_H
 #define EXIST_CACHE_H
 
 #include "exist/table.h"
 
-/* Tables by digest algorithm. */
-#define CACHE_TABLES 2
+/* Tables by what a key is: a digest, or the hash of a path (exist_path_key()). */
+enum { CACHE_SHA256, CACHE_SHA512, CACHE_PATHS, CACHE_TABLES };
 
 struct cache {
     struct table present[CACHE_TABLES]; /* three quarters of the memory */

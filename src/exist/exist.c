@@ -132,7 +132,7 @@ enum exist_state exist_lookup(struct exist *e, unsigned worker, uint32_t store,
 
 bool exist_path_key(struct str path, struct digest *key)
 {
-    *key = (struct digest){.algorithm = DIGEST_SHA256, .size = 32};
+    *key = (struct digest){.algorithm = DIGEST_OTHER, .size = 32};
     if (path.len > EXIST_PATH_MAX)
         return false;
     hasher_sha256(path.data, path.len, key->bytes);

@@ -3,12 +3,13 @@
  * writes, and behind it one thread (the prober) that asks stores with HEAD requests.
  *
  * Keys are exact: (store, algorithm, digest bytes). Present, absent and error entries have their
- * own lifetimes; absent and error entries take at most a quarter of the memory. One HEAD is in
- * flight per key however many wait. A store with three errors in a row is down: its entries are
- * ignored and its questions answered DOWN at once, until a trial (one a second) succeeds. While
- * a store is being redirected to (and 30 s longer), a HEAD of a recently redirected digest every 5
- * s watches it: within 10 s of its death it is known to be down, and where such a digest is no
- * longer there, nothing counts as present before it has been asked for again.
+ * own lifetimes; absent and error entries take at most a quarter of the memory, and paths an eighth
+ * of either part. One HEAD is in flight per key however many wait. A store with three errors in a
+ * row is down: its entries are ignored and its questions answered DOWN at once, until a trial (one
+ * a second) succeeds. While a store is being redirected to (and 30 s longer), a HEAD of a recently
+ * redirected digest every 5 s watches it: within 10 s of its death it is known to be down, and
+ * where such a digest is no longer there, nothing counts as present before it has been asked for
+ * again.
  *
  * A store may have an index ("oci/blob_index.h"): what is in it is present, and no HEAD is sent;
  * for what is not in it the above holds. It is believed while it could be looked for anew within
@@ -75,7 +76,8 @@ uint32_t exist_store_of_paths(struct exist *e, struct str url);
 /* Longer paths are not asked for. */
 #define EXIST_PATH_MAX 1024
 
-/* The key of a path, a SHA-256; false: it is too long. */
+/* The key of a path: a SHA-256, but DIGEST_OTHER, because it is not of a blob. False: the path is
+ * too long. */
 bool exist_path_key(struct str path, struct digest *key);
 
 /* The stores whose indexes are believed from now on, instead of those that were named before: what

@@ -30,6 +30,13 @@ static struct key make(uint64_t n, uint8_t size)
     return key;
 }
 
+static struct key make_of_path(uint64_t n)
+{
+    struct key key = make(n, 32);
+    key.digest.algorithm = DIGEST_OTHER;
+    return key;
+}
+
 static void put(const struct key *key, enum exist_state state)
 {
     cache_put(&cache, key, state, LATER, NOW);
@@ -98,6 +105,27 @@ static void unknown_digests_evict_nothing_that_is_present(void **state)
     assert_true(cache_evictions(&cache) > 100000);
 }
 
+static void paths_evict_nothing_that_is_known_of_blobs(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 100; i++) {
+        const struct key key = make(i, 32);
+        put(&key, i % 2 == 0 ? EXIST_PRESENT : EXIST_ABSENT);
+    }
+    for (uint64_t i = 0; i < 100000; i++) {
+        const struct key key = make_of_path(i);
+        put(&key, i % 2 == 0 ? EXIST_ABSENT : EXIST_PRESENT);
+        assert_int_equal(cache_find(&cache, 0, &key, NOW),
+                         i % 2 == 0 ? EXIST_ABSENT : EXIST_PRESENT);
+    }
+    for (uint64_t i = 0; i < 100; i++) {
+        const struct key key = make(i, 32);
+        assert_int_equal(cache_find(&cache, 0, &key, NOW),
+                         i % 2 == 0 ? EXIST_PRESENT : EXIST_ABSENT);
+    }
+    assert_true(cache_evictions(&cache) > 50000);
+}
+
 static void what_one_store_has_can_be_forgotten(void **state)
 {
     (void)state;
@@ -112,12 +140,19 @@ static void what_one_store_has_can_be_forgotten(void **state)
     assert_int_equal(cache_entries(cache.present), 1);
 }
 
+static uint64_t bytes_of_absent(void)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < CACHE_TABLES; i++)
+        n += cache.absent[i].bytes;
+    return n;
+}
+
 static void a_quarter_of_the_memory_is_for_what_is_not_present(void **state)
 {
     (void)state;
-    uint64_t absent = cache.absent[0].bytes + cache.absent[1].bytes;
-    assert_true(absent <= (1 << 20) / 4);
-    assert_true(absent >= (1 << 20) / 4 - 3 * 4096);
+    assert_true(bytes_of_absent() <= (1 << 20) / 4);
+    assert_true(bytes_of_absent() >= (1 << 20) / 4 - 3 * 4096);
     assert_true(cache_bytes(&cache) <= 1 << 20);
     assert_true(cache_bytes(&cache) >= (1 << 20) - 6 * 4096);
 }
@@ -127,8 +162,7 @@ static void a_cache_lies_where_it_is_placed_and_keeps_to_its_shares(void **state
     (void)state;
     static _Alignas(256) unsigned char memory[CACHE_PLACE_MIN + 256];
     assert_true(cache_place(&cache, 1, memory, CACHE_PLACE_MIN));
-    uint64_t absent = cache.absent[0].bytes + cache.absent[1].bytes;
-    assert_true(absent <= CACHE_PLACE_MIN / 4);
+    assert_true(bytes_of_absent() <= CACHE_PLACE_MIN / 4);
     assert_true(cache_bytes(&cache) <= CACHE_PLACE_MIN);
     for (uint64_t i = 0; i < 5000; i++) {
         const struct key present = make(2 * i, i % 2 ? 32 : 64);
@@ -150,6 +184,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_error_does_not_displace_what_is_known, open_cache,
                                         close_cache),
         cmocka_unit_test_setup_teardown(unknown_digests_evict_nothing_that_is_present, open_cache,
+                                        close_cache),
+        cmocka_unit_test_setup_teardown(paths_evict_nothing_that_is_known_of_blobs, open_cache,
                                         close_cache),
         cmocka_unit_test_setup_teardown(what_one_store_has_can_be_forgotten, open_cache,
                                         close_cache),
