@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "base/name.h"
 #include "config/keys.h"
+#include "config/pattern.h"
 #include "config/texts.h"
 #include "config/value.h"
 #include "sys/xalloc.h"
@@ -37,14 +38,25 @@ static const struct keys condition_keys = {"backends: conditions", "set of condi
 
 /* ── What a word must be ── */
 
+/* "/kops/" meant all that is below it. */
+static char *pattern_of(struct str path)
+{
+    return xalloc_format("%.*s%s", (int)path.len, path.data, str_ends(path, STR("/")) ? "**" : "");
+}
+
 /* It was compared after escapes had been decoded; and what is a wildcard here was none there. */
 static const char *check_path(struct str text)
 {
-    if (text.len > 0 && text.len <= PATH_MAX_BYTES && text.data[0] == '/' &&
-        ascii_consists_of(text, "-._~!$&'()+,;=:@/"))
-        return NULL;
-    return "a path from its first slash on, of characters that need no escape, and without "
-           "\"*\", which routes take for a wildcard";
+    if (text.len == 0 || text.len > PATH_MAX_BYTES || text.data[0] != '/' ||
+        !ascii_consists_of(text, "-._~!$&'()+,;=:@/"))
+        return "a path from its first slash on, of characters that need no escape, and without "
+               "\"*\", which routes take for a wildcard";
+    char *pattern = pattern_of(text);
+    const char *unfit = pattern_check_path(str_from(pattern));
+    free(pattern);
+    return unfit == NULL ? NULL
+                         : "a path that archeio answers: without \".\" and \"..\", and below "
+                           "/v2/ without \"//\"";
 }
 
 static const char *check_value(struct str text)
@@ -78,10 +90,9 @@ static bool says_something(const struct document_node *node)
            (node->kind == DOCUMENT_SCALAR || node->first != NULL);
 }
 
-/* "/kops/" meant all that is below it. */
 static void add_pattern(struct config_texts *to, const char *path)
 {
-    char *pattern = xalloc_format("%s%s", path, str_ends(str_from(path), STR("/")) ? "**" : "");
+    char *pattern = pattern_of(str_from(path));
     if (!texts_have(to, pattern))
         texts_add(to, str_from(pattern));
     free(pattern);

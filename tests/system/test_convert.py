@@ -180,6 +180,8 @@ def entry(text):
     (entry("    conditions: {paths: [x]}\n"), ":4:26: error: backends: paths: expected a path"),
     (entry("    conditions: {paths: ['/x*']}\n"), "routes take for a wildcard"),
     (entry("    conditions: {paths: [/%20]}\n"), "characters that need no escape"),
+    (entry("    conditions: {paths: [/x/../y]}\n"), ":4:26: error: backends: paths: expected a path that"),
+    (entry("    conditions: {paths: [/x, /v2//y]}\n"), ':4:30: error: backends: paths: expected a path that'),
     (entry("    conditions: {headers: [x]}\n"), "headers: expected names and values"),
     (entry("    conditions: {headers: {'x y': z}}\n"), '"x y" is no name of a header field'),
     (entry("    conditions: {headers: {Host: z}}\n"), '"Host" is no name of a header field'),
