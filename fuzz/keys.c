@@ -43,7 +43,8 @@ static void check_profile(struct str all)
 {
     char error[256] = "";
     struct profile p;
-    FUZZ_CHECK(profile_read("default", &p, error));
+    FUZZ_CHECK(profile_read("default", &p, error) == (str_find(all, '\0') == all.len));
+    FUZZ_CHECK((error[0] != '\0') == (str_find(all, '\0') < all.len));
     check_setting(p.access_key, all);
     check_setting(p.secret_key, all);
     check_setting(p.token, all);

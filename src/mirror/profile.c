@@ -85,6 +85,15 @@ static void read_section(struct profile *p, struct str text, const char *name)
     }
 }
 
+/* Settings go on as strings: one would end early. */
+static bool read_text(struct profile *p, struct str text, const char *name)
+{
+    if (str_find(text, '\0') < text.len)
+        return false;
+    read_section(p, text, name);
+    return true;
+}
+
 /* ── The files ── */
 
 static char *path_of(const char *variable, const char *name)
@@ -102,15 +111,18 @@ static bool read_file(struct profile *p, char *path, const char *name, char erro
     if (path == NULL)
         return true;
     int why = file_read(path, FILE_MAX, &text, &len, NULL);
+    bool good = why == 0 || why == ENOENT || why == ENOTDIR;
+    if (!good)
+        snprintf(error, 256, "%.150s: cannot be read: %s", path, strerror(why));
     if (why == 0) {
-        read_section(p, str_make(text, len), name);
+        good = read_text(p, str_make(text, len), name);
+        if (!good)
+            snprintf(error, 256, "%.150s: expected text, but there is a NUL byte in it", path);
         OPENSSL_cleanse(text, len);
         free(text);
-    } else if (why != ENOENT && why != ENOTDIR) {
-        snprintf(error, 256, "%.150s: cannot be read: %s", path, strerror(why));
     }
     free(path);
-    return why == 0 || why == ENOENT || why == ENOTDIR;
+    return good;
 }
 
 bool profile_read(const char *name, struct profile *out, char error[256])

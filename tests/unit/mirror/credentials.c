@@ -117,12 +117,17 @@ static const char *path(const char *name)
     return file;
 }
 
-static void write_file(const char *name, const char *text)
+static void write_bytes(const char *name, struct str bytes)
 {
     FILE *f = fopen(path(name), "w");
     assert_non_null(f);
-    fputs(text, f);
+    fwrite(bytes.data, 1, bytes.len, f);
     fclose(f);
+}
+
+static void write_file(const char *name, const char *text)
+{
+    write_bytes(name, str_from(text));
 }
 
 static int setup(void **state)
@@ -268,6 +273,10 @@ static void a_profile_that_is_of_no_use_says_what_was_expected(void **state)
     check_none(NULL, "the profile \"other\" is in no file");
     setenv("AWS_SHARED_CREDENTIALS_FILE", root, 1);
     check_none(NULL, "cannot be read");
+    write_bytes("credentials",
+                STR("[other]\naws_access_key_id = A\naws_secret_access_key = s3cr3t\0x\n"));
+    setenv("AWS_SHARED_CREDENTIALS_FILE", path("credentials"), 1);
+    check_none(NULL, "expected text, but there is a NUL byte in it");
 }
 
 static void keys_that_were_written_anew_are_found_when_the_old_expire(void **state)
