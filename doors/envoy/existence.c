@@ -62,18 +62,13 @@ static void note(struct root *r, uint32_t store, enum slots_state state, int64_t
     tell(r, store, health_note(&r->health[store], state, now));
 }
 
-static bool is_for_client(enum flights_kind kind)
-{
-    return kind == FLIGHTS_ASKED || kind == FLIGHTS_RECHECK;
-}
-
 /* True: it says of the store no more than that it answers. Of a path that clients have been sent
  * for, there is more to expect. */
 static bool note_odd(struct root *r, const struct flights_one *f, struct str status)
 {
     struct health *h = &r->health[f->store];
     bool proven = h->redirected != 0;
-    if (!flights_is_odd(f, status) || (proven && !is_for_client(f->kind)))
+    if (!flights_is_odd(f, status) || (proven && !flights_is_for_client(f->kind)))
         return false;
     counters_add(&r->counters, COUNTERS_HEAD_ERRORS);
     if (!proven)
@@ -83,7 +78,7 @@ static bool note_odd(struct root *r, const struct flights_one *f, struct str sta
 
 static uint32_t start(struct root *r, enum flights_kind kind, const struct existence_question *q)
 {
-    bool client = is_for_client(kind);
+    bool client = flights_is_for_client(kind);
     int64_t timeout = r->settings.timeout;
     const struct flights_call call = {
         .kind = kind,
@@ -119,7 +114,7 @@ static void remember(struct root *r, const struct flights_one *f, enum slots_sta
 {
     if (state == SLOTS_ERROR && f->kind != FLIGHTS_ASKED)
         return;
-    if (state == SLOTS_ABSENT && !is_for_client(f->kind))
+    if (state == SLOTS_ABSENT && !flights_is_for_client(f->kind))
         forget(r, f, now);
     slots_put(&r->slots, flights_url(f), state, now + ttl_of(r, state), now);
     recent_drop(&r->recent, slots_hash(&r->slots, flights_url(f)), flights_url(f));
@@ -134,7 +129,7 @@ void existence_landed(struct root *r, uint32_t token, struct str status)
     struct health *h = &r->health[f.store];
     enum slots_state state = flights_judge(&f, status);
     int64_t now = clock_now();
-    if (!is_for_client(f.kind))
+    if (!flights_is_for_client(f.kind))
         h->checking--;
     remember(r, &f, state, now);
     waiters_answer(&r->waiters, flight, state);

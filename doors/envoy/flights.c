@@ -4,16 +4,11 @@
 #include "clock.h"
 #include "pairs.h"
 
-static bool is_for_clients(enum flights_kind kind)
-{
-    return kind == FLIGHTS_ASKED || kind == FLIGHTS_RECHECK;
-}
-
 uint32_t flights_find(const struct flights *f, struct str url)
 {
     for (uint32_t i = 0; i < FLIGHTS_MAX; i++) {
         const struct flights_one *one = &f->one[i];
-        if (one->token != 0 && is_for_clients(one->kind) && str_eq(flights_url(one), url))
+        if (one->token != 0 && flights_is_for_client(one->kind) && str_eq(flights_url(one), url))
             return i;
     }
     return FLIGHTS_NONE;
@@ -25,7 +20,7 @@ bool flights_have_room(const struct flights *f, uint32_t store)
     for (uint32_t i = 0; i < FLIGHTS_MAX; i++) {
         const struct flights_one *one = &f->one[i];
         all += one->token != 0;
-        same += one->token != 0 && is_for_clients(one->kind) && one->store == store;
+        same += one->token != 0 && flights_is_for_client(one->kind) && one->store == store;
     }
     return same < FLIGHTS_PER_STORE && all < FLIGHTS_MAX;
 }

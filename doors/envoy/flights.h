@@ -45,6 +45,12 @@ struct flights_call {
     int64_t timeout; /* nanoseconds */
 };
 
+/* Or else it is for the store's health. */
+static inline bool flights_is_for_client(enum flights_kind kind)
+{
+    return kind == FLIGHTS_ASKED || kind == FLIGHTS_RECHECK;
+}
+
 static inline struct str flights_url(const struct flights_one *one)
 {
     return str_make(one->url, one->len);

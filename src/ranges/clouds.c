@@ -3,6 +3,7 @@
 #include "base/name.h"
 #include <stdio.h>
 
+/* The last is no cloud, but may be meant where a place is expected. */
 static const char *const published[] = {"aws", "gcp", "azure", "default"};
 #define PUBLISHED (sizeof(published) / sizeof(published[0]))
 
@@ -27,7 +28,7 @@ struct search {
     struct diag *d;
 };
 
-/* n: how many of the names may be meant. */
+/* n: how many of the published names may be meant. */
 static void check_cloud(const struct search *s, struct str cloud, const struct config_origin *at,
                         size_t n)
 {
