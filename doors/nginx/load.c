@@ -15,13 +15,21 @@ static struct conf_policy *find(const ngx_array_t *policies, const ngx_str_t *fi
     return NULL;
 }
 
-/* Of memory of our own, not of a mapping: somebody may truncate the file. */
+/* Into memory of our own, not as a mapping: somebody may truncate the file. Of a pipe, nginx would
+ * wait for whoever writes to it, on each reload. */
 static char *read_image(ngx_conf_t *cf, const ngx_str_t *file, size_t *size)
 {
     char *image;
+    ngx_file_info_t info;
     ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(cf->pool, 0);
     if (cleanup == NULL)
         return NULL;
+    if (ngx_file_info(file->data, &info) != NGX_FILE_ERROR && !ngx_is_file(&info)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "snapshot \"%V\" is no regular file; make one with `archeio compile`",
+                           file);
+        return NULL;
+    }
     int error = file_read((const char *)file->data, IMAGE_SIZE_MAX, &image, size, NULL);
     if (error != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, error, "snapshot \"%V\" cannot be read", file);

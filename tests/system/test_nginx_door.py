@@ -1,6 +1,7 @@
 """The nginx door: a real nginx with the module and the sample configuration of doors/nginx gives the
 answers that archeio's own server gives."""
 
+import os
 import re
 import socket
 import struct
@@ -233,6 +234,16 @@ def test_a_missing_snapshot_refuses_the_configuration(door):
     one.snapshot.unlink()
     said = one.refused()
     assert f'snapshot "{one.snapshot}" cannot be read (2: No such file' in said
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_snapshot_that_is_no_regular_file_refuses_the_configuration(door, make):
+    """nginx does not wait for somebody to write to a pipe."""
+    one = door()
+    one.snapshot.unlink()
+    make(one.snapshot)
+    said = one.refused()
+    assert f'snapshot "{one.snapshot}" is no regular file; make one with `archeio compile`' in said
 
 
 def test_a_file_that_shrinks_while_nginx_runs_changes_nothing(door):

@@ -140,7 +140,7 @@ class NginxDoor:
     def refused(self):
         """What `nginx -t` says of a configuration that it refuses; None: it does not."""
         done = subprocess.run([str(a) for a in self._command("-t")], capture_output=True, text=True,
-                              check=False, env=environment())
+                              check=False, env=environment(), timeout=60)
         assert not SANITIZER.search(done.stderr), done.stderr
         return done.stderr if done.returncode != 0 else None
 
