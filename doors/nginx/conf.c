@@ -126,10 +126,10 @@ char *conf_set_archeio(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 /* ── archeio_cache ── */
 
 /* NULL: there is no room for it. */
-static struct shared_store *open_store(ngx_shm_zone_t *zone, struct str url)
+static struct shared_store *open_store(ngx_shm_zone_t *zone, struct str url, bool by_path)
 {
     const struct conf_main *conf = zone->data;
-    struct shared_store *store = shared_store(conf->shared, url);
+    struct shared_store *store = shared_store(conf->shared, url, by_path);
     if (store == NULL)
         ngx_log_error(NGX_LOG_ERR, zone->shm.log, 0,
                       "archeio_cache: zone \"%V\" has no room for another store: nobody is sent to "
@@ -143,9 +143,9 @@ static void open_stores(ngx_shm_zone_t *zone, const struct conf_policy *policy)
 {
     for (uint32_t i = 0; i < policy->snapshot.n_stores; i++) {
         struct snapshot_store store = snapshot_store(&policy->snapshot, i);
-        policy->store[i].blobs.known = open_store(zone, store.objects);
+        policy->store[i].blobs.known = open_store(zone, store.objects, false);
         if (policy->snapshot.n_routes > 0)
-            policy->store[i].paths.known = open_store(zone, store.base);
+            policy->store[i].paths.known = open_store(zone, store.base, true);
     }
 }
 

@@ -173,6 +173,8 @@ static void learn(struct flight *f, enum exist_state state)
 {
     const struct flight_question *q = &f->question;
     struct flight *other;
+    if (q->by_path && f->kind == ASKED && state == EXIST_PRESENT)
+        shared_prove(q->conf->shared, q->objects->known, q->object);
     say(f, shared_note(q->conf->shared, q->objects->known, &q->key, state, expiry_of(f, state)));
     if (f->kind != CHECK || state != EXIST_ERROR)
         return;
@@ -181,10 +183,18 @@ static void learn(struct flight *f, enum exist_state state)
 }
 
 /* An answer of no use to a path that a client made up: some make those that a store answers with
- * anything, and that says nothing about the store. */
+ * anything, and that says of the store no more than that it answers. Where clients were sent for
+ * paths, checks ask for those. */
 static bool is_odd(const struct flight *f, const ngx_http_request_t *sr, enum exist_state state)
 {
-    return f->question.by_path && f->kind == ASKED && state == EXIST_ERROR && status_of(sr) != 0;
+    return f->question.by_path && state == EXIST_ERROR && status_of(sr) != 0 &&
+           (f->kind == ASKED || !shared_is_proven(f->question.objects->known));
+}
+
+static void learn_odd(const struct flight *f)
+{
+    const struct flight_question *q = &f->question;
+    say(f, shared_note_odd(q->conf->shared, q->objects->known, &q->key, expiry_of(f, EXIST_ERROR)));
 }
 
 /* The subrequest has ended. Its own errors are not the client's: NGX_OK. Nor is what it would send:
@@ -198,7 +208,7 @@ static ngx_int_t land(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     enum exist_state state = judge(f, sr);
     take_out(f);
     if (is_odd(f, sr, state)) {
-        shared_remember(f->question.conf->shared, &f->question.key, state, expiry_of(f, state));
+        learn_odd(f);
     } else if (is_of_store(sr, rc)) {
         learn(f, state);
     } else if (!is_clients(sr, rc)) {

@@ -150,12 +150,37 @@ static enum decide_existence existence_of(enum exist_state state)
     return state == EXIST_ABSENT ? DECIDE_ABSENT : DECIDE_UNKNOWN;
 }
 
+/* The path that this client wants may be one that it made up, and that the store never answers
+ * well. False: no memory. */
+static bool take_proven_path(const struct request *q, struct flight_question *question)
+{
+    struct shared *shared = question->conf->shared;
+    struct shared_store *store = question->objects->known;
+    struct digest digest;
+    char *memory = ngx_pnalloc(q->r->pool, EXIST_PATH_MAX);
+    if (memory == NULL)
+        return false;
+    struct str path = shared_proven(shared, store, memory);
+    if (path.len != 0 && shared_path(path, &digest)) {
+        question->object = path;
+        question->key = shared_key(shared, store, &digest);
+    }
+    return true;
+}
+
+/* Whether the store is back. */
+static void try_store(const struct request *q, struct flight_question question)
+{
+    if (!question.by_path || take_proven_path(q, &question))
+        flight_check(q->r, &question);
+}
+
 static enum exist_state look_up(struct request *q, const struct flight_question *question)
 {
     struct shared_store *store = question->objects->known;
     enum exist_state state = shared_find(question->conf->shared, store, &question->key);
     if (state == EXIST_DOWN && shared_due(store))
-        flight_check(q->r, question);
+        try_store(q, *question);
     return state;
 }
 

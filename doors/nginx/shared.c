@@ -56,36 +56,43 @@ static uint32_t new_number(struct shared *s)
     return s->number;
 }
 
-static struct shared_store *find_store(const struct shared *s, struct str url)
+static bool is_of(const struct shared_store *store, struct str url, bool by_path)
+{
+    return (store->path != NULL) == by_path && str_eq(str_make(store->url, store->len), url);
+}
+
+static struct shared_store *find_store(const struct shared *s, struct str url, bool by_path)
 {
     struct shared_store *store = s->stores;
-    while (store != NULL && !str_eq(str_make(store->url, store->len), url))
+    while (store != NULL && !is_of(store, url, by_path))
         store = store->next;
     return store;
 }
 
-static struct shared_store *add_store(struct shared *s, struct str url)
+static struct shared_store *add_store(struct shared *s, struct str url, bool by_path)
 {
     struct shared_store *store = NULL;
+    size_t size = sizeof(*store) + url.len + (by_path ? EXIST_PATH_MAX : 0);
     if (s->n_stores < SHARED_STORES_MAX)
-        store = ngx_slab_calloc_locked(s->pool, sizeof(*store) + url.len);
+        store = ngx_slab_calloc_locked(s->pool, size);
     if (store == NULL)
         return NULL;
     s->n_stores++;
     memcpy(store->url, url.data, url.len);
     store->len = url.len;
+    store->path = by_path ? store->url + url.len : NULL;
     store->number = new_number(s);
     store->next = s->stores;
     s->stores = store;
     return store;
 }
 
-struct shared_store *shared_store(struct shared *s, struct str url)
+struct shared_store *shared_store(struct shared *s, struct str url, bool by_path)
 {
     ngx_shmtx_lock(&s->pool->mutex);
-    struct shared_store *store = find_store(s, url);
+    struct shared_store *store = find_store(s, url, by_path);
     if (store == NULL)
-        store = add_store(s, url);
+        store = add_store(s, url, by_path);
     ngx_shmtx_unlock(&s->pool->mutex);
     return store;
 }
@@ -153,14 +160,36 @@ static enum shared_change note_error(struct shared_store *store)
     return SHARED_WENT_DOWN;
 }
 
-static enum shared_change note_answer(struct shared_store *store)
+static enum shared_change set_up(struct shared_store *store)
 {
-    check_within(store, WATCH_EVERY);
     store->errors = 0;
     if (!is_down(store))
         return SHARED_SAME;
     atomic_store_explicit(&store->down, 0, memory_order_relaxed);
     return SHARED_CAME_UP;
+}
+
+static enum shared_change note_answer(struct shared_store *store)
+{
+    check_within(store, WATCH_EVERY);
+    return set_up(store);
+}
+
+void shared_prove(struct shared *s, struct shared_store *store, struct str path)
+{
+    ngx_shmtx_lock(&s->pool->mutex);
+    memcpy(store->path, path.data, path.len);
+    atomic_store_explicit(&store->path_len, path.len, memory_order_relaxed);
+    ngx_shmtx_unlock(&s->pool->mutex);
+}
+
+struct str shared_proven(struct shared *s, const struct shared_store *store, char *memory)
+{
+    ngx_shmtx_lock(&s->pool->mutex);
+    size_t len = atomic_load_explicit(&store->path_len, memory_order_relaxed);
+    memcpy(memory, store->path, len);
+    ngx_shmtx_unlock(&s->pool->mutex);
+    return str_make(memory, len);
 }
 
 /* ── What HEADs have found ── */
@@ -194,12 +223,17 @@ enum shared_change shared_note(struct shared *s, struct shared_store *store, con
     return change;
 }
 
-void shared_remember(struct shared *s, const struct key *key, enum exist_state state,
-                     int64_t expiry)
+enum shared_change shared_note_odd(struct shared *s, struct shared_store *store,
+                                   const struct key *key, int64_t expiry)
 {
+    int64_t now = shared_now();
     ngx_shmtx_lock(&s->pool->mutex);
-    cache_put(&s->cache, key, state, expiry, shared_now());
+    bool alive = is_down(store) && !shared_is_proven(store);
+    enum shared_change change = alive ? set_up(store) : SHARED_SAME;
+    if (expiry > now)
+        cache_put(&s->cache, key, EXIST_ERROR, expiry, now);
     ngx_shmtx_unlock(&s->pool->mutex);
+    return change;
 }
 
 unsigned shared_chances(const struct shared_store *store)

@@ -27,7 +27,9 @@ struct shared_store {
     _Atomic int64_t check; /* when the next watch or trial is due; 0: it was never asked */
     unsigned errors;       /* in a row; under the lock */
     size_t len;
-    char url[]; /* "objects" of the snapshot: a digest follows */
+    char *path; /* that it is tried with, under the lock; NULL: its objects have none */
+    _Atomic size_t path_len; /* 0: clients were sent there for none yet */
+    char url[];              /* a digest or a path follows */
 };
 
 struct shared {
@@ -42,8 +44,9 @@ struct shared {
 /* Finds what lies in a zone, or makes it. NULL: no room, or no random numbers. */
 struct shared *shared_open(ngx_slab_pool_t *pool);
 
-/* The store of that URL, of the same one ever after; NULL: there is no room for more of them. */
-struct shared_store *shared_store(struct shared *s, struct str url);
+/* The store of that URL, of the same one ever after; by_path: of its objects that have one. NULL:
+ * there is no room for more of them. */
+struct shared_store *shared_store(struct shared *s, struct str url, bool by_path);
 
 /* Monotonic nanoseconds, as of this turn of the event loop. */
 int64_t shared_now(void);
@@ -70,9 +73,22 @@ enum shared_change { SHARED_SAME, SHARED_WENT_DOWN, SHARED_CAME_UP, SHARED_FORGO
 enum shared_change shared_note(struct shared *s, struct shared_store *store, const struct key *key,
                                enum exist_state state, int64_t expiry);
 
-/* The same of a HEAD that says nothing about the store. */
-void shared_remember(struct shared *s, const struct key *key, enum exist_state state,
-                     int64_t expiry);
+/* One has ended with an error that may be its path's fault: it does not count against the store,
+ * which is alive if clients were sent there for nothing yet that is to be answered better. */
+enum shared_change shared_note_odd(struct shared *s, struct shared_store *store,
+                                   const struct key *key, int64_t expiry);
+
+/* Clients are sent there for that path, of EXIST_PATH_MAX bytes at most: from now on, trials are to
+ * ask for it. */
+void shared_prove(struct shared *s, struct shared_store *store, struct str path);
+
+static inline bool shared_is_proven(const struct shared_store *store)
+{
+    return atomic_load_explicit(&store->path_len, memory_order_relaxed) != 0;
+}
+
+/* Such a path, put into memory[EXIST_PATH_MAX]; empty: there is none. */
+struct str shared_proven(struct shared *s, const struct shared_store *store, char *memory);
 
 /* How many errors it takes until it is down; 0: it is. */
 unsigned shared_chances(const struct shared_store *store);

@@ -341,10 +341,12 @@ def test_paths_that_a_store_does_not_answer_well_cost_others_nothing(site, stand
     assert "is down" not in door.errors()
 
 
-def test_a_store_that_is_back_is_not_kept_down_by_paths_that_it_refuses(site, stand_in):
-    """A trial asks what the client that comes by asks for."""
+@pytest.mark.parametrize("code", [400, 500])
+def test_a_store_that_is_back_is_not_kept_down_by_what_clients_make_up(site, stand_in, code):
+    """Where no client was sent there yet, a trial asks what the client that comes by asks for, and
+    any answer will do."""
     broken = threading.Event()
-    one = stand_in(lambda path, count: status(400) if "%ff" in path and not broken.is_set() else
+    one = stand_in(lambda path, count: status(code) if "%ff" in path and not broken.is_set() else
                    b"what?\r\n\r\n" if broken.is_set() else status(200))
     door = site(one)
     broken.set()
@@ -357,6 +359,31 @@ def test_a_store_that_is_back_is_not_kept_down_by_paths_that_it_refuses(site, st
         return f"archeio: store {one.url}/base is up again" in door.errors()
 
     wait_until(is_up, 5, "store up", interval=0.1)
+    assert where(door, "/dl/a") == "store"
+
+
+def test_a_store_is_tried_with_what_clients_were_sent_there_for(site, stand_in):
+    """Whatever the client that comes by asks for: a path that it made up may never be answered well,
+    or be refused by what stands in front of a store that is dead."""
+    good, odd, dead = status(200), status(500), b"what?\r\n\r\n"
+    answers = {"/base/%ff": odd}
+    one = stand_in(lambda path, count: answers.get(path, good))
+    door = site(one)
+    assert where(door, "/dl/a") == "store"
+    for path in "bcd":
+        answers[f"/base/{path}"] = dead
+        assert where(door, f"/dl/{path}") == "upstream"
+    answers.update({"/base/a": odd, "/base/%ff": status(400)})
+    said, begin = f"archeio: store {one.url}/base is up again", len(one.requests)
+
+    def trials():
+        assert where(door, "/dl/%ff") == "upstream"
+        return one.requests[begin:]
+
+    wait_until(lambda: len(trials()) >= 2, 5, "trials", interval=0.1)
+    assert set(trials()) == {"/base/a"} and said not in door.errors()
+    answers.update({"/base/a": good, "/base/%ff": odd})
+    wait_until(lambda: trials() and said in door.errors(), 5, "store up", interval=0.1)
     assert where(door, "/dl/a") == "store"
 
 
