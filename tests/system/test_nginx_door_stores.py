@@ -355,9 +355,9 @@ def test_clients_that_come_and_go_leave_nothing_behind(ask, stand_in):
     wait_until(lambda: len(where.door.workers()) == 1, what="the old worker's end")
     gate.opened.set()
     calm.set()
+    wait_until(lambda: one.pending == 0, what="the end of what hung")
     wait_until(lambda: where(1) == "store" and not is_down(where.door), 10, "the store to be up",
                interval=0.1)
-    wait_until(lambda: one.pending == 0, what="the end of what hung")
     gate.opened.clear()
     before = len(one.requests)
     assert at_once(where, range(1000, 1064)) == ["upstream"] * 64
