@@ -45,7 +45,7 @@ def _complaints(text):
             yield event["message"]
 
 
-def run(home, *arguments, keys=None, stdin="", timeout=120, user=None, **extra):
+def run(home, *arguments, keys=None, stdin="", timeout=300, user=None, **extra):
     """A subcommand, run to its end (as another user, by number): a CompletedProcess with text,
     whose stderr is what was wrong, and whose log is all events. A sanitizer report fails."""
     done = subprocess.run([binary(), *map(str, arguments)], input=stdin, capture_output=True,
