@@ -6,6 +6,7 @@
 #include "config/pattern.h"
 #include "config/texts.h"
 #include "config/value.h"
+#include "config/when.h"
 #include "sys/xalloc.h"
 #include <archeio/snapshot.h>
 #include <stdlib.h>
@@ -61,11 +62,10 @@ static const char *check_path(struct str text)
 
 static const char *check_value(struct str text)
 {
-    bool good = text.len > 0 && text.len <= PATH_MAX_BYTES && text.data[text.len - 1] != '*';
-    for (size_t i = 0; i < text.len; i++)
-        good = good && text.data[i] >= 0x20 && text.data[i] < 0x7f;
-    return good ? NULL
-                : "printable ASCII that does not end with \"*\", which routes take for a wildcard";
+    if (when_check_value(text) == NULL && text.data[text.len - 1] != '*')
+        return NULL;
+    return "printable ASCII, without blanks at its ends or a \"*\" at the last, "
+           "which routes take for a wildcard";
 }
 
 static const char *check_address(struct str text)

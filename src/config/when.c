@@ -95,7 +95,7 @@ static const char *check_host(struct str text)
     return "a host such as dl.example.org";
 }
 
-static const char *check_value(struct str text)
+const char *when_check_value(struct str text)
 {
     bool good = text.len > 0 && text.len <= VALUE_MAX && !str_eq(text, STR("*")) &&
                 ascii_trim(text).len == text.len; /* as a field's value comes */
@@ -223,7 +223,7 @@ static bool field_is_new(struct reader *r, const struct document_node *node,
 static bool read_field(struct reader *r, const struct document_node *node, struct config_when *w)
 {
     static const struct texts_rule rule = {"routes: header", "values such as [blue, \"red-*\"]",
-                                           check_value, false};
+                                           when_check_value, false};
     struct config_origin origin = {r->source, r->name, node->key_line, node->key_column};
     const char *expected = check_field_name(str_from(node->key));
     if (expected != NULL) {

@@ -27,6 +27,9 @@ extern const char *const when_methods[];
 bool when_read(struct reader *r, const struct document_node *node, struct config_when *w);
 void when_clear(struct config_when *w);
 
+/* A header field's value, or the beginning of one and '*'. NULL, or what was expected. */
+const char *when_check_value(struct str text);
+
 /* "5%", "0.25%": hundredths of a percent, more than none. NULL, or what was expected. */
 const char *when_share(struct str text, uint32_t *out);
 

@@ -188,6 +188,7 @@ def entry(text):
     (entry("    conditions: {headers: {X: z, x: y}}\n"), ":4:34: error: backends: headers: x is given"),
     (entry("    conditions: {headers: {X: 'z*'}}\n"), "routes take for a wildcard"),
     (entry("    conditions: {headers: {X: ''}}\n"), "headers"),
+    (entry("    conditions: {headers: {X: 'z '}}\n"), ":4:31: error: backends: headers: expected printable"),
     (entry("    conditions: {headers: {X-Real-Ip: me}}\n"), "expected the address of a client"),
     (entry("    conditions: {headers: {" + ", ".join(f"X{n}: y" for n in range(17)) + "}}\n"),
      "X16 is one more than the 16 fields that routes can look at"),
