@@ -1,6 +1,7 @@
 """15,000 clients that stall, each in its own way, do not slow down those that do not. With the
 release build: ARCHEIO_RELEASE names it, else it is built."""
 
+import contextlib
 import resource
 import subprocess
 import sys
@@ -67,24 +68,30 @@ def ask(sock):
     return seconds
 
 
-def ask_all_ways(port, secure_port):
-    """On connections that are kept and on new ones, in clear and over TLS: the seconds of each."""
+def ask_all_ways(*servers):
+    """On connections that are kept and on new ones, in clear and over TLS: the seconds of each, for
+    each server. They are asked in turn, so that whatever else the machine does hits all alike."""
     context = client_context()
 
-    def new(secure):
-        sock = http.connect(port if not secure else secure_port)
+    def new(ports, secure):
+        sock = http.connect(ports[secure])
         return context.wrap_socket(sock) if secure else sock
 
-    seconds = []
-    with new(False) as kept, new(True) as secure:
+    def fresh(ports):
+        begun = time.monotonic()
+        with new(ports, False) as sock:
+            ask(sock)
+        return time.monotonic() - begun
+
+    seconds = [[] for _ in servers]
+    with contextlib.ExitStack() as stack:
+        kept = [[stack.enter_context(new(ports, secure)) for secure in (False, True)]
+                for ports in servers]
         for _ in range(ROUNDS):
-            seconds += [ask(kept), ask(secure)]
-            begun = time.monotonic()
-            with new(False) as fresh:
-                ask(fresh)
-            seconds.append(time.monotonic() - begun)
+            for some, socks, ports in zip(seconds, kept, servers):
+                some += [*map(ask, socks), fresh(ports)]
             time.sleep(0.002)
-    return sorted(seconds)
+    return [sorted(some) for some in seconds]
 
 
 def percentile(seconds, part):
@@ -95,34 +102,39 @@ def percentile(seconds, part):
 def test_honest_clients_notice_nothing(archeio, stallers, tmp_path, monkeypatch):
     """With 15,000 connections that stall (slow heads, unread answers, HTTP/2 without windows,
     handshakes that stop, connections that say nothing), every honest request is answered, and 99 of
-    100 within 10 ms, or twice what they took before, where the machine is not ours alone."""
+    100 within 10 ms, or within twice what they take meanwhile at a server that nobody else asks,
+    where the machine is not ours alone."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most < 20000:
         pytest.skip(f"needs 20,000 descriptors for a process; the limit here is {most}")
     monkeypatch.setenv("ARCHEIO_BINARY", release_binary())
-    port, secure_port = free_port(), free_port()
     pair = make_certificate(tmp_path, "stalled").pair
-    server = archeio({
-        "server": {"listen": [{"address": f"127.0.0.1:{port}"},
-                              {"address": f"127.0.0.1:{secure_port}", "tls": pair}],
-                   "user": "root", "client_address": "peer",
-                   # With the defaults they would be gone before all are there.
-                   "header_timeout": "10m", "write_timeout": "10m"},
-        "upstream": {"endpoint": "https://upstream.example"}}, port=port)
-    before = percentile(ask_all_ways(port, secure_port), 99)
+
+    def start():
+        ports = free_port(), free_port()
+        server = archeio({
+            "server": {"listen": [{"address": f"127.0.0.1:{ports[0]}"},
+                                  {"address": f"127.0.0.1:{ports[1]}", "tls": pair}],
+                       "user": "root", "client_address": "peer",
+                       # With the defaults they would be gone before all are there.
+                       "header_timeout": "10m", "write_timeout": "10m"},
+            "upstream": {"endpoint": "https://upstream.example"}}, port=ports[0])
+        return server, ports
+
+    (server, ports), (_, calm_ports) = start(), start()
     running = {}
     for kind, count in STALLED.items():
-        running[kind] = stallers(kind, secure_port if "tls" in kind else port, count)
+        running[kind] = stallers(kind, ports["tls" in kind], count)
     total = sum(STALLED.values())
     wait_until(lambda: server.metric("archeio_connections") >= total, 20, "all connections")
-    seconds = ask_all_ways(port, secure_port)
-    p50, p99 = percentile(seconds, 50), percentile(seconds, 99)
+    seconds, calm = ask_all_ways(ports, calm_ports)
+    p50, p99, calm_p99 = percentile(seconds, 50), percentile(seconds, 99), percentile(calm, 99)
     open_now = {}
     for kind, process in running.items():
         out, _ = process.communicate()
         open_now[kind] = int(out)
     print(f"\n{len(seconds)} requests beside {total} stalled connections: p50 {p50 * 1000:.2f} ms, "
-          f"p99 {p99 * 1000:.2f} ms ({before * 1000:.2f} without them), slowest "
+          f"p99 {p99 * 1000:.2f} ms ({calm_p99 * 1000:.2f} without them), slowest "
           f"{seconds[-1] * 1000:.1f} ms; open at the end: {open_now}")
     assert open_now == STALLED, "not all of them stalled to the end"
-    assert p99 < max(MOST, 2 * before)
+    assert p99 < max(MOST, 2 * calm_p99)
